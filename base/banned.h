@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_BANNED_H
+#define BASE_BANNED_H
+
+/* Forced into every translation unit (-include): these do not compile. Each has a better form in base/. */
+#include <dirent.h>
+#include <ftw.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#pragma GCC poison strcpy strcat sprintf vsprintf strtok strtok_r strncpy strncat atoi atol atoll atof
+#pragma GCC poison gmtime localtime ctime asctime system popen tmpnam mktemp nftw alloca gets
+
+#endif

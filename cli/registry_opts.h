@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_REGISTRY_OPTS_H
+#define CLI_REGISTRY_OPTS_H
+
+/*
+ * The options every command shares that talks to a registry. A command embeds struct registry_opts in its own options
+ * and puts REGISTRY_OPTS(field) among its rows:
+ *     static const struct opt opts[] = {…, REGISTRY_OPTS(struct push_opts, registry), {.type = OPT_END}};
+ * Order of say: option, environment, $SLIPWAY_CONFIG or $XDG_CONFIG_HOME/slipway/config.json, /etc/slipway/config.json.
+ * A host's mirrors or endpoint come from the first of these that names the host.
+ */
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/strv.h"
+#include "cli/opts.h"
+
+struct remote_settings;
+struct remote;
+
+struct registry_opts {
+    struct strv mirrors;
+    struct strv endpoints;
+    struct strv insecure;
+    const char *ca_file;
+};
+
+/* clang-format off */
+#define REGISTRY_OPTS(type, field)                                                                                     \
+    {.type = OPT_LIST, .name = "registry-mirror", .value = "HOST=URL",                                                 \
+     .help = "ask this server first for images of HOST", .offset = offsetof(type, field.mirrors)},                     \
+    {.type = OPT_LIST, .name = "registry-endpoint", .value = "HOST=URL",                                               \
+     .help = "connect there for HOST; name, TLS and login stay HOST's", .offset = offsetof(type, field.endpoints)},    \
+    {.type = OPT_LIST, .name = "insecure", .value = "HOST",                                                            \
+     .help = "allow plain http and unverified TLS for HOST", .offset = offsetof(type, field.insecure)},                \
+    {.type = OPT_STR, .name = "ca-file", .value = "FILE",                                                              \
+     .help = "trust the certificates in FILE too", .offset = offsetof(type, field.ca_file)}
+/* clang-format on */
+
+/* Options, environment and files put together. */
+int registry_opts_settings(const struct registry_opts *opts, struct remote_settings *settings, struct err *err);
+/* The same, opened. */
+struct remote *registry_opts_open(const struct registry_opts *opts, struct err *err);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef REGISTRY_REMOTE_H
+#define REGISTRY_REMOTE_H
+
+/*
+ * Registries as this run sees them: one http door, the logins, and which servers stand in for which host.
+ * One struct remote serves any number of threads.
+ *
+ * A *place* is one repository on one server. A reference has one or more: its mirrors in the order given, then its
+ * origin. Mirrors are for pulling only. `base` is the server's URL ("https://registry-1.docker.io", no slash at its
+ * end), `host` the name whose credentials are used (a mirror's own).
+ * Scheme: https, but for a host that is loopback or named insecure https is tried first, then http, once per run.
+ * An endpoint ("HOST=URL") changes only where we connect: name, TLS and login stay HOST's.
+ *
+ * remote_send() adds the authorization: what is known already, then, on a 401 (403 and 400 where ECR means "expired"),
+ * a fresh one, once. A reply of any other status is success; remote_refused() puts it in words.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/http.h"
+#include "base/strv.h"
+
+struct reference; /* registry/reference.h */
+
+#define MANIFEST_REPLY_MAX (8 << 20) /* 4 MiB must work (distribution spec, "Pushing manifests"); twice that is refused */
+
+struct remote_settings {
+    struct strv mirrors;   /* "HOST=URL" */
+    struct strv endpoints; /* "HOST=URL" */
+    struct strv insecure;  /* "HOST[:PORT]" */
+    char *ca_file;         /* PEM bundle, beside the system's; NULL: none */
+};
+
+struct remote;
+
+struct remote_place {
+    char *base;
+    char *host;
+    char *repository;
+    bool is_mirror;
+};
+
+struct remote_places {
+    struct remote_place *items;
+    size_t count;
+};
+
+struct remote_call {
+    const struct remote_place *place;
+    const char *path;       /* below /v2/<repository>/: "manifests/alpine"; or … */
+    const char *url;        /* … a whole URL: an upload's Location */
+    bool push;              /* wants leave to push, not only to pull */
+    const char *mount_from; /* wants leave to pull from this repository too; NULL: none */
+    struct http_request http; /* url and authorization are filled in by remote_send() */
+};
+
+/* A manifest as it came: raw bytes, whose SHA-256 is `digest`. */
+struct remote_manifest {
+    struct buf bytes;
+    char *media_type; /* from Content-Type, parameters dropped; NULL: none was sent */
+    char digest[DIGEST_SIZE];
+    size_t place; /* which of the places gave it */
+};
+
+void remote_settings_release(struct remote_settings *settings);
+
+/* settings are copied; NULL: none. */
+struct remote *remote_open(const struct remote_settings *settings, struct err *err);
+void remote_free(struct remote *remote);
+struct http *remote_http(struct remote *remote); /* borrowed: for calls that are no registry's */
+
+/* Where to pull ref from (mirrors, origin) or, when push, where to push it to (the origin alone). */
+int remote_find(struct remote *remote, const struct reference *ref, bool push, struct remote_places *places,
+                struct err *err);
+void remote_places_release(struct remote_places *places);
+
+int remote_send(struct remote *remote, const struct remote_call *call, struct http_reply *reply, struct err *err);
+/* ERR_REMOTE with the status as code: what was wanted, what the registry said, what to do. -1. */
+int remote_refused(const struct remote_call *call, const struct http_reply *reply, struct err *err);
+
+/*
+ * GETs a manifest by tag or digest from the first place that has it. `digest` NULL, or what the bytes must hash to.
+ * A missing manifest is ERR_REMOTE with code 404.
+ */
+int remote_fetch_manifest(struct remote *remote, const struct remote_places *places, const char *tag,
+                          const char *digest, struct remote_manifest *manifest, struct err *err);
+void remote_manifest_release(struct remote_manifest *manifest);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEPLOY_TASKDEF_H
+#define DEPLOY_TASKDEF_H
+
+/*
+ * A task definition file made into RegisterTaskDefinition's input. Pure. Unknown members stay as they are.
+ * Takes the bare document or `describe-task-definition` output ({"taskDefinition": …, "tags": …}); members that only
+ * describe knows are dropped, so are nulls and empty strings, lists and objects left empty by that, except where an empty
+ * value means something (environment[].value, proxyConfiguration.properties[].value).
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "registry/platform.h"
+
+#define TASKDEF_MAX (1 << 20) /* ECS takes 64 KiB; a describe output with tags may be larger */
+
+/* file: for messages. *doc is a new reference. */
+int taskdef_parse(struct str text, const char *file, json_t **doc, struct err *err);
+const char *taskdef_family(const json_t *doc); /* never NULL after taskdef_parse; borrowed */
+/*
+ * Puts `image` in. name is a container's name (its image is replaced), or the name inside a placeholder ("IMAGE1_NAME" for
+ * <IMAGE1_NAME>, replaced in every string of the document), or NULL (the only container, else <IMAGE1_NAME>).
+ * A name that is neither is an error that lists the containers. Returns how many places changed.
+ */
+int taskdef_set_image(json_t *doc, const char *name, const char *image, struct err *err);
+/* The containers that would run `image` after taskdef_set_image(), comma separated: for messages and artifacts. */
+char *taskdef_containers_of(const json_t *doc, const char *image);
+/* Every placeholder filled, every container with an image: else an error that names the first that is not. */
+int taskdef_check(const json_t *doc, struct err *err);
+/* runtimePlatform, defaults filled in (LINUX, X86_64); explicit says whether the document had it. */
+int taskdef_platform(const json_t *doc, struct platform *platform, bool *is_explicit, struct err *err);
+/*
+ * 0 when an image of platform `have` can run where the task definition puts it. Else ERR_INPUT: what the image is, what
+ * the task definition wants, and both remedies (rebuild with --platform …, or runtimePlatform in the file).
+ */
+int taskdef_fits(const json_t *doc, const struct platform *have, const char *image, struct err *err);
+
+#endif

@@ -14,6 +14,6 @@
 #include <unistd.h>
 
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok strtok_r strncpy strncat atoi atol atoll atof
-#pragma GCC poison gmtime localtime ctime asctime system popen tmpnam mktemp nftw alloca gets
+#pragma GCC poison gmtime localtime ctime asctime system popen tmpnam mktemp nftw gets
 
 #endif

@@ -21,5 +21,7 @@ void progress_output(int step, const void *bytes, size_t size);
 void progress_finish(int step, enum progress_end how, const char *note); /* note: NULL or a few words */
 /* Takes the in-place lines off the terminal, before anything else is printed there. Log does it by itself. */
 void progress_clear(void);
+/* Writes one whole line to stderr between the in-place lines; for base/log. */
+void progress_write_line(const char *bytes, size_t size);
 
 #endif

@@ -33,7 +33,7 @@ enum source_kind {
     SOURCE_IMAGE,
 };
 
-struct source {
+struct stage_source {
     enum source_kind kind;
     size_t stage; /* SOURCE_STAGE: index into graph.stages */
     char *image;  /* SOURCE_IMAGE: reference as written, variables expanded */
@@ -45,10 +45,10 @@ struct stage {
     const char *name;               /* lower case, borrowed from doc; NULL: none */
     const struct instruction *from; /* its FROM */
     size_t first, end;              /* its instructions: doc->instructions[first … end - 1] */
-    struct source base;
+    struct stage_source base;
     struct platform platform; /* of the base image: --platform, else that of the base stage, else options.wanted */
     bool platform_set;        /* --platform was given */
-    struct source *sources;   /* one for each of its instructions, first … end - 1: where COPY --from reads */
+    struct stage_source *sources;   /* one for each of its instructions, first … end - 1: where COPY --from reads */
     size_t *needs;            /* stages it needs, sorted, each once */
     size_t needs_count;
     bool needed; /* the target needs it (or it is the target) */
@@ -70,7 +70,7 @@ struct graph {
 int graph_make(struct dockerfile *doc, const struct graph_options *options, struct graph *graph, struct err *err);
 void graph_release(struct graph *graph);
 /* Where COPY (or ADD) instruction `index` of the document reads from; borrowed. */
-const struct source *graph_source(const struct stage *stage, size_t index);
+const struct stage_source *graph_source(const struct stage *stage, size_t index);
 /* "stage builder" or "stage 2", for messages; borrowed or from out. */
 const char *graph_stage_label(const struct stage *stage, char out[static 32]);
 /* Predefined proxy variable (HTTP_PROXY …, either case): reaches RUN without ARG, never the cache key or the history. */

@@ -73,7 +73,7 @@ struct copy_file {
 };
 struct copy_spec {
     bool is_add;
-    const struct source *from; /* borrowed from graph */
+    const struct stage_source *from; /* borrowed from graph */
     struct strv sources;       /* expanded paths or patterns */
     struct copy_file *files;   /* heredocs, mode 0644 */
     size_t files_count;

@@ -12,4 +12,18 @@ struct cmd_context {
 
 extern const struct cmd *const commands[]; /* NULL-ended, in the order of `slipway --help` */
 
+/* The command that args (of argv after the program's options) begin with: one word or two. *used: how many words its
+ * name took. NULL with ERR_USAGE and what was probably meant. */
+const struct cmd *commands_find(int count, char **args, int *used, struct err *err);
+void commands_print_help(const char *group); /* all, or those of a group ("ecs"); on stdout */
+bool commands_is_group(const char *word);
+
+/* The program's own options, which every command takes too (cli/main.c fills them). */
+struct global_opts {
+    const char *root;
+    const char *progress;
+    bool verbose, quiet;
+};
+extern const struct opt global_opts[];
+
 #endif

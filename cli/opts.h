@@ -31,6 +31,7 @@ struct opt {
     const char *help;    /* lower case, no full stop */
     size_t offset;
     bool hidden;         /* accepted, not shown */
+    bool negatable;      /* a flag that --no-NAME takes back */
 };
 
 struct cmd_context; /* cli/commands.h */
@@ -47,9 +48,19 @@ struct cmd {
     int (*run)(struct cmd_context *context, const void *opts, int count, char **args, struct err *err);
 };
 
-/* Fills opts from argv (argv[0] is the command's own name). 0; -1 with ERR_USAGE; 1 when --help was asked for. */
-int opts_parse(const struct cmd *cmd, int argc, char **argv, void *opts, struct strv *operands, struct err *err);
+/* Options that every command takes beside its own; where both have a name or letter, the command's counts. */
+struct opt_table {
+    const struct opt *opts; /* ends with OPT_END */
+    void *values;
+};
+
+/* Fills opts from argv (argv[0] is the command's own name) and checks the number of operands.
+ * 0; -1 with ERR_USAGE; 1 when --help was asked for. globals: NULL for none. */
+int opts_parse(const struct cmd *cmd, const struct opt_table *globals, int argc, char **argv, void *opts,
+               struct strv *operands, struct err *err);
 void opts_release(const struct cmd *cmd, void *opts); /* the OPT_LISTs */
-void opts_print_help(const struct cmd *cmd);          /* on stdout */
+void opts_print_help(const struct cmd *cmd, const struct opt_table *globals); /* on stdout */
+/* The nearest of the words to what was typed, if near enough to be a slip of the hand; borrowed, NULL for none. */
+const char *opts_nearest(const char *typed, const struct strv *words);
 
 #endif

@@ -9,11 +9,15 @@
  * Retries: only here, only `repeatable` requests; on no reply, 408, 429, 500, 502, 503, 504; Retry-After (seconds or
  * date) is honoured for all requests to that host; else exponential with jitter. Bodies come from memory or from a
  * seekable descriptor, so they can be sent again.
- * Redirects: ours, GET and HEAD only, at most 10; `authorization` and cookies are dropped when scheme, host or port
- * changes; https never goes to http. Everything else returns the 3xx as the reply.
+ * Refused connections and unknown host names are tried three times at most. A presigned storage URL that answers 403
+ * after a redirect is asked for anew at its origin, once.
+ * Redirects: ours, GET and HEAD only, at most 10; `authorization`, cookies and x-amz-/x-aws- headers are dropped when
+ * scheme, host or port changes; https never goes to http. Everything else returns the 3xx as the reply.
+ * Headers go out as given: nothing is added but Host, Content-Length, User-Agent and, for bodies over 1 MiB, Expect.
  * Plain http is refused unless the host is loopback or http_options.insecure names it.
  * Proxies: HTTPS_PROXY, HTTP_PROXY, NO_PROXY, both cases; never for link-local addresses (169.254.0.0/16).
- * Errors: ERR_NETWORK (code: enum http_fail) when no reply came; a reply of any status is success.
+ * Errors: ERR_NETWORK (code: enum http_fail) when no reply came; a reply of any status is success. Of bodies outside
+ * 2xx at most 64 KiB are kept, and a cut one counts as whole.
  * Debug log lines carry method, URL (query values redacted) and status; never a credential.
  */
 #include <stdbool.h>
@@ -54,6 +58,8 @@ struct http_request {
     bool has_reply_fd;
     bool hash_reply;                 /* fill reply.digest */
     bool repeatable;                 /* may be sent again: GET, HEAD, PUT of the same bytes … */
+    bool resume;                     /* what the URL names never changes (a blob): after a cut body the next try asks
+                                      * for the rest with Range; needs repeatable and has_reply_fd */
     bool no_redirect;
     uint64_t timeout_ms;             /* for the whole request; 0: none, only the stall time-out */
     uint64_t connect_timeout_ms;     /* 0 means 20000 */
@@ -80,6 +86,10 @@ const char *http_header(const struct http_reply *reply, const char *name);
 const char *http_next_header(const struct http_reply *reply, const char *name, const char *after);
 /* RFC 3986 §5: resolves a Location against the URL it came from. For free(); NULL when it makes no sense. */
 char *http_resolve(const char *base, const char *location);
+/* The URL for logs and errors: query values as "*" (presigned URLs hold credentials there), control bytes escaped. */
+void http_redact(const char *url, struct buf *out);
+/* The host is an IP literal that is not public: private, loopback, link-local, unique local, unspecified. */
+bool http_is_private(const char *url);
 /* "host[:port]" of a URL, lower case, default port removed; false when it is no http(s) URL. */
 bool http_host(const char *url, struct buf *out);
 bool http_is_loopback(const char *url);

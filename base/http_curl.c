@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/http_curl.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/fs.h"
+#include "base/scope.h"
+
+#define CA_FILE_MAX (8u << 20)
+#define IDLE_MAX 16
+
+#define SYMBOL(name) {"curl_" #name, offsetof(struct curl_api, name)}
+static const struct {
+    const char *name;
+    size_t offset;
+} symbols[] = {
+    SYMBOL(global_init),   SYMBOL(global_cleanup), SYMBOL(easy_init),      SYMBOL(easy_cleanup),
+    SYMBOL(easy_reset),    SYMBOL(easy_setopt),    SYMBOL(easy_perform),   SYMBOL(easy_getinfo),
+    SYMBOL(easy_strerror), SYMBOL(slist_append),   SYMBOL(slist_free_all), SYMBOL(share_init),
+    SYMBOL(share_setopt),  SYMBOL(share_cleanup),  SYMBOL(version_info),
+};
+
+struct idle {
+    CURL *easy;
+    char *host; /* last spoken to */
+};
+
+struct http_wire {
+    struct curl_api curl;
+    pthread_mutex_t mutex; /* guards all below but share_mutex */
+    pthread_mutex_t share_mutex[CURL_LOCK_DATA_LAST];
+    bool ready;
+    CURLSH *share;
+    const char *ca_bytes;
+    struct buf ca_bundle; /* the system's and ours, when there is ours */
+    const struct strv *connect_to;
+    struct curl_slist *connect_list;
+    struct idle idle[IDLE_MAX];
+    size_t idle_count;
+};
+
+static void share_lock(CURL *easy, curl_lock_data data, curl_lock_access access, void *arg)
+{
+    struct http_wire *wire = arg;
+
+    (void)easy;
+    (void)access;
+    pthread_mutex_lock(&wire->share_mutex[data]);
+}
+
+static void share_unlock(CURL *easy, curl_lock_data data, void *arg)
+{
+    struct http_wire *wire = arg;
+
+    (void)easy;
+    pthread_mutex_unlock(&wire->share_mutex[data]);
+}
+
+struct http_wire *http_wire_open(const char *ca_bytes, const struct strv *connect_to)
+{
+    struct http_wire *wire = xcalloc(1, sizeof(*wire));
+
+    pthread_mutex_init(&wire->mutex, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(wire->share_mutex); i++)
+        pthread_mutex_init(&wire->share_mutex[i], NULL);
+    wire->ca_bytes = ca_bytes;
+    wire->connect_to = connect_to;
+    return wire;
+}
+
+void http_wire_free(struct http_wire *wire)
+{
+    if (!wire)
+        return;
+    for (size_t i = 0; i < wire->idle_count; i++) {
+        wire->curl.easy_cleanup(wire->idle[i].easy);
+        free(wire->idle[i].host);
+    }
+    if (wire->ready) {
+        wire->curl.share_cleanup(wire->share);
+        wire->curl.slist_free_all(wire->connect_list);
+        /* The library itself stays open: what it pulled in has exit handlers of its own. */
+        wire->curl.global_cleanup();
+    }
+    buf_release(&wire->ca_bundle);
+    for (size_t i = 0; i < ARRAY_SIZE(wire->share_mutex); i++)
+        pthread_mutex_destroy(&wire->share_mutex[i]);
+    pthread_mutex_destroy(&wire->mutex);
+    free(wire);
+}
+
+static int load_symbols(struct curl_api *api, struct err *err)
+{
+    static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4"};
+    void *library = NULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(names) && !library; i++)
+        library = dlopen(names[i], RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE);
+    if (!library)
+        return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER, "libcurl.so.4 is not installed (Debian: libcurl4)");
+    for (size_t i = 0; i < ARRAY_SIZE(symbols); i++) {
+        void *address = dlsym(library, symbols[i].name);
+
+        if (!address)
+            return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER, "libcurl is too old: it has no %s", symbols[i].name);
+        memcpy((char *)api + symbols[i].offset, &address, sizeof(address));
+    }
+    return 0;
+}
+
+/* CURLOPT_CAINFO replaces the system's bundle; ours shall be besides, so both go into one blob. */
+static void make_ca_bundle(struct http_wire *wire)
+{
+    const char *system = getenv("SSL_CERT_FILE");
+    curl_version_info_data *info = wire->curl.version_info(CURLVERSION_NOW);
+    struct err ignored;
+
+    if ((!system || !system[0]) && info->age >= CURLVERSION_SEVENTH)
+        system = info->cainfo;
+    if (system && system[0])
+        fs_read_file(AT_FDCWD, system, &wire->ca_bundle, CA_FILE_MAX, &ignored);
+    buf_addc(&wire->ca_bundle, '\n');
+    if (wire->ca_bytes)
+        buf_adds(&wire->ca_bundle, wire->ca_bytes);
+}
+
+static int make_ready(struct http_wire *wire, struct err *err)
+{
+    if (wire->ready)
+        return 0;
+    if (load_symbols(&wire->curl, err) < 0)
+        return -1;
+    if (wire->curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER, "libcurl cannot start");
+    wire->share = wire->curl.share_init();
+    if (!wire->share)
+        return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER, "libcurl cannot start");
+    wire->curl.share_setopt(wire->share, CURLSHOPT_LOCKFUNC, share_lock);
+    wire->curl.share_setopt(wire->share, CURLSHOPT_UNLOCKFUNC, share_unlock);
+    wire->curl.share_setopt(wire->share, CURLSHOPT_USERDATA, wire);
+    wire->curl.share_setopt(wire->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
+    wire->curl.share_setopt(wire->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+    for (size_t i = 0; wire->connect_to && i < wire->connect_to->count; i++)
+        wire->connect_list = wire->curl.slist_append(wire->connect_list, wire->connect_to->ptr[i]);
+    if (wire->ca_bytes || getenv("SSL_CERT_FILE"))
+        make_ca_bundle(wire);
+    wire->ready = true;
+    return 0;
+}
+
+static void set_common(struct http_wire *wire, CURL *easy)
+{
+    const struct curl_api *curl = &wire->curl;
+
+    curl->easy_setopt(easy, CURLOPT_SHARE, wire->share);
+    curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl->easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl->easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+    curl->easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl->easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L << 10);
+    curl->easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 512L << 10);
+    curl->easy_setopt(easy, CURLOPT_USERAGENT, "slipway/" SLIPWAY_VERSION);
+    if (wire->connect_list)
+        curl->easy_setopt(easy, CURLOPT_CONNECT_TO, wire->connect_list);
+    if (wire->ca_bundle.size > 0) {
+        struct curl_blob blob = {wire->ca_bundle.ptr, wire->ca_bundle.size, CURL_BLOB_NOCOPY};
+
+        curl->easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
+    }
+    const char *dir = getenv("SSL_CERT_DIR");
+
+    if (dir && dir[0])
+        curl->easy_setopt(easy, CURLOPT_CAPATH, dir);
+}
+
+const struct curl_api *http_curl_api(const struct http_wire *wire)
+{
+    return &wire->curl;
+}
+
+CURL *http_curl_take(struct http_wire *wire, const char *host, struct err *err)
+{
+    CURL *easy = NULL;
+
+    pthread_mutex_lock(&wire->mutex);
+    if (make_ready(wire, err) < 0) {
+        pthread_mutex_unlock(&wire->mutex);
+        return NULL;
+    }
+    size_t found = wire->idle_count;
+
+    for (size_t i = 0; i < wire->idle_count && found == wire->idle_count; i++) {
+        if (strcmp(wire->idle[i].host, host) == 0)
+            found = i;
+    }
+    /* Handles of other hosts are left to them while there is room for one more. */
+    if (found == wire->idle_count && found == IDLE_MAX)
+        found = 0;
+    if (found < wire->idle_count) {
+        easy = wire->idle[found].easy;
+        free(wire->idle[found].host);
+        wire->idle[found] = wire->idle[--wire->idle_count];
+    }
+    pthread_mutex_unlock(&wire->mutex);
+    if (!easy)
+        easy = wire->curl.easy_init();
+    if (!easy) {
+        err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER, "libcurl cannot start");
+        return NULL;
+    }
+    set_common(wire, easy);
+    return easy;
+}
+
+void http_curl_give(struct http_wire *wire, CURL *easy, const char *host)
+{
+    /* Keeps connections and caches; drops pointers into this exchange. */
+    wire->curl.easy_reset(easy);
+    pthread_mutex_lock(&wire->mutex);
+    if (wire->idle_count < IDLE_MAX) {
+        wire->idle[wire->idle_count++] = (struct idle){easy, xstrdup(host)};
+        easy = NULL;
+    }
+    pthread_mutex_unlock(&wire->mutex);
+    if (easy)
+        wire->curl.easy_cleanup(easy);
+}

@@ -116,14 +116,14 @@ static int load_symbols(struct curl_api *api, struct err *err)
 /* CURLOPT_CAINFO replaces the system's bundle; ours shall be besides, so both go into one blob. */
 static void make_ca_bundle(struct http_wire *wire)
 {
-    const char *system = getenv("SSL_CERT_FILE");
+    const char *base = getenv("SSL_CERT_FILE");
     curl_version_info_data *info = wire->curl.version_info(CURLVERSION_NOW);
     struct err ignored;
 
-    if ((!system || !system[0]) && info->age >= CURLVERSION_SEVENTH)
-        system = info->cainfo;
-    if (system && system[0])
-        fs_read_file(AT_FDCWD, system, &wire->ca_bundle, CA_FILE_MAX, &ignored);
+    if ((!base || !base[0]) && info->age >= CURLVERSION_SEVENTH)
+        base = info->cainfo;
+    if (base && base[0])
+        fs_read_file(AT_FDCWD, base, &wire->ca_bundle, CA_FILE_MAX, &ignored);
     buf_addc(&wire->ca_bundle, '\n');
     if (wire->ca_bytes)
         buf_adds(&wire->ca_bundle, wire->ca_bytes);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # slipway. `make` builds build/<variant>/slipway; `make check` sets up what the tests need and runs them all.
-MAKEFLAGS += -r
+MAKEFLAGS += -r --no-print-directory
 .SUFFIXES:
 .DEFAULT_GOAL := all
 

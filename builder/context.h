@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BUILDER_CONTEXT_H
+#define BUILDER_CONTEXT_H
+
+/*
+ * The build context: a directory as COPY may see it, without what .dockerignore leaves out. Directories are read when
+ * something looks into them, once; names are sorted by bytes.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/str.h"
+
+struct layout;
+
+struct context_node {
+    char *name;
+    char *path; /* clean, relative to the context; "." is the root */
+    struct stat st;
+    char *link; /* of a symbolic link */
+    struct context_node *children;
+    size_t count;
+    bool loaded;
+};
+
+struct context;
+
+/*
+ * path: the directory. The ignore file is <dockerfile>.dockerignore if there is one, else .dockerignore in path.
+ * dockerfile: path of the Dockerfile as it was given. layout: for remembered digests.
+ */
+struct context *context_open(struct layout *layout, const char *path, const char *dockerfile, struct err *err);
+void context_close(struct context *context); /* NULL is fine */
+const char *context_path(const struct context *context);
+
+/* Reads the directory, unless it was. node must be a directory. */
+int context_load(struct context *context, struct context_node *node, struct err *err);
+struct context_node *context_root(struct context *context);
+/* A child by name, NULL: not there or left out. */
+int context_child(struct context *context, struct context_node *dir, struct str name,
+                  struct context_node **child, struct err *err);
+/* Is a path of the context there, but left out by the ignore file? For error texts. */
+bool context_leaves_out(const struct context *context, const char *path);
+
+int context_open_file(const struct context *context, const struct context_node *node, struct err *err);
+/* What stands for a file's content and extended attributes: remembered, else read now. */
+int context_digest(struct context *context, const struct context_node *node,
+                   uint8_t out[static SHA256_SIZE], struct err *err);
+
+#endif

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/origin.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/fs.h"
+#include "base/path.h"
+#include "base/scope.h"
+
+#define LINKS_MAX 40 /* as the kernel: ELOOP after 40 */
+
+static void from_node(struct origin_file *file, struct context_node *node)
+{
+    *file = (struct origin_file){.node = node, .device = node->st.st_dev, .inode = node->st.st_ino};
+    entry_of_stat(&file->entry, &node->st);
+    file->entry.path = node->path;
+    file->entry.link = node->link;
+    file->shared = file->entry.type == ENTRY_FILE && node->st.st_nlink > 1;
+}
+
+/* In an index the names of one inode carry the first name as `link`; the first itself carries none. */
+static void from_view(struct origin_file *file, const struct view_entry *at)
+{
+    *file = (struct origin_file){.at = *at, .entry = at->entry, .device = at->layer};
+    if (file->entry.type == ENTRY_FILE) {
+        struct sha256 h;
+        uint8_t raw[SHA256_SIZE];
+        const char *name = at->entry.link ? at->entry.link : at->entry.path;
+
+        sha256_begin(&h);
+        sha256_add(&h, name, strlen(name));
+        sha256_end(&h, raw);
+        memcpy(&file->inode, raw, sizeof(file->inode));
+        file->shared = true;
+        file->entry.link = NULL;
+    }
+    file->entry.xattrs = NULL;
+    file->entry.xattrs_count = 0;
+}
+
+/* What is left of a path once link `target` stands in the place of the component before `rest`. */
+static char *after_link(const char *dir, const char *target, struct str rest)
+{
+    AUTO_FREE char *joined = target[0] == '/' ? xasprintf("%s/" STR_FMT, target, STR_ARG(rest))
+                                              : xasprintf("%s/%s/" STR_FMT, dir, target, STR_ARG(rest));
+
+    return path_beneath(str_of(joined));
+}
+
+/* One walk down the context from its root; 2: *again is the path to walk instead (a link was met). */
+static int walk_context(struct context *context, const char *path, bool last, struct context_node **found,
+                        char **again, struct err *err)
+{
+    struct context_node *node = context_root(context);
+    struct str rest = str_of(path), name;
+
+    while (rest.size) {
+        struct context_node *child;
+
+        str_cut(rest, '/', &name, &rest);
+        if (str_is(name, "."))
+            continue;
+        if (context_child(context, node, name, &child, err) < 0)
+            return -1;
+        if (!child)
+            return 0;
+        if (child->link && (last || rest.size)) {
+            *again = after_link(node->path, child->link, rest);
+            return 2;
+        }
+        node = child;
+    }
+    *found = node;
+    return 1;
+}
+
+static int find_in_context(struct origin *origin, const char *path, bool last, struct origin_file *file,
+                           struct err *err)
+{
+    AUTO_FREE char *current = path_beneath(str_of(path));
+
+    for (unsigned links = 0; links <= LINKS_MAX; links++) {
+        struct context_node *node = NULL;
+        char *again = NULL;
+        int found = walk_context(origin->context, current, last, &node, &again, err);
+
+        if (found == 1)
+            from_node(file, node);
+        if (found != 2)
+            return found;
+        free(current);
+        current = again;
+    }
+    return err_set(err, ERR_INPUT, ELOOP, "%s: more than %d symbolic links", path, LINKS_MAX);
+}
+
+int origin_find(struct origin *origin, const char *path, bool last, struct origin_file *file, struct err *err)
+{
+    SCOPED(buf_release) struct buf resolved = {0};
+    struct view_entry at;
+    const struct view *view;
+    int found;
+
+    if (origin->context)
+        return find_in_context(origin, path, last, file, err);
+    view = stack_view(origin->stack, origin->layout, err);
+    if (!view)
+        return -1;
+    found = view_resolve(view, path, last ? VIEW_FOLLOW : VIEW_NOFOLLOW_LAST, &resolved, &at, err);
+    if (found < 0)
+        return err->code == ENOTDIR ? 0 : -1;
+    if (found == 0)
+        return 0;
+    /* The looked-up path is in our buffer; the index has the same text for longer. */
+    at.entry.path = index_path(view->layers[at.layer], at.record);
+    from_view(file, &at);
+    return 1;
+}
+
+void origin_list_release(struct origin_list *list)
+{
+    free(list->items);
+    *list = (struct origin_list){0};
+}
+
+static struct origin_file *grow(struct origin_list *list)
+{
+    VEC_GROW(list->items, list->count, list->capacity);
+    return &list->items[list->count++];
+}
+
+int origin_list_dir(struct origin *origin, const struct origin_file *dir, struct origin_list *list, struct err *err)
+{
+    SCOPED(view_list_release) struct view_list names = {0};
+    const struct view *view;
+
+    if (origin->context) {
+        if (context_load(origin->context, dir->node, err) < 0)
+            return -1;
+        for (size_t i = 0; i < dir->node->count; i++)
+            from_node(grow(list), &dir->node->children[i]);
+        return 0;
+    }
+    view = stack_view(origin->stack, origin->layout, err);
+    if (!view)
+        return -1;
+    view_list_dir(view, dir->entry.path, &names);
+    for (size_t i = 0; i < names.count; i++)
+        from_view(grow(list), &names.items[i].at);
+    return 0;
+}
+
+int origin_open(struct origin *origin, const struct origin_file *file, struct err *err)
+{
+    if (origin->context)
+        return context_open_file(origin->context, file->node, err);
+    return stack_open_file(origin->stack, origin->layout, &file->at, err);
+}
+
+int origin_xattrs(struct origin *origin, const struct origin_file *file, struct xattr_set *set, struct err *err)
+{
+    if (!origin->context) {
+        for (size_t i = 0; i < file->at.entry.xattrs_count; i++)
+            xattr_set_add(set, str_of(file->at.entry.xattrs[i].name), file->at.entry.xattrs[i].value);
+        return 0;
+    }
+    /* Links, devices and pipes carry none of the attributes that travel. */
+    if (file->entry.type != ENTRY_FILE && file->entry.type != ENTRY_DIR)
+        return 0;
+    AUTO_FD int fd = origin_open(origin, file, err);
+    if (fd < 0)
+        return -1;
+    return xattr_read_fd(set, fd, err);
+}
+
+static int hash_directory(struct origin *origin, const struct origin_file *file, struct sha256 *h, struct err *err)
+{
+    SCOPED(xattr_set_release) struct xattr_set set = {0};
+
+    if (origin_xattrs(origin, file, &set, err) < 0)
+        return -1;
+    sha256_add_u64(h, set.count);
+    for (size_t i = 0; i < set.count; i++) {
+        sha256_add_framed(h, str_of(set.items[i].name));
+        sha256_add_framed(h, set.items[i].value);
+    }
+    return 0;
+}
+
+int origin_hash(struct origin *origin, const struct origin_file *file, struct sha256 *h, struct err *err)
+{
+    uint8_t digest[SHA256_SIZE];
+
+    if (file->entry.type == ENTRY_DIR)
+        return hash_directory(origin, file, h, err);
+    if (file->entry.type != ENTRY_FILE)
+        return 0;
+    if (origin->context) {
+        if (context_digest(origin->context, file->node, digest, err) < 0)
+            return -1;
+        sha256_add(h, digest, sizeof(digest));
+        return 0;
+    }
+    sha256_add_framed(h, str_of(origin->stack->layers[file->at.layer].diff_id));
+    sha256_add_framed(h, str_of(file->at.entry.path));
+    return 0;
+}
+
+const char *origin_hint(const struct origin *origin, const char *path)
+{
+    AUTO_FREE char *clean = path_beneath(str_of(path));
+
+    return origin->context && context_leaves_out(origin->context, clean) ? "; the ignore file leaves it out" : "";
+}

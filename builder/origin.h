@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BUILDER_ORIGIN_H
+#define BUILDER_ORIGIN_H
+
+/*
+ * Where COPY and ADD read: the build context, or the file system of a stage or image, behind one face. Links are
+ * followed inside the origin's root and never out of it.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "builder/context.h"
+#include "builder/entry.h"
+#include "builder/stack.h"
+
+struct layout;
+
+struct origin {
+    struct context *context; /* one of these two; borrowed */
+    struct stack *stack;
+    struct layout *layout;
+    const char *label;       /* for messages: "the build context", "stage builder" */
+};
+
+/* One file of an origin. Strings are borrowed from it and live as long. */
+struct origin_file {
+    struct entry entry;         /* entry.path: where it is in the origin, without links; no xattrs: origin_xattrs() */
+    bool shared;                /* other names have the same inode: */
+    uint64_t device, inode;     /* … equal pairs within one origin are the same file */
+    struct context_node *node;  /* of a context */
+    struct view_entry at;       /* of a stack */
+};
+
+/* 1: found, links followed (`last` false: but not a last one). 0: not there. -1. */
+int origin_find(struct origin *origin, const char *path, bool last, struct origin_file *file, struct err *err);
+
+struct origin_list {
+    struct origin_file *items;
+    size_t count, capacity;
+};
+void origin_list_release(struct origin_list *list);
+/* Appends what is in a directory, sorted by name. */
+int origin_list_dir(struct origin *origin, const struct origin_file *dir, struct origin_list *list, struct err *err);
+
+int origin_open(struct origin *origin, const struct origin_file *file, struct err *err); /* content */
+/* Appends the attributes that travel with an image. */
+int origin_xattrs(struct origin *origin, const struct origin_file *file, struct xattr_set *set, struct err *err);
+/* Adds what stands for content and attributes to a cache key: a digest, or the layer that holds them. */
+int origin_hash(struct origin *origin, const struct origin_file *file, struct sha256 *h, struct err *err);
+/* Why nothing is at path, for the end of an error: "; .dockerignore leaves it out". "" when nothing is known. */
+const char *origin_hint(const struct origin *origin, const char *path);
+
+#endif

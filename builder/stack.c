@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/stack.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/fs.h"
+#include "base/scope.h"
+#include "base/strv.h"
+#include "builder/layer.h"
+#include "registry/config.h"
+#include "registry/layout.h"
+
+void stack_release(struct stack *stack)
+{
+    view_release(&stack->view);
+    for (size_t i = 0; i < stack->count; i++) {
+        descriptor_release(&stack->layers[i].blob);
+        index_close(stack->layers[i].index);
+    }
+    free(stack->layers);
+    *stack = (struct stack){0};
+}
+
+void stack_push(struct stack *stack, const char *diff_id, const struct descriptor *blob)
+{
+    struct stack_layer *layer;
+
+    VEC_GROW(stack->layers, stack->count, stack->capacity);
+    layer = &stack->layers[stack->count++];
+    *layer = (struct stack_layer){0};
+    memcpy(layer->diff_id, diff_id, DIGEST_SIZE);
+    descriptor_copy(&layer->blob, blob);
+}
+
+int stack_push_image(struct stack *stack, const struct image *image, struct err *err)
+{
+    SCOPED(strv_release) struct strv diff_ids = {0};
+
+    config_diff_ids(image->config, &diff_ids);
+    if (diff_ids.count != image->manifest.layers_count)
+        return err_set(err, ERR_INPUT, 0, "image %s: its config has %zu diff ids and its manifest %zu layers",
+                       image->manifest.digest, diff_ids.count, image->manifest.layers_count);
+    for (size_t i = 0; i < diff_ids.count; i++)
+        stack_push(stack, diff_ids.ptr[i], &image->manifest.layers[i]);
+    return 0;
+}
+
+void stack_push_all(struct stack *stack, const struct stack *from)
+{
+    for (size_t i = 0; i < from->count; i++)
+        stack_push(stack, from->layers[i].diff_id, &from->layers[i].blob);
+}
+
+const struct view *stack_view(struct stack *stack, struct layout *layout, struct err *err)
+{
+    while (stack->view.count < stack->count) {
+        struct stack_layer *layer = &stack->layers[stack->view.count];
+
+        if (!layer->index && layer_index(layout, &layer->blob, layer->diff_id, &layer->index, err) < 0)
+            return NULL;
+        view_push(&stack->view, layer->index);
+    }
+    return &stack->view;
+}
+
+static int open_tree(struct stack_layer *layer, struct layout *layout, struct err *err)
+{
+    char path[LAYER_TREE_PATH_MAX];
+
+    if (layer_tree(layout, &layer->blob, layer->diff_id, err) < 0)
+        return err_wrap(err, "unpack layer %s", layer->blob.digest);
+    return fs_open_dir(layout->dir_fd, layer_tree_path(layer->diff_id, path), err);
+}
+
+int stack_open_trees(struct stack *stack, struct layout *layout, int *fds, struct err *err)
+{
+    for (size_t i = 0; i < stack->count; i++) {
+        int *fd = &fds[stack->count - 1 - i];
+
+        *fd = open_tree(&stack->layers[i], layout, err);
+        if (*fd < 0) {
+            while (i--)
+                close(fds[stack->count - 1 - i]);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int stack_open_file(struct stack *stack, struct layout *layout, const struct view_entry *at, struct err *err)
+{
+    struct stack_layer *layer = &stack->layers[at->layer];
+
+    if (layer_tree(layout, &layer->blob, layer->diff_id, err) < 0)
+        return err_wrap(err, "unpack layer %s", layer->blob.digest);
+    return layer_open_file(layout, layer->diff_id, at->entry.path, err);
+}
+
+struct opener {
+    struct stack *stack;
+    struct layout *layout;
+};
+
+static int open_for_view(void *ctx, const struct view_entry *at, struct err *err)
+{
+    struct opener *opener = ctx;
+
+    return stack_open_file(opener->stack, opener->layout, at, err);
+}
+
+int stack_read(struct stack *stack, struct layout *layout, const char *path, size_t max, struct buf *out,
+               struct err *err)
+{
+    const struct view *view = stack_view(stack, layout, err);
+
+    if (!view)
+        return -1;
+    return view_read(view, path, max, open_for_view, &(struct opener){stack, layout}, out, err);
+}

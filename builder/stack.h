@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BUILDER_STACK_H
+#define BUILDER_STACK_H
+
+/*
+ * The layers of an image or of a stage that grows, bottom first. Indexes are opened and trees unpacked only when
+ * something asks: a build in which every step is remembered touches neither.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "builder/view.h"
+#include "registry/descriptor.h"
+
+struct layout;
+struct image;
+struct index;
+
+struct stack_layer {
+    char diff_id[DIGEST_SIZE];
+    struct descriptor blob;
+    struct index *index; /* NULL until it is needed */
+};
+
+struct stack {
+    struct stack_layer *layers;
+    size_t count;
+    size_t capacity;
+    struct view view; /* of the first view.count layers; see stack_view() */
+};
+
+void stack_release(struct stack *stack);
+void stack_push(struct stack *stack, const char *diff_id, const struct descriptor *blob); /* copies */
+/* All layers of an image in the store. ERR_INPUT when config and manifest disagree on their number. */
+int stack_push_image(struct stack *stack, const struct image *image, struct err *err);
+void stack_push_all(struct stack *stack, const struct stack *from); /* appends the layers of another */
+
+/* The file system the layers make; borrowed, valid until the next push. NULL on failure. */
+const struct view *stack_view(struct stack *stack, struct layout *layout, struct err *err);
+/* Unpacks what is not unpacked and opens every tree, topmost first: fds must hold count. On failure none is open. */
+int stack_open_trees(struct stack *stack, struct layout *layout, int *fds, struct err *err);
+/* A descriptor of the content of a file that stack_view() showed; its layer is unpacked when need be. */
+int stack_open_file(struct stack *stack, struct layout *layout, const struct view_entry *at, struct err *err);
+/* Content of a small file, links followed: 1, 0 not there, -1. */
+int stack_read(struct stack *stack, struct layout *layout, const char *path, size_t max, struct buf *out,
+               struct err *err);
+
+#endif

@@ -445,6 +445,6 @@ int http_send(struct http *http, const struct http_request *request, struct http
     http_redact(reply->url ? reply->url : request->url, &shown);
     *err = failure;
     if (reply->attempts > 1)
-        err_add(err, "(tried %u times)", reply->attempts);
+        err_add(err, " (tried %u times)", reply->attempts);
     return err_wrap(err, "%s %s", request->method, buf_cstr(&shown));
 }

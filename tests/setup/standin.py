@@ -16,7 +16,7 @@ DROP = re.compile(r"^(usr/share/(doc|man|info|locale|lintian|bug|perl5|python3?|
                   r"|usr/lib/[^/]*/(gconv|perl|perl-base|pkgconfig|cmake|krb5)/|usr/lib/[^/]*/[^/]*\.a$|usr/share/nodejs/.*\.(map|d\.ts|md)$"
                   r"|usr/share/(gcc|debconf|dpkg|apport|gdb|zsh|vim|polkit-1|initramfs-tools|systemtap|binfmts|applications|readline)|usr/lib/(apt|dpkg|init|valgrind|mime|binfmt\.d|tmpfiles\.d|systemd)/|lib/(init|systemd|udev)/"
                   r"|usr/bin/(?!node$|nodejs$|npm$|npx$)|usr/sbin/(?!nginx$)|sbin/|bin/(?!busybox$)"
-                  r"|usr/libexec/dpkg|var/log/apt|var/lib/(dpkg|apt|pam|python)/|var/cache/|etc/(apt|cron|default|dpkg|init|logrotate|pam|perl|python|security|selinux|systemd|ufw)[./]?)")
+                  r"|dev/|etc/(resolv\.conf|hostname|hosts|fstab|debconf\.conf|netconfig|gss/|iproute2/)|usr/lib/[^/]*/tc/|usr/libexec/dpkg|var/log/apt|var/lib/(dpkg|apt|pam|python)/|var/cache/|etc/(apt|cron|default|dpkg|init|logrotate|pam|perl|python|security|selinux|systemd|ufw)[./]?)")
 
 
 def clean(name):

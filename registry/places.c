@@ -116,13 +116,10 @@ int place_pair_parse(const char *text, const char *what, char **host, struct pla
 
 bool place_listed(const struct strv *list, const char *host)
 {
-    struct str name, port;
-
-    place_host_cut(str_of(host), &name, &port);
     for (size_t i = 0; i < list->count; i++) {
         AUTO_FREE char *entry = place_host(str_of(list->ptr[i]));
 
-        if (str_is(str_of(host), entry) || str_is(name, entry))
+        if (strcmp(host, entry) == 0)
             return true;
     }
     return false;

@@ -29,7 +29,7 @@ char *place_host(struct str host);
 void place_host_cut(struct str host, struct str *name, struct str *port);
 /* 127.0.0.0/8, ::1 and localhost. */
 bool place_is_loopback(const char *host);
-/* Whether list ("host" or "host:port" entries) names host; an entry without port means every port. */
+/* Whether list names host, port and all. */
 bool place_listed(const struct strv *list, const char *host);
 /*
  * May a server of `own` (host[:port]) send us to `other`? Not to an address of a private or link-local network that is

@@ -12,8 +12,8 @@
  * Scheme: https, but for a host that is loopback or named insecure https is tried first, then http, once per run.
  * An endpoint ("HOST=URL") changes only where we connect: name, TLS and login stay HOST's.
  *
- * remote_send() adds the authorization: what is known already, then, on a 401 (403 and 400 where ECR means "expired"),
- * a fresh one, once. A reply of any other status is success; remote_refused() puts it in words.
+ * remote_send() has the login made and sent (registry/auth); what goes to another host than the place's own (an upload's
+ * Location at a storage service) goes without. A reply of any status is success; remote_refused() puts it in words.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,8 +26,6 @@
 
 struct reference; /* registry/reference.h */
 
-#define MANIFEST_REPLY_MAX (8 << 20) /* 4 MiB must work (distribution spec, "Pushing manifests"); twice that is refused */
-
 struct remote_settings {
     struct strv mirrors;   /* "HOST=URL" */
     struct strv endpoints; /* "HOST=URL" */
@@ -38,9 +36,9 @@ struct remote_settings {
 struct remote;
 
 struct remote_place {
-    char *base;
-    char *host;
-    char *repository;
+    char *base;       /* "https://registry-1.docker.io", "http://127.0.0.1:5000/prefix" */
+    char *host;       /* "docker.io", "127.0.0.1:5000" */
+    char *repository; /* "library/node" */
     bool is_mirror;
 };
 
@@ -78,16 +76,25 @@ int remote_find(struct remote *remote, const struct reference *ref, bool push, s
                 struct err *err);
 void remote_places_release(struct remote_places *places);
 
+/* The whole URL of something below the place's repository ("blobs/uploads/"); for free(). */
+char *remote_url(const struct remote_place *place, const char *path);
 int remote_send(struct remote *remote, const struct remote_call *call, struct http_reply *reply, struct err *err);
 /* ERR_REMOTE with the status as code: what was wanted, what the registry said, what to do. -1. */
-int remote_refused(const struct remote_call *call, const struct http_reply *reply, struct err *err);
+int remote_refused(struct remote *remote, const struct remote_call *call, const struct http_reply *reply,
+                   struct err *err);
+/* The same for a repository known to be missing, whatever became of the call. */
+int remote_no_repository(const struct remote_call *call, struct err *err);
 
 /*
- * GETs a manifest by tag or digest from the first place that has it. `digest` NULL, or what the bytes must hash to.
- * A missing manifest is ERR_REMOTE with code 404.
+ * GETs a manifest by tag or digest from the first place that has it: 1; 0 when no place has it (err is set then too:
+ * ERR_REMOTE, 404); -1 for every other failure. digest NULL: by tag; else what the bytes must hash to, and tag is not looked at.
  */
 int remote_fetch_manifest(struct remote *remote, const struct remote_places *places, const char *tag,
                           const char *digest, struct remote_manifest *manifest, struct err *err);
+/* The same from one place: also 0 for a repository that is not there, which *no_repository (may be NULL) tells. */
+int remote_get_manifest(struct remote *remote, const struct remote_place *place, bool push, const char *tag,
+                        const char *digest, struct remote_manifest *manifest, bool *no_repository,
+                        struct err *err);
 void remote_manifest_release(struct remote_manifest *manifest);
 
 #endif

@@ -18,6 +18,7 @@
  * Names in index.json (annotation org.opencontainers.image.ref.name) are reference_name(): "docker.io/library/web:1".
  * An entry without a name is an image that nobody tagged; prune takes it.
  *
+ * Open it after session_enter(): a process forked while it is open would keep its locks.
  * A struct layout holds only descriptors and a path: any thread may use it. A record that names a blob or a tree is a
  * hint: ask layout_has() before relying on it, for prune may have been there.
  */
@@ -92,6 +93,8 @@ int layout_tag(const struct layout *l, const struct reference *ref, const struct
 int layout_tag_all(const struct layout *l, const struct reference *refs, size_t count, const struct descriptor *d,
                    struct err *err);
 int layout_untag(const struct layout *l, const struct reference *ref, struct err *err); /* 1 done, 0 no such name, -1 */
+/* Removes every entry of that digest, named or not: 1 done, 0 none, -1. */
+int layout_forget(const struct layout *l, const char *digest, struct err *err);
 /* Calls fn for every entry in the order of index.json; name NULL for entries without one. fn returning non-zero ends it. */
 typedef int layout_tag_fn(void *arg, const char *name, const struct descriptor *d, struct err *err);
 int layout_each_tag(const struct layout *l, layout_tag_fn *fn, void *arg, struct err *err);

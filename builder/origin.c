@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/path.h"
 #include "base/scope.h"
+#include "builder/index.h"
 
 #define LINKS_MAX 40 /* as the kernel: ELOOP after 40 */
 

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/copy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/path.h"
+#include "base/scope.h"
+#include "builder/archive.h"
+#include "builder/glob.h"
+
+/* One source after wildcards: where it is, and the name it keeps when it is copied into a directory. */
+struct match {
+    char *name;
+    struct origin_file file;
+};
+
+struct planner {
+    const struct copy_request *request;
+    struct copy_plan *plan;
+    const struct view *view;
+    struct match *matches;
+    size_t matches_count, matches_capacity;
+    char *dest;        /* where it is, links followed; entry form */
+    bool dest_exists;  /* … as a directory */
+};
+
+static void planner_release(struct planner *p)
+{
+    for (size_t i = 0; i < p->matches_count; i++)
+        free(p->matches[i].name);
+    free(p->matches);
+    free(p->dest);
+}
+
+static void add_match(struct planner *p, struct str path, const struct origin_file *file)
+{
+    VEC_GROW(p->matches, p->matches_count, p->matches_capacity);
+    p->matches[p->matches_count++] = (struct match){str_dup(path_base(path)), *file};
+}
+
+static int add_literal(struct planner *p, const char *path, struct err *err)
+{
+    struct origin *origin = p->request->origin;
+    struct origin_file file;
+    int found = origin_find(origin, path, true, &file, err);
+
+    if (found < 0)
+        return -1;
+    if (!found)
+        return err_set(err, ERR_INPUT, ENOENT, "\"%s\" is not in %s%s", path, origin->label,
+                       origin_hint(origin, path));
+    add_match(p, str_of(path), &file);
+    return 0;
+}
+
+static int glob_below(struct planner *p, const char *dir, struct str rest, struct err *err);
+
+static int glob_child(struct planner *p, const char *dir, const struct origin_file *child, struct str pattern,
+                      struct str rest, struct err *err)
+{
+    struct str name = path_base(str_of(child->entry.path));
+    AUTO_FREE char *path = NULL, *text = str_dup(name);
+    int held = glob_match(pattern, name, err);
+
+    if (held <= 0)
+        return held;
+    path = path_join(dir, text);
+    return rest.size ? glob_below(p, path, rest, err) : add_literal(p, path, err);
+}
+
+/* `dir` is there and free of wildcards; `rest` is what of the pattern lies below it. Nothing there is no match. */
+static int glob_below(struct planner *p, const char *dir, struct str rest, struct err *err)
+{
+    SCOPED(origin_list_release) struct origin_list list = {0};
+    struct origin_file at;
+    struct str component;
+    int found = origin_find(p->request->origin, dir, true, &at, err);
+
+    if (found < 0)
+        return -1;
+    if (!found)
+        return 0;
+    str_cut(rest, '/', &component, &rest);
+    if (!glob_has_wildcard(component)) {
+        AUTO_FREE char *name = glob_literal(component), *path = path_join(dir, name);
+
+        found = origin_find(p->request->origin, path, true, &at, err);
+        if (found <= 0)
+            return found;
+        return rest.size ? glob_below(p, path, rest, err) : add_literal(p, path, err);
+    }
+    if (at.entry.type != ENTRY_DIR)
+        return 0;
+    if (origin_list_dir(p->request->origin, &at, &list, err) < 0)
+        return -1;
+    for (size_t i = 0; i < list.count; i++)
+        if (glob_child(p, dir, &list.items[i], component, rest, err) < 0)
+            return -1;
+    return 0;
+}
+
+static int find_sources(struct planner *p, struct err *err)
+{
+    const struct strv *sources = &p->request->spec->sources;
+
+    for (size_t i = 0; i < sources->count; i++) {
+        AUTO_FREE char *path = path_beneath(str_of(sources->ptr[i]));
+        int rc;
+
+        if (glob_has_wildcard(str_of(path))) {
+            rc = glob_below(p, "/", str_of(path), err);
+        } else {
+            AUTO_FREE char *literal = glob_literal(str_of(path));
+
+            rc = add_literal(p, literal, err);
+        }
+        if (rc < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Where the destination is, and whether it takes names below it. */
+static int find_dest(struct planner *p, bool *is_dir, struct err *err)
+{
+    const struct copy_spec *spec = p->request->spec;
+    SCOPED(buf_release) struct buf resolved = {0};
+    struct view_entry at;
+    size_t sources = p->matches_count + spec->files_count;
+    int found = view_resolve(p->view, spec->dest, VIEW_FOLLOW, &resolved, &at, err);
+
+    if (found < 0)
+        return err_wrap(err, "destination %s", spec->dest);
+    p->dest_exists = found && at.entry.type == ENTRY_DIR;
+    *is_dir = p->dest_exists || str_ends(str_of(spec->dest), "/");
+    if (found && !p->dest_exists && *is_dir)
+        return err_set(err, ERR_INPUT, ENOTDIR, "destination %s is a %s in the image, not a directory", spec->dest,
+                       entry_type_name(at.entry.type));
+    if (sources > 1 && !*is_dir)
+        return err_set(err, ERR_INPUT, ENOTDIR,
+                       "%zu sources match, but %s is not a directory; end it with \"/\" to make it one", sources,
+                       spec->dest);
+    p->dest = path_beneath(buf_str(&resolved));
+    return 0;
+}
+
+static struct copy_item *add_item(struct planner *p, char *target)
+{
+    struct copy_plan *plan = p->plan;
+    struct copy_item *item;
+
+    VEC_GROW(plan->items, plan->count, plan->capacity);
+    item = &plan->items[plan->count];
+    *item = (struct copy_item){.target = target, .order = plan->count};
+    item->entry.path = target;
+    plan->count++;
+    return item;
+}
+
+static void set_owner_and_mode(const struct copy_request *request, struct entry *e)
+{
+    const struct copy_spec *spec = request->spec;
+
+    if (request->has_owner) {
+        e->uid = request->uid;
+        e->gid = request->gid;
+    } else if (request->origin->context) {
+        e->uid = e->gid = 0;
+    }
+    if (spec->has_chmod && e->type != ENTRY_SYMLINK)
+        e->mode = chmod_apply(&spec->chmod, e->mode, e->type == ENTRY_DIR);
+}
+
+/* A directory that nothing in the origin stands for. */
+static void add_made(struct planner *p, char *target)
+{
+    struct copy_item *item = add_item(p, target);
+
+    item->made = true;
+    item->entry.type = ENTRY_DIR;
+    item->entry.mode = 0755;
+    item->entry.mtime = p->request->now;
+    if (p->request->has_owner) {
+        item->entry.uid = p->request->uid;
+        item->entry.gid = p->request->gid;
+    }
+    if (p->request->spec->has_chmod && p->request->spec->chmod.is_octal)
+        item->entry.mode = p->request->spec->chmod.octal;
+}
+
+/* Those of dir and its parents that the image lacks. dir is free of links as far as it exists. */
+static void add_missing(struct planner *p, const char *dir)
+{
+    struct view_entry at;
+
+    if (strcmp(dir, ".") == 0 || view_lookup(p->view, dir, &at))
+        return;
+    for (const char *slash = dir;; slash++) {
+        char *prefix;
+
+        if (*slash != '/' && *slash != 0)
+            continue;
+        prefix = xstrndup(dir, (size_t)(slash - dir));
+        if (view_lookup(p->view, prefix, &at))
+            free(prefix);
+        else
+            add_made(p, prefix);
+        if (*slash == 0)
+            return;
+    }
+}
+
+static char *below(const char *dir, const char *name)
+{
+    return strcmp(dir, ".") == 0 ? xstrdup(name) : xasprintf("%s/%s", dir, name);
+}
+
+/* Neither may a file take a directory's place, nor the reverse. */
+static int check_type(struct planner *p, const struct copy_item *item, struct err *err)
+{
+    struct view_entry at;
+
+    if (!view_lookup(p->view, item->target, &at))
+        return 0;
+    if ((at.entry.type == ENTRY_DIR) == (item->entry.type == ENTRY_DIR))
+        return 0;
+    return err_set(err, ERR_INPUT, EEXIST, "cannot put a %s at /%s: the image has a %s there",
+                   entry_type_name(item->entry.type), item->target, entry_type_name(at.entry.type));
+}
+
+static int add_file(struct planner *p, char *target, const struct origin_file *file, struct err *err)
+{
+    struct copy_item *item = add_item(p, target);
+
+    item->file = *file;
+    item->entry = file->entry;
+    item->entry.path = target;
+    set_owner_and_mode(p->request, &item->entry);
+    return check_type(p, item, err);
+}
+
+static int add_contents(struct planner *p, const char *target, const struct origin_file *dir, struct err *err)
+{
+    SCOPED(origin_list_release) struct origin_list list = {0};
+
+    if (origin_list_dir(p->request->origin, dir, &list, err) < 0)
+        return -1;
+    for (size_t i = 0; i < list.count; i++) {
+        const struct origin_file *child = &list.items[i];
+        AUTO_FREE char *name = str_dup(path_base(str_of(child->entry.path)));
+        char *to = below(target, name);
+
+        if (add_file(p, to, child, err) < 0)
+            return -1;
+        if (child->entry.type == ENTRY_DIR) {
+            AUTO_FREE char *again = xstrdup(to);
+
+            if (add_contents(p, again, child, err) < 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+/* ADD unpacks a local archive, told by its content, into the destination directory. 1: it is one. */
+static int add_archive(struct planner *p, const struct origin_file *file, struct err *err)
+{
+    struct copy_item *item;
+    int is_archive;
+
+    if (!p->request->spec->is_add || file->entry.type != ENTRY_FILE)
+        return 0;
+    AUTO_FD int fd = origin_open(p->request->origin, file, err);
+    if (fd < 0)
+        return -1;
+    is_archive = archive_probe(fd, err);
+    if (is_archive <= 0)
+        return is_archive;
+    if (!p->dest_exists)
+        add_missing(p, p->dest);
+    item = add_item(p, xstrdup(p->dest));
+    item->file = *file;
+    item->entry.type = ENTRY_DIR;
+    item->archive = true;
+    p->plan->archives++;
+    return 1;
+}
+
+static int add_match_to_plan(struct planner *p, const struct match *match, bool dest_is_dir, struct err *err)
+{
+    const struct origin_file *file = &match->file;
+    AUTO_FREE char *parent = NULL;
+    char *target;
+    int done;
+
+    if (file->entry.type == ENTRY_DIR) {
+        AUTO_FREE char *above = str_dup(path_dir(str_of(p->dest)));
+
+        add_missing(p, strcmp(p->dest, ".") == 0 ? "." : above);
+        if (!p->dest_exists && add_file(p, xstrdup(p->dest), file, err) < 0)
+            return -1;
+        return add_contents(p, p->dest, file, err);
+    }
+    done = add_archive(p, file, err);
+    if (done)
+        return done < 0 ? -1 : 0;
+    target = dest_is_dir ? below(p->dest, match->name) : xstrdup(p->dest);
+    parent = str_dup(path_dir(str_of(target)));
+    add_missing(p, parent);
+    return add_file(p, target, file, err);
+}
+
+static int add_heredoc(struct planner *p, const struct copy_file *text, bool dest_is_dir, struct err *err)
+{
+    char *target = dest_is_dir ? below(p->dest, text->name) : xstrdup(p->dest);
+    AUTO_FREE char *parent = str_dup(path_dir(str_of(target)));
+    struct copy_item *item;
+
+    add_missing(p, parent);
+    item = add_item(p, target);
+    item->text = text;
+    item->entry.type = ENTRY_FILE;
+    item->entry.mode = 0644;
+    item->entry.size = text->size;
+    item->entry.mtime = p->request->now;
+    set_owner_and_mode(p->request, &item->entry);
+    return check_type(p, item, err);
+}
+
+static int by_target(const void *a, const void *b)
+{
+    const struct copy_item *x = a, *y = b;
+    int order;
+
+    if (x->archive != y->archive)
+        return x->archive - y->archive;
+    if (x->archive)
+        return x->order < y->order ? -1 : 1;
+    order = entry_path_cmp(x->target, y->target);
+    return order ? order : (x->order > y->order) - (x->order < y->order);
+}
+
+/* Of two for one place the later stays; a directory made for others gives way to a real one. */
+static int keep_last(struct copy_plan *plan, struct err *err)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < plan->count; i++) {
+        struct copy_item *item = &plan->items[i], *last = kept ? &plan->items[kept - 1] : NULL;
+
+        if (last && !item->archive && strcmp(last->target, item->target) == 0) {
+            if ((last->entry.type == ENTRY_DIR) != (item->entry.type == ENTRY_DIR))
+                return err_set(err, ERR_INPUT, EEXIST, "two sources want /%s: a %s and a %s", item->target,
+                               entry_type_name(last->entry.type), entry_type_name(item->entry.type));
+            if (item->made) {
+                free(item->target);
+                item->target = NULL;
+                continue;
+            }
+            free(last->target);
+            *last = *item;
+            if (item != last)
+                item->target = NULL;
+            continue;
+        }
+        if (kept != i) {
+            plan->items[kept] = *item;
+            item->target = NULL;
+        }
+        kept++;
+    }
+    plan->count = kept;
+    return 0;
+}
+
+static int by_inode(const void *a, const void *b)
+{
+    const struct copy_item *const *x = a, *const *y = b;
+
+    if ((*x)->file.device != (*y)->file.device)
+        return (*x)->file.device < (*y)->file.device ? -1 : 1;
+    if ((*x)->file.inode != (*y)->file.inode)
+        return (*x)->file.inode < (*y)->file.inode ? -1 : 1;
+    return *x < *y ? -1 : *x > *y; /* items are in path order */
+}
+
+/* Names of one inode stay one: the first in path order is the file, the others link to it. */
+static void link_names(struct copy_plan *plan)
+{
+    AUTO_FREE struct copy_item **shared = xcalloc(plan->count, sizeof(*shared));
+    size_t count = 0;
+
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->items[i].file.shared && plan->items[i].entry.type == ENTRY_FILE)
+            shared[count++] = &plan->items[i];
+    qsort(shared, count, sizeof(*shared), by_inode);
+    for (size_t i = 1, first = 0; i < count; i++) {
+        if (shared[i]->file.device != shared[first]->file.device || shared[i]->file.inode != shared[first]->file.inode) {
+            first = i;
+            continue;
+        }
+        shared[i]->entry.type = ENTRY_HARDLINK;
+        shared[i]->entry.link = shared[first]->target;
+        shared[i]->entry.size = 0;
+    }
+}
+
+int copy_plan_make(const struct copy_request *request, struct copy_plan *plan, struct err *err)
+{
+    SCOPED(planner_release) struct planner p = {.request = request, .plan = plan};
+    bool dest_is_dir = false;
+
+    p.view = stack_view(request->target, request->layout, err);
+    if (!p.view || find_sources(&p, err) < 0 || find_dest(&p, &dest_is_dir, err) < 0)
+        return -1;
+    for (size_t i = 0; i < p.matches_count; i++)
+        if (add_match_to_plan(&p, &p.matches[i], dest_is_dir, err) < 0)
+            return -1;
+    for (size_t i = 0; i < request->spec->files_count; i++)
+        if (add_heredoc(&p, &request->spec->files[i], dest_is_dir, err) < 0)
+            return -1;
+    if (plan->count) {
+        qsort(plan->items, plan->count, sizeof(*plan->items), by_target);
+        if (keep_last(plan, err) < 0)
+            return -1;
+        for (size_t i = 0; i < plan->count; i++)
+            plan->items[i].entry.path = plan->items[i].target;
+        link_names(plan);
+    }
+    return 0;
+}
+
+void copy_plan_release(struct copy_plan *plan)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        free(plan->items[i].target);
+    free(plan->items);
+    *plan = (struct copy_plan){0};
+}

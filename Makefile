@@ -121,7 +121,8 @@ check-fuzz: $(REPLAY)
 check-it: $(B)/slipway $(HELPERS)
 	tests/run --build $(B) $(sort $(wildcard tests/it/*.sh))
 # One run, one closing line. `deps` first: a fresh machine needs nothing else.
-check: deps
+check:
+	tests/setup/deps build test
 	$(MAKE) check-all SAN=$(SAN) CC=$(CC) CI=$(CI)
 .PHONY: check-all
 check-all: $(B)/slipway $(UNIT) $(REPLAY) $(HELPERS)
@@ -129,12 +130,15 @@ check-all: $(B)/slipway $(UNIT) $(REPLAY) $(HELPERS)
 
 deps:
 	tests/setup/deps
-lint:
-	tests/lint/run
-demo: deps
+lint: $(B)/slipway $(UNIT) $(REPLAY)
+	tests/setup/deps lint
+	BUILD=$(B) tests/lint/run
+demo:
+	tests/setup/deps build test
 	$(MAKE) $(B)/slipway
 	SLIPWAY=$(CURDIR)/$(B)/slipway tests/demo/run
-bench: deps
+bench:
+	tests/setup/deps build test
 	$(MAKE) $(B)/slipway
 	SLIPWAY=$(CURDIR)/$(B)/slipway tests/bench/run
 golden: $(UNIT)

@@ -6,8 +6,7 @@
 #include "cli/opts.h"
 
 struct cmd_context {
-    const char *root;  /* --root or $SLIPWAY_ROOT or NULL: the default place */
-    bool json;         /* --json where a command has it */
+    const char *root;  /* --root, $SLIPWAY_ROOT or the default place, decided before any session_enter(); NULL: there is none */
 };
 
 extern const struct cmd *const commands[]; /* NULL-ended, in the order of `slipway --help` */

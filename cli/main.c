@@ -10,6 +10,7 @@
 #include "base/progress.h"
 #include "base/scope.h"
 #include "cli/commands.h"
+#include "registry/layout.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -40,7 +41,7 @@ static int finish_stdout(int status)
     return status ? status : EXIT_FAILURE;
 }
 
-static int apply_globals(const struct global_opts *g, struct cmd_context *context, struct err *err)
+static int apply_globals(const struct global_opts *g, struct err *err)
 {
     static const struct {
         const char *name;
@@ -49,9 +50,6 @@ static int apply_globals(const struct global_opts *g, struct cmd_context *contex
                  {"quiet", PROGRESS_QUIET}};
     size_t i = 0;
 
-    context->root = g->root ? g->root : getenv("SLIPWAY_ROOT");
-    if (context->root && !*context->root)
-        context->root = NULL;
     if (g->quiet)
         progress_set_mode(PROGRESS_QUIET);
     if (g->verbose || g->quiet)
@@ -65,6 +63,15 @@ static int apply_globals(const struct global_opts *g, struct cmd_context *contex
                        g->progress);
     progress_set_mode(modes[i].mode);
     return 0;
+}
+
+/* A command without a store must not fail for want of a place for it: layout_open() will say it. */
+static char *store_root(const struct global_opts *g)
+{
+    const char *root = g->root ? g->root : getenv("SLIPWAY_ROOT");
+    struct err ignored = {0};
+
+    return root && *root ? xstrdup(root) : layout_default_root(&ignored);
 }
 
 static int tell(const char *name, const struct err *err)
@@ -85,6 +92,7 @@ static int run(const struct cmd *cmd, struct global_opts *g, int argc, char **ar
     SCOPED(strv_release) struct strv operands = {0};
     AUTO_FREE void *opts = xcalloc(1, cmd->opts_size ? cmd->opts_size : 1);
     struct opt_table globals = {global_opts, g};
+    AUTO_FREE char *root = NULL;
     struct cmd_context context = {0};
     struct err err = {0};
     int status = opts_parse(cmd, &globals, argc, argv, opts, &operands, &err);
@@ -93,7 +101,9 @@ static int run(const struct cmd *cmd, struct global_opts *g, int argc, char **ar
         opts_print_help(cmd, &globals);
         status = 0;
     } else if (status == 0) {
-        status = apply_globals(g, &context, &err);
+        status = apply_globals(g, &err);
+        root = store_root(g);
+        context.root = root;
         if (status == 0)
             status = cmd->run(&context, opts, (int)operands.count, operands.ptr, &err);
     }

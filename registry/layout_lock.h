@@ -24,4 +24,7 @@ int lock_range(int fd, off_t start, bool exclusive, bool wait, struct err *err);
 /* A fresh descriptor that holds the lock; closing it releases. Waits. */
 int lock_open(const struct layout *l, off_t start, bool exclusive, struct err *err);
 
+/* Removes the entries that have no name (prune). */
+int layout_forget_unnamed(const struct layout *l, struct err *err);
+
 #endif

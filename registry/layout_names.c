@@ -234,6 +234,24 @@ int layout_forget(const struct layout *l, const char *digest, struct err *err)
     return untag(l, NULL, digest, err);
 }
 
+int layout_forget_unnamed(const struct layout *l, struct err *err)
+{
+    json_auto_t *doc = NULL;
+    AUTO_FD int lock = lock_open(l, LOCK_BYTE_INDEX, true, err);
+    json_t *list;
+
+    if (lock < 0)
+        return -1;
+    doc = read_index(l, err);
+    if (!doc)
+        return -1;
+    list = json_object_get(doc, "manifests");
+    for (size_t i = json_array_size(list); i-- > 0;)
+        if (!raw_name(json_array_get(list, i)))
+            json_array_remove(list, i);
+    return write_index(l, doc, err);
+}
+
 int layout_each_tag(const struct layout *l, layout_tag_fn *fn, void *arg, struct err *err)
 {
     json_auto_t *doc = read_index(l, err);

@@ -15,7 +15,7 @@
 #include "base/str.h"
 #include "base/strv.h"
 
-#define EXPAND_MAX (1 << 20) /* ours: a word that grows beyond this is refused */
+#define EXPAND_MAX (16 << 20) /* ours, as DOCKERFILE_MAX: a word that grows beyond this is refused */
 
 struct expand {
     /* Value of a variable, or NULL when it is not set. Borrowed until the next call. */

@@ -9,7 +9,7 @@
  *   FROM                    words: image [, "AS", name];  stage_name (lower case) or NULL
  *   RUN CMD ENTRYPOINT      json ? args : text;  RUN also heredocs
  *   SHELL                   args (always JSON)
- *   HEALTHCHECK             words[0] "NONE" or "CMD"; json ? args : text is the command
+ *   HEALTHCHECK             words[0] "NONE" or "CMD"; json ? args : text is the command after it
  *   ADD COPY                words: sources…, destination last; heredocs (a word with heredoc >= 0 is one of them)
  *   EXPOSE VOLUME           words
  *   ENV LABEL ARG           pairs (ARG without value: value NULL)
@@ -110,10 +110,11 @@ struct flag_rule {
     const char *name;
     bool is_bool;
     bool repeats;
-    bool carried_out; /* false: known to the language, not to us; using it is an error that names it */
+    bool carried_out;     /* false: known to the language, not to us; using it is an error that names it … */
+    const char *harmless; /* … unless its value is this one, which asks for what we do anyway; or NULL */
 };
 const struct flag_rule *instr_flag_rule(enum instr_kind kind, struct str name, const char **suggestion);
-/* 0, or -1 when a flag of `in` is not carried out; text: `--mount is not carried out; RUN supports no flags`. */
+/* 0, or -1 when a flag of `in` is not carried out: `COPY --link is not supported; COPY takes --chmod, --chown, --from`. */
 int instr_check_flags(const struct instruction *in, unsigned *line, struct err *err);
 
 #endif

@@ -6,8 +6,11 @@
  * The options every command shares that talks to a registry. A command embeds struct registry_opts in its own options
  * and puts REGISTRY_OPTS(field) among its rows:
  *     static const struct opt opts[] = {…, REGISTRY_OPTS(struct push_opts, registry), {.type = OPT_END}};
- * Order of say: option, environment, $SLIPWAY_CONFIG or $XDG_CONFIG_HOME/slipway/config.json, /etc/slipway/config.json.
- * A host's mirrors or endpoint come from the first of these that names the host.
+ * Order of say: option; environment (SLIPWAY_REGISTRY_MIRROR, SLIPWAY_REGISTRY_ENDPOINT, SLIPWAY_INSECURE_REGISTRY: comma
+ * lists; SLIPWAY_CA_FILE); the file $SLIPWAY_CONFIG, or $XDG_CONFIG_HOME/slipway/config.json and then
+ * /etc/slipway/config.json. A host's mirrors, or its endpoint, come from the first of these that names the host.
+ *     {"registries": {"docker.io": {"mirrors": ["https://mirror.example"], "endpoint": "https://127.0.0.1:5443",
+ *      "insecure": false}}, "caFile": "/etc/slipway/ca.pem"}
  */
 #include <stddef.h>
 
@@ -26,15 +29,15 @@ struct registry_opts {
 };
 
 /* clang-format off */
-#define REGISTRY_OPTS(type, field)                                                                                     \
+#define REGISTRY_OPTS(owner, field)                                                                                    \
     {.type = OPT_LIST, .name = "registry-mirror", .value = "HOST=URL",                                                 \
-     .help = "ask this server first for images of HOST", .offset = offsetof(type, field.mirrors)},                     \
+     .help = "ask this server first for images of HOST", .offset = offsetof(owner, field.mirrors)},                     \
     {.type = OPT_LIST, .name = "registry-endpoint", .value = "HOST=URL",                                               \
-     .help = "connect there for HOST; name, TLS and login stay HOST's", .offset = offsetof(type, field.endpoints)},    \
+     .help = "connect there for HOST; name, TLS and login stay HOST's", .offset = offsetof(owner, field.endpoints)},    \
     {.type = OPT_LIST, .name = "insecure", .value = "HOST",                                                            \
-     .help = "allow plain http and unverified TLS for HOST", .offset = offsetof(type, field.insecure)},                \
+     .help = "allow plain http and unverified TLS for HOST", .offset = offsetof(owner, field.insecure)},                \
     {.type = OPT_STR, .name = "ca-file", .value = "FILE",                                                              \
-     .help = "trust the certificates in FILE too", .offset = offsetof(type, field.ca_file)}
+     .help = "trust the certificates in FILE too", .offset = offsetof(owner, field.ca_file)}
 /* clang-format on */
 
 /* Options, environment and files put together. */

@@ -122,7 +122,9 @@ static void add_error(struct buf *out, const json_t *error)
     struct str note = str_trim(text_of(detail));
     SCOPED(buf_release) struct buf printed = {0};
 
-    if (json_is_object(detail) && json_object_size(detail)) {
+    /* of what is unknown it repeats the question */
+    if (json_is_object(detail) && json_object_size(detail) &&
+        !str_ends(str_of(json_str(error, "code")), "_UNKNOWN")) {
         json_print(detail, &printed);
         note = buf_str(&printed);
     }

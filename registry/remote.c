@@ -187,23 +187,30 @@ static bool answers(struct remote *remote, const char *scheme, const char *host,
 }
 
 /*
- * https unless the user allowed http: then whichever answers, https first. A server of https answers a plain request
- * with 400, so 400 is no proof of http. When nothing answers https stands: the request itself will say what is wrong.
+ * https unless the user allowed http; then whichever answers. This very machine is asked in plain http first: that is
+ * what registries here speak, and it saves opening the certificate store. A server of https answers a plain request
+ * with 400, so 400 is no proof of http. When nothing answers, the request itself will say what is wrong.
  */
 static const char *try_schemes(struct remote *remote, const char *host, bool *found)
 {
-    struct err https = {0}, http = {0};
-    int status = 0;
+    static const char *const schemes[] = {"https", "http"};
+    struct err failed[2] = {{0}, {0}};
+    size_t first = place_is_loopback(host) ? 1 : 0;
 
     *found = true;
-    if (answers(remote, "https", host, &status, &https))
-        return "https";
-    if (answers(remote, "http", host, &status, &http) && status != 400)
-        return "http";
-    log_debug("%s: https: %s; http: %s", host, https.text, http.kind ? http.text : "bad request");
+    for (size_t n = 0; n < 2; n++) {
+        size_t i = n ? 1 - first : first;
+        int status = 0;
+
+        if (answers(remote, schemes[i], host, &status, &failed[i]) && (i == 0 || status != 400))
+            return schemes[i];
+        if (i == 1 && status == 400)
+            err_set(&failed[1], ERR_REMOTE, status, "bad request");
+    }
+    log_debug("%s: https: %s; http: %s", host, failed[0].text, failed[1].text);
     *found = false;
     /* nobody there: the plain request tells that in plainer words than a failed TLS handshake */
-    return https.code == HTTP_FAIL_TLS || status == 400 ? "https" : "http";
+    return failed[1].kind == ERR_REMOTE ? "https" : "http";
 }
 
 static const char *scheme_of(struct remote *remote, const char *host)

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Images that FROM and COPY --from name. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "base/scope.h"
+#include "builder/exec.h"
+#include "registry/layout.h"
+#include "registry/pull.h"
+#include "registry/reference.h"
+
+void base_image_free(struct base_image *image)
+{
+    free(image->name);
+    stack_release(&image->stack);
+    json_decref(image->config);
+    free(image);
+}
+
+/* 1: the store has the image for this platform, layers and all. */
+static int from_store(const struct layout *layout, const struct reference *ref, const struct platform *platform,
+                      struct image *image, struct err *err)
+{
+    SCOPED(descriptor_release) struct descriptor found = {0};
+    struct err why = {0};
+    int rc = layout_resolve(layout, ref, &found, err);
+
+    if (rc <= 0)
+        return rc;
+    if (layout_load_image(layout, &found, platform, image, &why) < 0) {
+        log_debug("image in the store passed over: %s", why.text);
+        return 0;
+    }
+    for (size_t i = 0; i < image->manifest.layers_count; i++)
+        if (!layout_has(layout, image->manifest.layers[i].digest)) {
+            log_debug("image in the store passed over: layer %s is not there", image->manifest.layers[i].digest);
+            image_release(image);
+            *image = (struct image){0};
+            return 0;
+        }
+    return 1;
+}
+
+static int pull(struct build *build, const char *name, const struct reference *ref, const struct platform *platform,
+                struct image *image, struct err *err)
+{
+    const struct build_tools *tools = build->tools;
+    SCOPED(descriptor_release) struct descriptor pulled = {0};
+    char text[PLATFORM_TEXT_SIZE];
+    int step = progress_begin("pull %s for %s", name, platform_format(platform, text));
+
+    if (pull_image(tools->remote, tools->layout, tools->pool, ref, platform, &pulled, err) < 0 ||
+        layout_load_image(tools->layout, &pulled, platform, image, err) < 0) {
+        progress_finish(step, PROGRESS_FAILED, NULL);
+        return err_wrap(err, "image %s", name);
+    }
+    progress_finish(step, PROGRESS_DONE, image->descriptor.digest);
+    return 0;
+}
+
+struct base_image *base_image_get(struct build *build, const char *name, const struct platform *platform,
+                                  struct err *err)
+{
+    SCOPED(reference_release) struct reference ref = {0};
+    SCOPED(image_release) struct image image = {0};
+    struct base_image *base;
+    int found = 0;
+
+    for (size_t i = 0; i < build->images_count; i++)
+        if (strcmp(build->images[i]->name, name) == 0 && platform_eq(&build->images[i]->platform, platform))
+            return build->images[i];
+    if (reference_parse(name, &ref, err) < 0)
+        return NULL;
+    if (!build->options->pull)
+        found = from_store(build->tools->layout, &ref, platform, &image, err);
+    if (found < 0 || (!found && pull(build, name, &ref, platform, &image, err) < 0))
+        return NULL;
+    VEC_GROW(build->images, build->images_count, build->images_capacity);
+    base = xcalloc(1, sizeof(*base));
+    build->images[build->images_count++] = base;
+    *base = (struct base_image){.name = xstrdup(name), .platform = *platform};
+    base->config = json_incref(image.config);
+    return stack_push_image(&base->stack, &image, err) < 0 ? NULL : base;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/build.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/scope.h"
+#include "builder/exec.h"
+#include "registry/config.h"
+#include "registry/layout.h"
+#include "registry/manifest.h"
+
+static void build_release(struct build *b)
+{
+    for (size_t i = 0; b->stages && i < b->graph.count; i++) {
+        state_release(&b->stages[i].state);
+        stack_release(&b->stages[i].stack);
+    }
+    free(b->stages);
+    for (size_t i = 0; i < b->images_count; i++)
+        base_image_free(b->images[i]);
+    free(b->images);
+    context_close(b->context);
+    graph_release(&b->graph);
+    dockerfile_release(&b->doc);
+}
+
+static int parse(struct build *b, struct err *err)
+{
+    const struct build_options *o = b->options;
+    struct graph_options graph = {.build_args = o->build_args, .target = o->target, .build = platform_host(),
+                                  .wanted = o->platform};
+    SCOPED(buf_release) struct buf text = {0};
+    const char *name = strrchr(o->dockerfile, '/');
+
+    if (fs_read_file(AT_FDCWD, o->dockerfile, &text, DOCKERFILE_MAX, err) < 0)
+        return -1;
+    if (dockerfile_parse(buf_str(&text), name ? name + 1 : o->dockerfile, &b->doc, err) < 0 ||
+        graph_make(&b->doc, &graph, &b->graph, err) < 0) {
+        dockerfile_excerpt(&b->doc, b->doc.failed.first, b->doc.failed.last, &b->result->excerpt);
+        return -1;
+    }
+    for (size_t i = 0; i < b->doc.warnings.count; i++)
+        log_warn("%s", b->doc.warnings.ptr[i]);
+    for (size_t i = 0; i < b->graph.unused.count; i++)
+        log_warn("build argument %s is not consumed by any ARG", b->graph.unused.ptr[i]);
+    return 0;
+}
+
+/* FROM: scratch, an earlier stage, or an image. */
+static int begin_stage(struct build *b, struct making *m, struct err *err)
+{
+    const struct stage *stage = m->stage;
+    const struct making *before;
+    struct base_image *image;
+    struct timespec ignored;
+
+    m->begun = true;
+    switch (stage->base.kind) {
+    case SOURCE_STAGE:
+        before = &b->stages[stage->base.stage];
+        stack_push_all(&m->stack, &before->stack);
+        memcpy(m->created, before->created, sizeof(m->created));
+        return state_inherit(&m->state, &b->graph, stage, &before->state, err);
+    case SOURCE_IMAGE:
+        image = base_image_get(b, stage->base.image, &stage->platform, err);
+        if (!image)
+            return -1;
+        stack_push_all(&m->stack, &image->stack);
+        if (config_created(image->config) && strlen(config_created(image->config)) < sizeof(m->created) &&
+            clock_parse_rfc3339(str_of(config_created(image->config)), &ignored))
+            memcpy(m->created, config_created(image->config), strlen(config_created(image->config)) + 1);
+        return state_begin(&m->state, &b->graph, stage, image->config, err);
+    default:
+        return state_begin(&m->state, &b->graph, stage, NULL, err);
+    }
+}
+
+static int make_stage(struct build *b, struct making *m, struct err *err)
+{
+    const struct stage *stage = m->stage;
+
+    b->number = 0;
+    b->numbers = 0;
+    for (size_t i = stage->first; i < stage->end; i++)
+        b->numbers += exec_is_step(&b->doc.instructions[i]);
+    if (begin_stage(b, m, err) < 0) {
+        dockerfile_excerpt(&b->doc, stage->from->first_line, stage->from->last_line, &b->result->excerpt);
+        return dockerfile_wrap(&b->doc, stage->from->first_line, err);
+    }
+    if (b->has_epoch)
+        clock_rfc3339((struct timespec){.tv_sec = b->epoch}, m->created);
+    for (size_t i = stage->first; i < stage->end; i++)
+        if (exec_instruction(b, m, &b->doc.instructions[i], err) < 0)
+            return -1;
+    return 0;
+}
+
+static void add_labels(const struct build *b, json_t *config)
+{
+    for (size_t i = 0; b->options->labels && i < b->options->labels->count; i++) {
+        struct str name, value;
+        AUTO_FREE char *key = NULL, *text = NULL;
+
+        str_cut(str_of(b->options->labels->ptr[i]), '=', &name, &value);
+        key = str_dup(name);
+        text = str_dup(value);
+        config_set_label(config, key, text);
+    }
+}
+
+/* The manifest of the target stage: config and manifest into the store, then the names, all of them or none. */
+static int commit(struct build *b, struct err *err)
+{
+    struct making *m = &b->stages[b->graph.target];
+    struct layout *layout = b->tools->layout;
+    SCOPED(buf_release) struct buf config = {0}, manifest = {0};
+    SCOPED(descriptor_release) struct descriptor config_descriptor = {0};
+    struct descriptor *out = &b->result->descriptor;
+    AUTO_FREE struct descriptor *layers = xcalloc(m->stack.count, sizeof(*layers));
+    char digest[DIGEST_SIZE];
+
+    add_labels(b, m->state.config);
+    config_set_created(m->state.config, m->created[0] ? m->created : NULL);
+    config_print(m->state.config, &config);
+    if (layout_put(layout, config.ptr, config.size, b->result->config_digest, err) < 0)
+        return err_wrap(err, "store the image's config");
+    descriptor_set(&config_descriptor, MEDIA_OCI_CONFIG, b->result->config_digest, config.size);
+    for (size_t i = 0; i < m->stack.count; i++)
+        layers[i] = m->stack.layers[i].blob; /* borrowed for printing */
+    manifest_print_image(&config_descriptor, layers, m->stack.count, NULL, &manifest);
+    if (layout_put(layout, manifest.ptr, manifest.size, digest, err) < 0)
+        return err_wrap(err, "store the image's manifest");
+    descriptor_set(out, MEDIA_OCI_MANIFEST, digest, manifest.size);
+    descriptor_set_platform(out, &m->stage->platform);
+    if (b->options->tags_count)
+        return layout_tag_all(layout, b->options->tags, b->options->tags_count, out, err);
+    return layout_tag(layout, NULL, out, err);
+}
+
+int build_run(const struct build_options *options, const struct build_tools *tools, struct build_result *result,
+              struct err *err)
+{
+    SCOPED(build_release) struct build b = {.options = options, .tools = tools, .result = result};
+    int epoch = clock_source_date_epoch(&b.epoch, err);
+
+    if (epoch < 0)
+        return -1;
+    b.has_epoch = epoch > 0;
+    if (parse(&b, err) < 0)
+        return -1;
+    b.stages = xcalloc(b.graph.count, sizeof(*b.stages));
+    for (size_t i = 0; i < b.graph.order_count; i++) {
+        struct making *m = &b.stages[b.graph.order[i]];
+
+        m->stage = &b.graph.stages[b.graph.order[i]];
+        if (make_stage(&b, m, err) < 0)
+            return -1;
+    }
+    return commit(&b, err);
+}
+
+void build_result_release(struct build_result *result)
+{
+    descriptor_release(&result->descriptor);
+    buf_release(&result->excerpt);
+    buf_release(&result->output);
+    *result = (struct build_result){0};
+}

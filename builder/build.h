@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BUILDER_BUILD_H
+#define BUILDER_BUILD_H
+
+/*
+ * A Dockerfile and its context to an image in the store: plan, run, commit.
+ *
+ * The caller opens what the build works with and keeps it open: the store, the session (entered before any thread), the
+ * pool, the registries. Nothing is tagged unless all of the build succeeded.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/strv.h"
+#include "registry/descriptor.h"
+#include "registry/platform.h"
+#include "registry/reference.h"
+
+struct layout;
+struct pool;
+struct remote;
+struct session;
+
+struct build_options {
+    const char *context;         /* directory */
+    const char *dockerfile;      /* its path */
+    const char *target;          /* NULL: the last stage */
+    const struct strv *build_args; /* "NAME=value" */
+    const struct strv *labels;   /* "name=value", they win over LABEL */
+    struct platform platform;    /* what is to come out */
+    const struct reference *tags;
+    size_t tags_count;
+    bool no_cache;               /* steps are carried out even when they are remembered */
+    bool pull;                   /* ask the registry for base images even when the store has them */
+};
+
+struct build_tools {
+    struct layout *layout;
+    struct session *session;
+    struct pool *pool;
+    struct remote *remote;
+};
+
+struct build_result {
+    struct descriptor descriptor;  /* of the manifest, with platform */
+    char config_digest[DIGEST_SIZE];
+    size_t steps, cached;          /* steps that make layers; how many were remembered */
+    /* After a failure, when they are known: the lines of the Dockerfile, and the last output of the step. */
+    struct buf excerpt;
+    struct buf output;
+};
+
+int build_run(const struct build_options *options, const struct build_tools *tools, struct build_result *result,
+              struct err *err);
+void build_result_release(struct build_result *result);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/cache.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/scope.h"
+#include "registry/layout.h"
+
+/* Raised whenever a step, given the same fields, may give another layer than before. */
+#define VERSION "slipway-step-1"
+#define RECORD_MAX 65536
+
+void cache_key_begin(struct cache_key *key, const struct stack *below, const char *kind)
+{
+    sha256_begin(&key->hash);
+    sha256_add_framed(&key->hash, STR(VERSION));
+    sha256_add_u64(&key->hash, below->count);
+    for (size_t i = 0; i < below->count; i++)
+        sha256_add_framed(&key->hash, str_of(below->layers[i].diff_id));
+    sha256_add_framed(&key->hash, str_of(kind));
+}
+
+void cache_key_text(struct cache_key *key, const char *name, const char *text)
+{
+    sha256_add_framed(&key->hash, str_of(name));
+    sha256_add_u64(&key->hash, text != NULL);
+    sha256_add_framed(&key->hash, str_of(text));
+}
+
+void cache_key_list(struct cache_key *key, const char *name, const struct strv *list)
+{
+    sha256_add_framed(&key->hash, str_of(name));
+    sha256_add_u64(&key->hash, list->count);
+    for (size_t i = 0; i < list->count; i++)
+        sha256_add_framed(&key->hash, str_of(list->ptr[i]));
+}
+
+void cache_key_u64(struct cache_key *key, const char *name, uint64_t value)
+{
+    sha256_add_framed(&key->hash, str_of(name));
+    sha256_add_u64(&key->hash, value);
+}
+
+void cache_key_end(struct cache_key *key)
+{
+    sha256_end_hex(&key->hash, key->hex);
+}
+
+void cache_record_release(struct cache_record *record)
+{
+    descriptor_release(&record->blob);
+    *record = (struct cache_record){0};
+}
+
+static int record_parse(struct str text, struct cache_record *record, struct err *err)
+{
+    json_auto_t *doc = json_parse(text, err);
+    const char *created = NULL, *diff_id = NULL;
+    json_t *layer = NULL;
+
+    if (!doc || json_take(doc, err, "{s:s, s?s, s?o}", "created", &created, "diffId", &diff_id, "layer", &layer) < 0)
+        return -1;
+    snprintf(record->created, sizeof(record->created), "%s", created);
+    if (!layer)
+        return 0;
+    if (!diff_id || !digest_valid(diff_id))
+        return err_set(err, ERR_INPUT, 0, "diffId is not a sha256 digest");
+    memcpy(record->diff_id, diff_id, DIGEST_SIZE);
+    record->has_layer = true;
+    return descriptor_from_json(layer, &record->blob, err);
+}
+
+static void record_path(const struct cache_key *key, char out[static 80])
+{
+    snprintf(out, 80, "steps/%s", key->hex);
+}
+
+int cache_find(const struct layout *layout, const struct cache_key *key, struct cache_record *record, struct err *err)
+{
+    SCOPED(buf_release) struct buf text = {0};
+    struct err why = {0};
+    char path[80];
+
+    record_path(key, path);
+    if (fs_read_file(layout->cache_fd, path, &text, RECORD_MAX, &why) < 0) {
+        if (why.kind == ERR_SYSTEM && why.code == ENOENT)
+            return 0;
+        *err = why;
+        return -1;
+    }
+    if (record_parse(buf_str(&text), record, &why) < 0) {
+        log_debug("step record %s counts as none: %s", key->hex, why.text);
+        cache_record_release(record);
+        return 0;
+    }
+    if (record->has_layer && !layout_has(layout, record->blob.digest)) {
+        log_debug("step record %s counts as none: its layer %s is gone", key->hex, record->blob.digest);
+        cache_record_release(record);
+        return 0;
+    }
+    return 1;
+}
+
+int cache_save(const struct layout *layout, const struct cache_key *key, const struct cache_record *record,
+               struct err *err)
+{
+    json_auto_t *doc = json_pack("{s:s}", "created", record->created);
+    SCOPED(buf_release) struct buf text = {0};
+    char path[80];
+
+    if (record->has_layer) {
+        json_object_set_new(doc, "diffId", json_string(record->diff_id));
+        json_object_set_new(doc, "layer", descriptor_to_json(&record->blob));
+    }
+    json_print(doc, &text);
+    record_path(key, path);
+    if (fs_mkdirs(layout->cache_fd, "steps", 0700, err) < 0)
+        return -1;
+    return fs_replace(layout->cache_fd, path, text.ptr, text.size, 0600, false, err);
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/exec.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/progress.h"
+#include "base/scope.h"
+#include "builder/cache.h"
+#include "builder/copy.h"
+#include "builder/exec_run.h"
+#include "builder/layer.h"
+#include "registry/layout.h"
+#include "runtime/user.h"
+
+#define TITLE_MAX 120
+
+bool exec_is_step(const struct instruction *in)
+{
+    return in->kind == INSTR_RUN || in->kind == INSTR_COPY || in->kind == INSTR_ADD || in->kind == INSTR_WORKDIR;
+}
+
+char *exec_title(const struct build *build, const struct making *making, const struct instruction *in)
+{
+    char label[32];
+    bool cut = strlen(in->canonical) > TITLE_MAX;
+
+    return xasprintf("[%s %zu/%zu] %.*s%s", graph_stage_label(making->stage, label), build->number, build->numbers,
+                     TITLE_MAX, in->canonical, cut ? "..." : "");
+}
+
+struct layer_options exec_layer_options(const struct build *build)
+{
+    struct layer_options options = LAYER_OPTIONS_DEFAULT;
+
+    options.clamp = build->has_epoch;
+    options.epoch = build->epoch;
+    return options;
+}
+
+/* The moment a step ends, as its history and every later build of it will tell. */
+static void stamp(const struct build *build, char out[static CLOCK_TEXT_SIZE])
+{
+    struct timespec now = clock_now();
+
+    now.tv_nsec -= now.tv_nsec % 1000000; /* milliseconds say enough */
+    if (build->has_epoch)
+        now = (struct timespec){.tv_sec = build->epoch};
+    clock_rfc3339(now, out);
+}
+
+/* Fields that every step's key has. */
+static void key_common(const struct build *build, const struct making *making, struct cache_key *key)
+{
+    char platform[PLATFORM_TEXT_SIZE];
+
+    cache_key_text(key, "platform", platform_format(&making->stage->platform, platform));
+    cache_key_u64(key, "has epoch", build->has_epoch);
+    cache_key_u64(key, "epoch", (uint64_t)build->epoch);
+}
+
+typedef int step_fn(struct build *build, struct making *making, void *arg, struct layer *layer, struct err *err);
+
+static void take_layer(struct making *making, const struct cache_record *record, const char *created_by)
+{
+    if (record->has_layer)
+        stack_push(&making->stack, record->diff_id, &record->blob);
+    memcpy(making->created, record->created, sizeof(making->created));
+    state_commit(&making->state, created_by, record->has_layer ? record->diff_id : NULL, record->created);
+}
+
+/*
+ * The one road of every step that may make a layer: remembered, or carried out by fn and remembered then. A layer
+ * without entries is kept when `keep_empty`.
+ */
+static int step(struct build *build, struct making *making, const struct instruction *in, struct cache_key *key,
+                const char *created_by, bool keep_empty, step_fn *fn, void *arg, struct err *err)
+{
+    AUTO_FREE char *title = exec_title(build, making, in);
+    SCOPED(cache_record_release) struct cache_record record = {0};
+    SCOPED(layer_release) struct layer layer = {0};
+    int shown, found = 0;
+
+    cache_key_end(key);
+    build->result->steps++;
+    if (!build->options->no_cache)
+        found = cache_find(build->tools->layout, key, &record, err);
+    if (found < 0)
+        return -1;
+    shown = progress_begin("%s", title);
+    if (found) {
+        build->result->cached++;
+        take_layer(making, &record, created_by);
+        progress_finish(shown, PROGRESS_CACHED, NULL);
+        return 0;
+    }
+    log_debug("step %s has key %s", title, key->hex);
+    build->shown = shown;
+    if (fn(build, making, arg, &layer, err) < 0) {
+        progress_finish(shown, PROGRESS_FAILED, NULL);
+        return -1;
+    }
+    stamp(build, record.created);
+    record.has_layer = layer.diff_id[0] && (layer.entries || keep_empty);
+    if (record.has_layer) {
+        memcpy(record.diff_id, layer.diff_id, DIGEST_SIZE);
+        descriptor_copy(&record.blob, &layer.descriptor);
+    }
+    take_layer(making, &record, created_by);
+    progress_finish(shown, PROGRESS_DONE, NULL);
+    return cache_save(build->tools->layout, key, &record, err);
+}
+
+/* "user[:group]" against the image's own files. */
+int exec_lookup_user(struct build *build, struct making *making, const char *text, struct user *user, struct err *err)
+{
+    SCOPED(buf_release) struct buf passwd = {0}, group = {0};
+    struct layout *layout = build->tools->layout;
+
+    if (stack_read(&making->stack, layout, "/etc/passwd", USER_FILE_MAX, &passwd, err) < 0 ||
+        stack_read(&making->stack, layout, "/etc/group", USER_FILE_MAX, &group, err) < 0)
+        return -1;
+    return user_parse(str_of(text), buf_str(&passwd), buf_str(&group), user, err);
+}
+
+static int run(struct build *build, struct making *making, const struct instruction *in, struct err *err)
+{
+    SCOPED(run_spec_release) struct run_spec spec = {0};
+    struct cache_key key;
+
+    if (state_run(&making->state, in, &spec, err) < 0)
+        return -1;
+    cache_key_begin(&key, &making->stack, "RUN");
+    key_common(build, making, &key);
+    cache_key_list(&key, "argv", &spec.argv);
+    cache_key_list(&key, "env", &spec.env);
+    cache_key_text(&key, "cwd", making->state.workdir);
+    cache_key_text(&key, "user", making->state.user);
+    cache_key_text(&key, "script name", spec.script_name);
+    cache_key_text(&key, "script", spec.script);
+    return step(build, making, in, &key, spec.created_by, true, exec_run, &spec, err);
+}
+
+/* Where COPY reads; the context is opened when it is first needed. */
+static int open_origin(struct build *build, const struct making *making, const struct copy_spec *spec,
+                       struct origin *origin, char label[static 80], struct err *err)
+{
+    const struct stage_source *from = spec->from;
+    char stage[32];
+
+    origin->layout = build->tools->layout;
+    origin->label = label;
+    if (from->kind == SOURCE_STAGE) {
+        origin->stack = &build->stages[from->stage].stack;
+        snprintf(label, 80, "stage %s", graph_stage_label(&build->graph.stages[from->stage], stage));
+    } else if (from->kind == SOURCE_IMAGE) {
+        struct base_image *image = base_image_get(build, from->image, &making->stage->platform, err);
+
+        if (!image)
+            return -1;
+        origin->stack = &image->stack;
+        snprintf(label, 80, "image %.72s", from->image);
+    } else {
+        if (!build->context)
+            build->context = context_open(origin->layout, build->options->context, build->options->dockerfile, err);
+        if (!build->context)
+            return -1;
+        origin->context = build->context;
+        snprintf(label, 80, "the build context");
+    }
+    return 0;
+}
+
+struct copy_step {
+    struct copy_request request;
+    struct copy_plan plan;
+};
+
+static int write_copy(struct build *build, struct making *making, void *arg, struct layer *layer, struct err *err)
+{
+    struct copy_step *work = arg;
+    struct layer_options options = exec_layer_options(build);
+
+    (void)making;
+    return copy_write(&work->request, &work->plan, build->tools->pool, &options, layer, err);
+}
+
+static int set_owner(struct build *build, struct making *making, const struct copy_spec *spec,
+                     struct copy_request *request, struct err *err)
+{
+    SCOPED(user_release) struct user user = {0};
+    uint64_t number;
+
+    if (!spec->chown)
+        return 0;
+    if (exec_lookup_user(build, making, spec->chown, &user, err) < 0)
+        return err_wrap(err, "--chown=%s", spec->chown);
+    request->has_owner = true;
+    request->uid = user.uid;
+    /* A number alone stands for both (Dockerfile reference, "COPY --chown"). */
+    request->gid = str_u64(str_of(spec->chown), &number) ? user.uid : user.gid;
+    return 0;
+}
+
+static int copy(struct build *build, struct making *making, const struct instruction *in, struct err *err)
+{
+    SCOPED(copy_spec_release) struct copy_spec spec = {0};
+    struct copy_step work = {.request = {.spec = &spec, .target = &making->stack, .layout = build->tools->layout}};
+    struct origin origin = {0};
+    char label[80];
+    struct cache_key key;
+    int rc;
+
+    if (state_copy(&making->state, in, &spec, err) < 0 ||
+        open_origin(build, making, &spec, &origin, label, err) < 0 ||
+        set_owner(build, making, &spec, &work.request, err) < 0)
+        return -1;
+    work.request.origin = &origin;
+    work.request.now = build->has_epoch ? build->epoch : clock_now().tv_sec;
+    rc = copy_plan_make(&work.request, &work.plan, err);
+    if (rc == 0) {
+        cache_key_begin(&key, &making->stack, spec.is_add ? "ADD" : "COPY");
+        key_common(build, making, &key);
+        rc = copy_plan_hash(&work.request, &work.plan, &key.hash, err);
+    }
+    if (rc == 0)
+        rc = step(build, making, in, &key, spec.created_by, true, write_copy, &work, err);
+    copy_plan_release(&work.plan);
+    return rc;
+}
+
+/* WORKDIR makes what is missing of its directory, owned by USER. */
+struct workdir_step {
+    char *path; /* entry form, links of the image followed */
+    uint32_t uid, gid;
+};
+
+static int write_workdir(struct build *build, struct making *making, void *arg, struct layer *layer, struct err *err)
+{
+    struct workdir_step *work = arg;
+    struct layer_options options = exec_layer_options(build);
+    struct layout *layout = build->tools->layout;
+    const struct view *view = stack_view(&making->stack, layout, err);
+    struct layer_writer *w;
+    int rc = 0;
+
+    if (!view)
+        return -1;
+    options.below = view;
+    w = layer_writer_open(layout, build->tools->pool, &options, err);
+    if (!w)
+        return -1;
+    for (char *p = work->path; rc == 0; p++) {
+        struct entry e = {.path = work->path, .type = ENTRY_DIR, .mode = 0755, .uid = work->uid, .gid = work->gid};
+        struct view_entry at;
+        char c = *p;
+
+        if (c != '/' && c != 0)
+            continue;
+        *p = 0;
+        e.mtime = build->has_epoch ? build->epoch : clock_now().tv_sec;
+        if (!view_lookup(view, work->path, &at))
+            rc = layer_add(w, &e, err);
+        *p = c;
+        if (c == 0)
+            break;
+    }
+    if (rc == 0)
+        rc = layer_writer_end(w, layer, err);
+    layer_writer_close(w);
+    return rc;
+}
+
+static int workdir(struct build *build, struct making *making, const struct instruction *in, struct err *err)
+{
+    SCOPED(user_release) struct user user = {0};
+    SCOPED(buf_release) struct buf resolved = {0};
+    AUTO_FREE char *text = NULL, *path = NULL;
+    struct workdir_step work = {0};
+    const struct view *view;
+    struct view_entry at;
+    struct cache_key key;
+    int found;
+
+    if (state_apply(&making->state, in, making->created[0] ? making->created : NULL, err) < 0)
+        return -1;
+    if (!state_needs_directory(&making->state, in))
+        return 0;
+    text = state_workdir_text(&making->state);
+    view = stack_view(&making->stack, build->tools->layout, err);
+    if (!view)
+        return -1;
+    found = view_resolve(view, making->state.workdir, VIEW_FOLLOW, &resolved, &at, err);
+    if (found < 0)
+        return -1;
+    if (found && at.entry.type != ENTRY_DIR)
+        return err_set(err, ERR_INPUT, ENOTDIR, "WORKDIR %s is a %s in the image, not a directory",
+                       making->state.workdir, entry_type_name(at.entry.type));
+    if (found) {
+        state_commit(&making->state, text, NULL, making->created[0] ? making->created : NULL);
+        return 0;
+    }
+    if (making->state.user[0] && exec_lookup_user(build, making, making->state.user, &user, err) < 0)
+        return err_wrap(err, "USER %s", making->state.user);
+    path = path_beneath(buf_str(&resolved));
+    work = (struct workdir_step){.path = path, .uid = user.uid, .gid = user.gid};
+    cache_key_begin(&key, &making->stack, "WORKDIR");
+    key_common(build, making, &key);
+    cache_key_text(&key, "path", path);
+    cache_key_u64(&key, "owner", (uint64_t)user.uid << 32 | user.gid);
+    return step(build, making, in, &key, text, false, write_workdir, &work, err);
+}
+
+int exec_instruction(struct build *build, struct making *making, const struct instruction *in, struct err *err)
+{
+    int rc;
+
+    if (exec_is_step(in))
+        build->number++;
+    switch (in->kind) {
+    case INSTR_RUN:
+        rc = run(build, making, in, err);
+        break;
+    case INSTR_COPY:
+    case INSTR_ADD:
+        rc = copy(build, making, in, err);
+        break;
+    case INSTR_WORKDIR:
+        rc = workdir(build, making, in, err);
+        break;
+    default:
+        rc = state_apply(&making->state, in, making->created[0] ? making->created : NULL, err);
+        break;
+    }
+    if (rc == 0)
+        return 0;
+    if (!build->result->excerpt.size)
+        dockerfile_excerpt(&build->doc, in->first_line, in->last_line, &build->result->excerpt);
+    return dockerfile_wrap(&build->doc, in->first_line, err);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/exec_run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/fs.h"
+#include "base/progress.h"
+#include "base/scope.h"
+#include "registry/layout.h"
+#include "runtime/overlay.h"
+#include "runtime/plan.h"
+#include "runtime/rootfs.h"
+#include "runtime/run.h"
+#include "runtime/user.h"
+
+#define OUTPUT_KEPT 4096          /* of a failing step, for its error report */
+#define HOST_FILE_MAX (1 << 20)
+
+/* Where one RUN happens. */
+struct place {
+    struct layout *layout;
+    struct layout_tmp tmp;
+    int *lowers;
+    size_t lowers_count;
+    int upper_fd, work_fd, output_fd;
+    struct plan plan;
+    struct run run;
+};
+
+static void place_release(struct place *p)
+{
+    run_release(&p->run);
+    scope_close(&p->plan.root_fd);
+    plan_release(&p->plan);
+    for (size_t i = 0; i < p->lowers_count; i++)
+        scope_close(&p->lowers[i]);
+    free(p->lowers);
+    scope_close(&p->upper_fd);
+    scope_close(&p->work_fd);
+    scope_close(&p->output_fd);
+    layout_tmp_close(p->layout, &p->tmp);
+}
+
+/* The upper directory is the root directory of the sandbox: it takes the looks of the one below. */
+static int make_upper(struct place *p, struct making *making, struct err *err)
+{
+    const struct view *view = stack_view(&making->stack, p->layout, err);
+    struct view_entry root;
+
+    if (!view)
+        return -1;
+    if (mkdirat(p->tmp.fd, "upper", 0755) < 0 || mkdirat(p->tmp.fd, "work", 0755) < 0)
+        return err_errno(err, "make the step's directories");
+    p->upper_fd = fs_open_dir(p->tmp.fd, "upper", err);
+    p->work_fd = p->upper_fd < 0 ? -1 : fs_open_dir(p->tmp.fd, "work", err);
+    if (p->work_fd < 0)
+        return -1;
+    if (view_lookup(view, ".", &root) &&
+        (fchown(p->upper_fd, root.entry.uid, root.entry.gid) < 0 || fchmod(p->upper_fd, root.entry.mode) < 0))
+        return err_errno(err, "set up the step's root directory");
+    return 0;
+}
+
+static int open_lowers(struct place *p, struct making *making, struct err *err)
+{
+    int stubs;
+
+    p->lowers = xcalloc(making->stack.count + 1, sizeof(*p->lowers));
+    if (stack_open_trees(&making->stack, p->layout, p->lowers, err) < 0)
+        return -1;
+    p->lowers_count = making->stack.count;
+    stubs = rootfs_stubs(p->layout->tmp_fd, &p->plan, err);
+    if (stubs < 0)
+        return -1;
+    p->lowers[p->lowers_count++] = stubs;
+    return 0;
+}
+
+/* The host's own file, for the step to see; a host without one gives an empty one. */
+static char *host_file(const char *path)
+{
+    struct buf text = {0};
+    struct err ignored = {0};
+
+    if (fs_read_file(AT_FDCWD, path, &text, HOST_FILE_MAX, &ignored) < 0)
+        buf_clear(&text);
+    return buf_steal(&text);
+}
+
+static void fill_plan(struct place *p, const struct making *making, const struct run_spec *spec)
+{
+    struct plan *plan = &p->plan;
+
+    strv_copy(&plan->argv, &spec->argv);
+    strv_copy(&plan->env, &spec->env);
+    strv_copy(&plan->env, &spec->proxy);
+    plan->cwd = xstrdup(making->state.workdir);
+    plan->hostname = xstrdup("buildkitsandbox"); /* what scripts that look at it know */
+    plan->hosts = host_file("/etc/hosts");
+    plan->resolv_conf = host_file("/etc/resolv.conf");
+    plan->network = PLAN_NETWORK_HOST;
+    plan->arch = making->stage->platform.arch;
+    if (spec->script_name) {
+        AUTO_FREE char *target = xasprintf("/dev/pipes/%s", spec->script_name);
+
+        plan_add_file(plan, target, str_of(spec->script), 0755);
+    }
+}
+
+static int set_user(struct build *build, struct place *p, struct making *making, struct err *err)
+{
+    SCOPED(user_release) struct user user = {0};
+    struct plan *plan = &p->plan;
+
+    if (exec_lookup_user(build, making, making->state.user, &user, err) < 0)
+        return err_wrap(err, "USER %s", making->state.user);
+    plan->uid = user.uid;
+    plan->gid = user.gid;
+    plan->groups = steal_ptr(&user.groups);
+    plan->groups_count = user.groups_count;
+    if (!env_get(&plan->env, "HOME"))
+        env_set(&plan->env, "HOME", user.home ? user.home : "/");
+    return 0;
+}
+
+/* Both output streams in one pipe, so that their lines keep their order. */
+static int start(struct build *build, struct place *p, struct err *err)
+{
+    struct overlay overlay = {.lower_fds = p->lowers, .lower_count = p->lowers_count, .upper_fd = p->upper_fd,
+                              .work_fd = p->work_fd};
+    int ends[2], rc;
+
+    p->plan.root_fd = overlay_mount(build->tools->session, &overlay, err);
+    if (p->plan.root_fd < 0)
+        return -1;
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return err_errno(err, "make a pipe");
+    p->output_fd = ends[0];
+    p->plan.stdout_fd = p->plan.stderr_fd = ends[1];
+    rc = run_start(build->tools->session, &p->plan, &p->run, err);
+    close(ends[1]);
+    return rc;
+}
+
+static void keep_tail(struct buf *tail, const char *bytes, size_t size)
+{
+    buf_add(tail, bytes, size);
+    if (tail->size > 2 * OUTPUT_KEPT) {
+        size_t drop = tail->size - OUTPUT_KEPT;
+
+        memmove(tail->ptr, tail->ptr + drop, OUTPUT_KEPT);
+        tail->size = OUTPUT_KEPT;
+        tail->ptr[tail->size] = 0;
+    }
+}
+
+static int follow(struct build *build, struct place *p, struct err *err)
+{
+    AUTO_FREE char *bytes = xmalloc(65536);
+
+    buf_clear(&build->result->output);
+    for (;;) {
+        ssize_t n = read(p->output_fd, bytes, 65536);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_errno(err, "read the step's output");
+        if (n == 0)
+            return 0;
+        progress_output(build->shown, bytes, (size_t)n);
+        keep_tail(&build->result->output, bytes, (size_t)n);
+    }
+}
+
+static int finish(struct build *build, struct place *p, struct err *err)
+{
+    int status = 0;
+
+    if (follow(build, p, err) < 0 || run_wait(&p->run, 0, &status, err) < 0)
+        return -1;
+    if (status == 0) {
+        buf_clear(&build->result->output);
+        return 0;
+    }
+    err_set(err, ERR_COMMAND, status, "the command failed with exit status %d", status);
+    if (status > 128)
+        err_add(err, " (killed by signal %d%s)", status - 128, status == 137 ? "; out of memory is the usual reason" : "");
+    return -1;
+}
+
+int exec_run(struct build *build, struct making *making, void *arg, struct layer *layer, struct err *err)
+{
+    SCOPED(place_release) struct place p = {.layout = build->tools->layout, .tmp = LAYOUT_TMP_CLOSED,
+                                            .upper_fd = -1, .work_fd = -1, .output_fd = -1,
+                                            .plan = PLAN_INIT, .run = RUN_CLOSED};
+    struct layer_options options = exec_layer_options(build);
+
+    fill_plan(&p, making, arg);
+    if (layout_tmp_open(p.layout, &p.tmp, err) < 0 || set_user(build, &p, making, err) < 0 ||
+        make_upper(&p, making, err) < 0 || open_lowers(&p, making, err) < 0 || start(build, &p, err) < 0 ||
+        finish(build, &p, err) < 0)
+        return -1;
+    run_release(&p.run);
+    scope_close(&p.plan.root_fd);
+    if (layer_from_upper(p.layout, build->tools->pool, p.upper_fd, &options, layer, err) < 0)
+        return err_wrap(err, "make the layer");
+    return layer_keep_tree(p.layout, layer->diff_id, p.tmp.fd, "upper", err);
+}

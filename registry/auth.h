@@ -33,6 +33,9 @@ struct auth *auth_open(struct http *http); /* http is borrowed */
 void auth_free(struct auth *auth);
 /* A login given on the command line; beats all stored ones. user NULL: anonymous, stored logins are not looked at. */
 void auth_set(struct auth *auth, const char *registry, const char *user, const char *password);
+/* For ECR logins; borrowed, must outlive auth. Without it all comes from the environment. */
+struct aws_options; /* aws/call.h */
+void auth_set_aws(struct auth *auth, const struct aws_options *options);
 
 /*
  * Sends the request, whose URL is on the registry's own host (or a mirror's: then that host is `registry`), with what

@@ -15,8 +15,8 @@
 
 bool arguments_may_be_json(enum instr_kind kind)
 {
-    return kind == INSTR_RUN || kind == INSTR_CMD || kind == INSTR_ENTRYPOINT || kind == INSTR_SHELL ||
-           kind == INSTR_ADD || kind == INSTR_COPY || kind == INSTR_VOLUME;
+    return kind == INSTR_RUN || kind == INSTR_CMD || kind == INSTR_ENTRYPOINT ||
+           kind == INSTR_SHELL || kind == INSTR_ADD || kind == INSTR_COPY || kind == INSTR_VOLUME;
 }
 
 static void give_words(struct instruction *in, struct words *w)
@@ -31,7 +31,8 @@ static void words_from_args(struct instruction *in, const struct lex_line *line)
 {
     in->words = xcalloc(in->args.count ? in->args.count : 1, sizeof(*in->words));
     for (size_t i = 0; i < in->args.count; i++)
-        in->words[i] = (struct word){.text = xstrdup(in->args.ptr[i]), .line = line->first_line, .heredoc = -1};
+        in->words[i] = (struct word){
+            .text = xstrdup(in->args.ptr[i]), .line = line->first_line, .heredoc = -1};
     in->words_count = in->args.count;
 }
 
@@ -97,15 +98,18 @@ static int match_heredocs(struct instruction *in, struct err *err)
         if (in->json || !words_is_heredoc(str_of(in->words[i].text)))
             continue;
         if (i + 1 == in->words_count)
-            return err_set(err, ERR_INPUT, 0, "the destination of %s may not be a heredoc", in->keyword);
+            return err_set(err, ERR_INPUT, 0, "the destination of %s may not be a heredoc",
+                           in->keyword);
         in->words[i].heredoc = (int)found++;
     }
     if (found != in->heredocs_count)
-        return err_set(err, ERR_INPUT, 0, "a heredoc of %s must be one word without blanks: <<NAME", in->keyword);
+        return err_set(err, ERR_INPUT, 0, "a heredoc of %s must be one word without blanks: <<NAME",
+                       in->keyword);
     return 0;
 }
 
-static int parse_copy(struct instruction *in, const struct lex_line *line, struct words *w, struct err *err)
+static int parse_copy(struct instruction *in, const struct lex_line *line, struct words *w,
+                      struct err *err)
 {
     if (in->json)
         words_from_args(in, line);
@@ -120,7 +124,8 @@ static int parse_copy(struct instruction *in, const struct lex_line *line, struc
     return match_heredocs(in, err);
 }
 
-static int parse_list(struct instruction *in, const struct lex_line *line, struct words *w, struct err *err)
+static int parse_list(struct instruction *in, const struct lex_line *line, struct words *w,
+                      struct err *err)
 {
     if (in->json)
         words_from_args(in, line);
@@ -145,7 +150,8 @@ static void add_pair(struct instruction *in, struct str name, const char *value,
 }
 
 /* ENV NAME the rest is the value */
-static int parse_legacy_pair(struct instruction *in, const struct lex_line *line, struct str rest, struct err *err)
+static int parse_legacy_pair(struct instruction *in, const struct lex_line *line, struct str rest,
+                             struct err *err)
 {
     size_t n = 0, value;
 
@@ -154,15 +160,16 @@ static int parse_legacy_pair(struct instruction *in, const struct lex_line *line
     for (value = n; value < rest.size && strchr(" \t\v\f\r", rest.ptr[value]);)
         value++;
     if (value == rest.size)
-        return wrong_text(err, in->kind == INSTR_ENV ? "ENV " : "LABEL ", rest, " has no value; write NAME=VALUE");
+        return wrong_text(err, in->kind == INSTR_ENV ? "ENV " : "LABEL ", rest,
+                          " has no value; write NAME=VALUE");
     AUTO_FREE char *copy = str_dup(str_slice(rest, value, rest.size));
     in->legacy = true;
     add_pair(in, str_slice(rest, 0, n), copy, lex_line_at(line, (size_t)(rest.ptr - line->text)));
     return 0;
 }
 
-static int parse_pairs(struct instruction *in, const struct lex_line *line, struct str rest, struct words *w,
-                       struct err *err)
+static int parse_pairs(struct instruction *in, const struct lex_line *line, struct str rest,
+                       struct words *w, struct err *err)
 {
     bool is_arg = in->kind == INSTR_ARG;
 
@@ -192,18 +199,21 @@ static int parse_healthcheck_flags(const struct instruction *in, struct err *err
 
         if (strcmp(flag->name, "retries") == 0) {
             if (!str_u64(str_of(flag->value), &n) || n > INT32_MAX)
-                return wrong_text(err, "HEALTHCHECK --retries=", str_of(flag->value), " is not a number");
+                return wrong_text(err, "HEALTHCHECK --retries=", str_of(flag->value),
+                                  " is not a number");
         } else if (!duration_parse(str_of(flag->value), &ns)) {
             return wrong_text(err, "a duration of HEALTHCHECK: ", str_of(flag->value),
                               " is none; write 30s, 1m30s, 500ms");
         } else if (ns != 0 && ns < 1000000) {
-            return wrong_text(err, "a duration of HEALTHCHECK: ", str_of(flag->value), " is less than 1ms");
+            return wrong_text(err, "a duration of HEALTHCHECK: ", str_of(flag->value),
+                              " is less than 1ms");
         }
     }
     return 0;
 }
 
-static int parse_healthcheck(struct instruction *in, struct words *w, struct str rest, struct err *err)
+static int parse_healthcheck(struct instruction *in, struct words *w, struct str rest,
+                             struct err *err)
 {
     size_t n = w->count ? strlen(w->items[0].text) : 0;
     bool none = w->count && strcasecmp(w->items[0].text, "NONE") == 0;
@@ -225,13 +235,14 @@ static int parse_healthcheck(struct instruction *in, struct words *w, struct str
     free(in->text);
     in->text = str_dup(rest);
     in->words = xcalloc(1, sizeof(*in->words));
-    in->words[0] = (struct word){.text = xstrdup(none ? "NONE" : "CMD"), .line = w->items[0].line, .heredoc = -1};
+    in->words[0] = (struct word){
+        .text = xstrdup(none ? "NONE" : "CMD"), .line = w->items[0].line, .heredoc = -1};
     in->words_count = 1;
     return parse_healthcheck_flags(in, err);
 }
 
-int arguments_parse(struct instruction *in, const struct lex_line *line, struct str rest, char escape,
-                    struct err *err)
+int arguments_parse(struct instruction *in, const struct lex_line *line, struct str rest,
+                    char escape, struct err *err)
 {
     SCOPED(words_release) struct words w = {0};
 

@@ -2,7 +2,8 @@
 #ifndef BUILDER_CHMOD_H
 #define BUILDER_CHMOD_H
 
-/* --chmod: octal (0 to 7777), or chmod(1)'s symbolic form: [ugoa]*([-+=]([rwxXst]*|[ugo]))+ , … Pure; umask plays no part. */
+/* --chmod: octal (0 to 7777), or chmod(1)'s symbolic form: [ugoa]*([-+=]([rwxXst]*|[ugo]))+ , …
+ * Pure; umask plays no part. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,7 +21,6 @@ struct chmod_change {
     bool cond_x; /* X: x for directories, and where somebody has x already */
     bool set_id; /* s: setuid for user, setgid for group */
     bool sticky; /* t */
-    bool all;    /* no letter before the sign, or a */
 };
 
 struct chmod {

@@ -6,14 +6,9 @@
 static const struct {
     const char *name;
     int64_t ns;
-} units[] = {{"ns", 1},
-             {"us", 1000},
-             {"\xc2\xb5s", 1000}, /* micro sign */
-             {"\xce\xbcs", 1000}, /* Greek mu */
-             {"ms", 1000000},
-             {"s", 1000000000},
-             {"m", 60000000000},
-             {"h", 3600000000000}};
+} units[] = {{"ns", 1},           {"us", 1000},      {"\xc2\xb5s", 1000}, /* micro sign */
+             {"\xce\xbcs", 1000},                                         /* Greek mu */
+             {"ms", 1000000},     {"s", 1000000000}, {"m", 60000000000},  {"h", 3600000000000}};
 
 static bool is_digit(struct str s)
 {
@@ -43,7 +38,8 @@ static bool take_part(struct str *s, int64_t *out)
     bool digits = is_digit(*s);
 
     for (; is_digit(*s); *s = str_slice(*s, 1, s->size))
-        if (__builtin_mul_overflow(whole, 10, &whole) || __builtin_add_overflow(whole, s->ptr[0] - '0', &whole))
+        if (__builtin_mul_overflow(whole, 10, &whole) ||
+            __builtin_add_overflow(whole, s->ptr[0] - '0', &whole))
             return false;
     if (str_starts(*s, ".")) {
         *s = str_slice(*s, 1, s->size);

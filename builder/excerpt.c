@@ -9,7 +9,8 @@
 #define CONTEXT_LINES 2
 #define LINE_SHOWN 200
 
-void dockerfile_excerpt(const struct dockerfile *doc, unsigned first_line, unsigned last_line, struct buf *out)
+void dockerfile_excerpt(const struct dockerfile *doc, unsigned first_line, unsigned last_line,
+                        struct buf *out)
 {
     struct str rest = buf_str(&doc->source), line;
     unsigned from = first_line > CONTEXT_LINES ? first_line - CONTEXT_LINES : 1;
@@ -26,7 +27,8 @@ void dockerfile_excerpt(const struct dockerfile *doc, unsigned first_line, unsig
             continue;
         if (i > last_line && i - last_line > CONTEXT_LINES)
             return;
-        while (shown > LINE_SHOWN || (shown > 0 && shown < line.size && (line.ptr[shown] & 0xc0) == 0x80))
+        while (shown > LINE_SHOWN ||
+               (shown > 0 && shown < line.size && (line.ptr[shown] & 0xc0) == 0x80))
             shown = shown > LINE_SHOWN ? LINE_SHOWN : shown - 1;
         buf_addf(out, "%5u | %s ", i, marked ? ">>>" : "   ");
         buf_add_escaped(out, str_slice(line, 0, shown));
@@ -82,8 +84,9 @@ static json_t *print_pairs(const struct instruction *in)
     json_t *array = json_array();
 
     for (size_t i = 0; i < in->pairs_count; i++)
-        json_array_append_new(array, json_pack("{s:o, s:o, s:i}", "name", text(str_of(in->pairs[i].name)), "value",
-                                               text_or_null(in->pairs[i].value), "line", (int)in->pairs[i].line));
+        json_array_append_new(
+            array, json_pack("{s:o, s:o, s:i}", "name", text(str_of(in->pairs[i].name)), "value",
+                             text_or_null(in->pairs[i].value), "line", (int)in->pairs[i].line));
     return array;
 }
 
@@ -92,8 +95,9 @@ static json_t *print_flags(const struct instruction *in)
     json_t *array = json_array();
 
     for (size_t i = 0; i < in->flags_count; i++)
-        json_array_append_new(array, json_pack("{s:o, s:o, s:i}", "name", text(str_of(in->flags[i].name)), "value",
-                                               text(str_of(in->flags[i].value)), "line", (int)in->flags[i].line));
+        json_array_append_new(
+            array, json_pack("{s:o, s:o, s:i}", "name", text(str_of(in->flags[i].name)), "value",
+                             text(str_of(in->flags[i].value)), "line", (int)in->flags[i].line));
     return array;
 }
 
@@ -104,17 +108,19 @@ static json_t *print_heredocs(const struct instruction *in)
     for (size_t i = 0; i < in->heredocs_count; i++) {
         const struct heredoc *h = &in->heredocs[i];
 
-        json_array_append_new(array, json_pack("{s:o, s:o, s:b, s:b, s:i}", "name", text(str_of(h->name)), "body",
-                                               text(h->body), "expand", (int)h->expand, "strip_tabs",
-                                               (int)h->strip_tabs, "fd", (int)h->fd));
+        json_array_append_new(array,
+                              json_pack("{s:o, s:o, s:b, s:b, s:i}", "name", text(str_of(h->name)),
+                                        "body", text(h->body), "expand", (int)h->expand,
+                                        "strip_tabs", (int)h->strip_tabs, "fd", (int)h->fd));
     }
     return array;
 }
 
 static json_t *print_instruction(const struct instruction *in)
 {
-    json_t *o = json_pack("{s:s, s:[i,i], s:o, s:o}", "instruction", in->keyword, "lines", (int)in->first_line,
-                          (int)in->last_line, "text", text_or_null(in->text), "canonical", text_or_null(in->canonical));
+    json_t *o = json_pack("{s:s, s:[i,i], s:o, s:o}", "instruction", in->keyword, "lines",
+                          (int)in->first_line, (int)in->last_line, "text", text_or_null(in->text),
+                          "canonical", text_or_null(in->canonical));
 
     if (in->flags_count)
         json_object_set_new(o, "flags", print_flags(in));
@@ -138,8 +144,8 @@ static json_t *print_instruction(const struct instruction *in)
 void dockerfile_print_json(const struct dockerfile *doc, struct buf *out)
 {
     char escape[2] = {doc->escape, 0};
-    json_auto_t *root = json_pack("{s:s, s:o, s:o}", "escape", escape, "syntax", text_or_null(doc->syntax),
-                                  "warnings", list(&doc->warnings));
+    json_auto_t *root = json_pack("{s:s, s:o, s:o}", "escape", escape, "syntax",
+                                  text_or_null(doc->syntax), "warnings", list(&doc->warnings));
     json_t *array = json_array();
 
     for (size_t i = 0; i < doc->count; i++)

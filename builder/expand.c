@@ -22,7 +22,8 @@ struct words {
     struct buf current;
 };
 
-static int until(struct scan *s, int stop, bool raw_escapes, struct buf *out, struct words *words, struct err *err);
+static int until(struct scan *s, int stop, bool raw_escapes, struct buf *out, struct words *words,
+                 struct err *err);
 
 static int peek(const struct scan *s)
 {
@@ -143,8 +144,8 @@ static int braces(struct scan *s, struct buf *out, struct err *err)
 
         s->at -= op >= 0;
         buf_add_escaped(&shown, str_slice(rest(s), 0, text_char(rest(s))));
-        return err_set(err, ERR_INPUT, 0, "unknown operator %s%s after ${" STR_FMT, null_is_unset ? ":" : "",
-                       buf_cstr(&shown), STR_ARG(name));
+        return err_set(err, ERR_INPUT, 0, "unknown operator %s%s after ${" STR_FMT,
+                       null_is_unset ? ":" : "", buf_cstr(&shown), STR_ARG(name));
     }
     bool is_cut = op == '#' || op == '%';
     if (until(s, '}', is_cut, &word, NULL, err) < 0)
@@ -231,7 +232,8 @@ static void end_word(struct words *w)
     buf_clear(&w->current);
 }
 
-/* What was just appended to out, from byte `from`, goes to the words too; white space in it divides them if it may. */
+/* What was just appended to out, from byte `from`, goes to the words too; white space in it divides
+ * them if it may. */
 static void add_words(struct words *w, const struct buf *out, size_t from, bool divides)
 {
     struct str s = str_slice(buf_str(out), from, out->size);
@@ -262,7 +264,8 @@ static void plain(struct scan *s, bool raw_escapes, struct buf *out, bool *quote
 }
 
 /* Up to the character `stop`, which is eaten; stop -1: to the end. */
-static int until(struct scan *s, int stop, bool raw_escapes, struct buf *out, struct words *words, struct err *err)
+static int until(struct scan *s, int stop, bool raw_escapes, struct buf *out, struct words *words,
+                 struct err *err)
 {
     if (++s->depth > DEPTH_MAX)
         return err_set(err, ERR_INPUT, 0, "substitutions nested deeper than %d", DEPTH_MAX);
@@ -323,8 +326,7 @@ const char *expand_from_env(const void *arg, struct str name)
     const struct strv *env = arg;
 
     for (size_t i = 0; i < env->count; i++)
-        if (strncmp(env->ptr[i], name.ptr, name.size) == 0 &&
-            env->ptr[i][name.size] == '=')
+        if (strncmp(env->ptr[i], name.ptr, name.size) == 0 && env->ptr[i][name.size] == '=')
             return env->ptr[i] + name.size + 1;
     return NULL;
 }

@@ -3,10 +3,10 @@
 #define BUILDER_EXPAND_H
 
 /*
- * Quotes and variables in one word, as the Dockerfile reference has them ("Environment replacement"):
- *   $name ${name} ${name-w} :- + :+ ? :? # ## % %% / //     w may nest; patterns know * and ? and no [classes]
- *   'literal'   "expands $, escape before \" $ and itself"   escape + any character
- * Unset is empty. Pure.
+ * Quotes and variables in one word, as the Dockerfile reference has them ("Environment
+ * replacement"): $name ${name} ${name-w} :- + :+ ? :? # ## % %% / //     w may nest; patterns know
+ * * and ? and no [classes] 'literal'   "expands $, escape before \" $ and itself"   escape + any
+ * character Unset is empty. Pure.
  */
 #include <stdbool.h>
 
@@ -15,15 +15,16 @@
 #include "base/str.h"
 #include "base/strv.h"
 
-#define EXPAND_MAX (16 << 20) /* ours, as DOCKERFILE_MAX: a word that grows beyond this is refused */
+#define EXPAND_MAX                                                                                 \
+    (16 << 20) /* ours, as DOCKERFILE_MAX: a word that grows beyond this is refused */
 
 struct expand {
     /* Value of a variable, or NULL when it is not set. Borrowed until the next call. */
     const char *(*lookup)(const void *arg, struct str name);
     const void *arg;
-    char escape;         /* of the Dockerfile: '\\' or '`' */
-    bool keep_quotes;    /* quotes are ordinary characters (heredoc bodies) */
-    struct strv *unset;  /* NULL, or collects names that were asked for and not set, each once */
+    char escape;        /* of the Dockerfile: '\\' or '`' */
+    bool keep_quotes;   /* quotes are ordinary characters (heredoc bodies) */
+    struct strv *unset; /* NULL, or collects names that were asked for and not set, each once */
 };
 
 /* Appends the expanded word to *out. Text of an error has no place in it; wrap it. */

@@ -6,10 +6,9 @@
  * The stages of a Dockerfile, what needs what, and what the target can do without. Pure.
  *
  *     SCOPED(graph_release) struct graph graph = {0};
- *     struct graph_options options = {.build_args = &args, .target = NULL, .build = platform_host(), .wanted = platform};
- *     if (graph_make(&doc, &options, &graph, err) < 0) …
- *     for (size_t i = 0; i < graph.order_count; i++)
- *         build(&graph.stages[graph.order[i]]);
+ *     struct graph_options options = {.build_args = &args, .target = NULL, .build =
+ * platform_host(), .wanted = platform}; if (graph_make(&doc, &options, &graph, err) < 0) … for
+ * (size_t i = 0; i < graph.order_count; i++) build(&graph.stages[graph.order[i]]);
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,10 +45,12 @@ struct stage {
     const struct instruction *from; /* its FROM */
     size_t first, end;              /* its instructions: doc->instructions[first … end - 1] */
     struct stage_source base;
-    struct platform platform; /* of the base image: --platform, else that of the base stage, else options.wanted */
+    struct platform platform; /* of the base image: --platform, else that of the base stage, else
+                                 options.wanted */
     bool platform_set;        /* --platform was given */
-    struct stage_source *sources;   /* one for each of its instructions, first … end - 1: where COPY --from reads */
-    size_t *needs;            /* stages it needs, sorted, each once */
+    struct stage_source
+        *sources; /* one for each of its instructions, first … end - 1: where COPY --from reads */
+    size_t *needs; /* stages it needs, sorted, each once */
     size_t needs_count;
     bool needed; /* the target needs it (or it is the target) */
 };
@@ -66,14 +67,17 @@ struct graph {
     struct strv unused;     /* names of build args that no ARG consumes: a warning's worth */
 };
 
-/* doc must outlive graph. Flags and instructions that are not carried out are refused here, in needed stages only. */
-int graph_make(struct dockerfile *doc, const struct graph_options *options, struct graph *graph, struct err *err);
+/* doc must outlive graph. Flags and instructions that are not carried out are refused here, in
+ * needed stages only. */
+int graph_make(struct dockerfile *doc, const struct graph_options *options, struct graph *graph,
+               struct err *err);
 void graph_release(struct graph *graph);
 /* Where COPY (or ADD) instruction `index` of the document reads from; borrowed. */
 const struct stage_source *graph_source(const struct stage *stage, size_t index);
 /* "stage builder" or "stage 2", for messages; borrowed or from out. */
 const char *graph_stage_label(const struct stage *stage, char out[static 32]);
-/* Predefined proxy variable (HTTP_PROXY …, either case): reaches RUN without ARG, never the cache key or the history. */
+/* Predefined proxy variable (HTTP_PROXY …, either case): reaches RUN without ARG, never the cache
+ * key or the history. */
 bool graph_is_proxy(struct str name);
 
 #endif

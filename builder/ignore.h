@@ -3,8 +3,9 @@
 #define BUILDER_IGNORE_H
 
 /*
- * .dockerignore (moby/patternmatcher): one pattern a line, * and ? within a component, ** across, [classes], leading ! puts
- * back, the last match wins, a pattern that matches a directory covers all below it. Pure; a matcher may be shared by threads.
+ * .dockerignore (moby/patternmatcher): one pattern a line, * and ? within a component, ** across,
+ * [classes], leading ! puts back, the last match wins, a pattern that matches a directory covers
+ * all below it. Pure; a matcher may be shared by threads.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,11 +27,12 @@ int ignore_parse(struct ignore *ig, struct str bytes, const char *name, struct e
 int ignore_add(struct ignore *ig, struct str pattern, struct err *err);
 void ignore_release(struct ignore *ig);
 
-/* Is this path left out? `path` is clean and relative to the context ("a/b"), "." never is. Looks at its parents too. */
+/* Is this path left out? `path` is clean and relative to the context ("a/b"), "." never is. Looks
+ * at its parents too. */
 bool ignore_match(const struct ignore *ig, struct str path);
 /*
- * For a walk: may something below the left-out directory `dir` be put back by a later "!"? false: prune it. Never false
- * where a child could be put back.
+ * For a walk: may something below the left-out directory `dir` be put back by a later "!"? false:
+ * prune it. Never false where a child could be put back.
  */
 bool ignore_may_descend(const struct ignore *ig, struct str dir);
 

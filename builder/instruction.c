@@ -139,7 +139,8 @@ const char *instr_keyword(enum instr_kind kind)
     return keywords[kind];
 }
 
-const struct flag_rule *instr_flag_rule(enum instr_kind kind, struct str name, const char **suggestion)
+const struct flag_rule *instr_flag_rule(enum instr_kind kind, struct str name,
+                                        const char **suggestion)
 {
     unsigned best = 64;
 
@@ -160,16 +161,18 @@ int instr_check_flags(const struct instruction *in, unsigned *line, struct err *
     for (size_t i = 0; i < in->flags_count; i++) {
         SCOPED(buf_release) struct buf known = {0};
         const char *suggestion;
-        const struct flag_rule *rule = instr_flag_rule(in->kind, str_of(in->flags[i].name), &suggestion);
+        const struct flag_rule *rule =
+            instr_flag_rule(in->kind, str_of(in->flags[i].name), &suggestion);
 
-        if (!rule || rule->carried_out || (rule->harmless && strcmp(in->flags[i].value, rule->harmless) == 0))
+        if (!rule || rule->carried_out ||
+            (rule->harmless && strcmp(in->flags[i].value, rule->harmless) == 0))
             continue;
         *line = in->flags[i].line;
         for (size_t k = 0; k < ARRAY_SIZE(rules); k++)
             if (rules[k].kind == in->kind && rules[k].carried_out)
                 buf_addf(&known, "%s--%s", known.size ? ", " : "", rules[k].name);
-        return err_set(err, ERR_INPUT, 0, "%s --%s is not supported; %s takes %s here", in->keyword, rule->name,
-                       in->keyword, known.size ? buf_cstr(&known) : "no flags");
+        return err_set(err, ERR_INPUT, 0, "%s --%s is not supported; %s takes %s here", in->keyword,
+                       rule->name, in->keyword, known.size ? buf_cstr(&known) : "no flags");
     }
     return 0;
 }

@@ -3,18 +3,17 @@
 #define BUILDER_INSTRUCTION_H
 
 /*
- * One instruction of a Dockerfile, as parse leaves it: nothing is expanded, nothing is judged against a file system.
- * Which members are filled depends on the kind:
+ * One instruction of a Dockerfile, as parse leaves it: nothing is expanded, nothing is judged
+ * against a file system. Which members are filled depends on the kind:
  *
  *   FROM                    words: image [, "AS", name];  stage_name (lower case) or NULL
  *   RUN CMD ENTRYPOINT      json ? args : text;  RUN also heredocs
  *   SHELL                   args (always JSON)
  *   HEALTHCHECK             words[0] "NONE" or "CMD"; json ? args : text is the command after it
- *   ADD COPY                words: sources…, destination last; heredocs (a word with heredoc >= 0 is one of them)
- *   EXPOSE VOLUME           words
- *   ENV LABEL ARG           pairs (ARG without value: value NULL)
- *   USER WORKDIR STOPSIGNAL MAINTAINER   text
- *   ONBUILD                 text: the trigger as the image config stores it; trigger: the same, parsed
+ *   ADD COPY                words: sources…, destination last; heredocs (a word with heredoc >= 0
+ * is one of them) EXPOSE VOLUME           words ENV LABEL ARG           pairs (ARG without value:
+ * value NULL) USER WORKDIR STOPSIGNAL MAINTAINER   text ONBUILD                 text: the trigger
+ * as the image config stores it; trigger: the same, parsed
  *
  * `text` is set for every kind: what follows the keyword and its flags, continuations joined.
  */
@@ -62,7 +61,8 @@ struct pair {
 
 struct flag {
     char *name;  /* "chown" */
-    char *value; /* quotes and escapes taken away, variables not expanded; of a yes/no flag "true" or "false" */
+    char *value; /* quotes and escapes taken away, variables not expanded; of a yes/no flag "true"
+                    or "false" */
     unsigned line;
 };
 
@@ -78,9 +78,10 @@ struct instruction {
     enum instr_kind kind;
     const char *keyword;            /* "RUN", static */
     unsigned first_line, last_line; /* from 1; heredoc bodies included */
-    struct str source;              /* borrowed: all those lines as written, without the last newline */
+    struct str source; /* borrowed: all those lines as written, without the last newline */
     char *text;
-    char *canonical; /* one line: keyword in capitals, flags and text as written, continuations joined; no heredoc bodies */
+    char *canonical; /* one line: keyword in capitals, flags and text as written, continuations
+                        joined; no heredoc bodies */
     bool json;
     bool legacy; /* ENV NAME VALUE without "=" */
     struct strv args;
@@ -97,8 +98,10 @@ struct instruction {
 };
 
 void instr_release(struct instruction *in);
-const char *instr_flag(const struct instruction *in, const char *name); /* value of the (last) flag, or NULL; borrowed */
-void heredoc_text(const struct heredoc *doc, struct buf *out);          /* the body, leading tabs stripped if so asked */
+const char *instr_flag(const struct instruction *in,
+                       const char *name); /* value of the (last) flag, or NULL; borrowed */
+void heredoc_text(const struct heredoc *doc,
+                  struct buf *out); /* the body, leading tabs stripped if so asked */
 
 /* Keyword to kind, any case; -1: unknown, and *suggestion is the nearest keyword or NULL. */
 int instr_kind_of(struct str keyword, const char **suggestion);
@@ -110,11 +113,15 @@ struct flag_rule {
     const char *name;
     bool is_bool;
     bool repeats;
-    bool carried_out;     /* false: known to the language, not to us; using it is an error that names it … */
-    const char *harmless; /* … unless its value is this one, which asks for what we do anyway; or NULL */
+    bool carried_out; /* false: known to the language, not to us; using it is an error that names it
+                         … */
+    const char
+        *harmless; /* … unless its value is this one, which asks for what we do anyway; or NULL */
 };
-const struct flag_rule *instr_flag_rule(enum instr_kind kind, struct str name, const char **suggestion);
-/* 0, or -1 when a flag of `in` is not carried out: `COPY --link is not supported; COPY takes --chmod, --chown, --from`. */
+const struct flag_rule *instr_flag_rule(enum instr_kind kind, struct str name,
+                                        const char **suggestion);
+/* 0, or -1 when a flag of `in` is not carried out: `COPY --link is not supported; COPY takes
+ * --chmod, --chown, --from`. */
 int instr_check_flags(const struct instruction *in, unsigned *line, struct err *err);
 
 #endif

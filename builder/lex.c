@@ -26,8 +26,8 @@ static bool is_directive_space(char c)
     return is_blank(c) || c == '\f' || c == '\r';
 }
 
-int lex_begin(struct lex *lex, struct str source, const char *name, struct strv *warnings, unsigned *line,
-              struct err *err)
+int lex_begin(struct lex *lex, struct str source, const char *name, struct strv *warnings,
+              unsigned *line, struct err *err)
 {
     *lex = (struct lex){.source = source, .escape = '\\', .warnings = warnings, .name = name};
     *line = 1;
@@ -109,7 +109,8 @@ static int set_escape(struct lex *lex, struct str value, struct err *err)
         SCOPED(buf_release) struct buf shown = {0};
 
         buf_add_escaped(&shown, value);
-        return err_set(err, ERR_INPUT, 0, "escape directive: \"%s\" is neither \\ nor `", buf_cstr(&shown));
+        return err_set(err, ERR_INPUT, 0, "escape directive: \"%s\" is neither \\ nor `",
+                       buf_cstr(&shown));
     }
     lex->escape_seen = true;
     lex->escape = value.ptr[0];
@@ -137,8 +138,9 @@ static int take_directive(struct lex *lex, struct str line, struct err *err)
 }
 
 /*
- * A line goes on when its last character but blanks is the escape character and the one before is not. (An escaped
- * escape character before it is not looked at: that is how the language has always been read.)
+ * A line goes on when its last character but blanks is the escape character and the one before is
+ * not. (An escaped escape character before it is not looked at: that is how the language has always
+ * been read.)
  */
 static bool cut_continuation(struct str *line, char escape)
 {
@@ -160,7 +162,8 @@ static void add_text(struct lex_line *out, struct buf *text, struct str line, un
 }
 
 /* Lines after one that goes on. Comments between them vanish; so do blank lines, with a warning. */
-static int read_continuations(struct lex *lex, struct lex_line *out, struct buf *text, struct err *err)
+static int read_continuations(struct lex *lex, struct lex_line *out, struct buf *text,
+                              struct err *err)
 {
     for (bool more = true; more;) {
         struct str line;
@@ -173,7 +176,8 @@ static int read_continuations(struct lex *lex, struct lex_line *out, struct buf 
             continue;
         line = trim_newline(line);
         if (trim_left(line).size == 0) {
-            strv_addf(lex->warnings, "%s:%u: empty line inside a continued instruction", lex->name, lex->line);
+            strv_addf(lex->warnings, "%s:%u: empty line inside a continued instruction", lex->name,
+                      lex->line);
             continue;
         }
         more = cut_continuation(&line, lex->escape);
@@ -214,13 +218,15 @@ int lex_next(struct lex *lex, struct lex_line *out, struct err *err)
         lex_line_release(out);
         return -1;
     }
-    out->source = trim_newline((struct str){out->source.ptr, (size_t)(lex->source.ptr + lex->at - out->source.ptr)});
+    out->source = trim_newline(
+        (struct str){out->source.ptr, (size_t)(lex->source.ptr + lex->at - out->source.ptr)});
     out->size = text.size;
     out->text = text.size ? buf_steal(&text) : xstrdup("");
     return 1;
 }
 
-int lex_heredoc(struct lex *lex, const char *name, bool strip_tabs, struct str *body, struct err *err)
+int lex_heredoc(struct lex *lex, const char *name, bool strip_tabs, struct str *body,
+                struct err *err)
 {
     size_t start = lex->at;
 

@@ -3,8 +3,9 @@
 #define BUILDER_LEX_H
 
 /*
- * Bytes to logical lines: byte order mark, \r\n, parser directives, comments, line continuations, heredoc bodies. Pure.
- * A logical line is one instruction's text with its continuations joined; each of its bytes still knows its line.
+ * Bytes to logical lines: byte order mark, \r\n, parser directives, comments, line continuations,
+ * heredoc bodies. Pure. A logical line is one instruction's text with its continuations joined;
+ * each of its bytes still knows its line.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,12 +44,14 @@ struct lex {
 };
 
 /* Refuses bytes that are no text (NUL, UTF-16). Errors carry no place: *line gets it. */
-int lex_begin(struct lex *lex, struct str source, const char *name, struct strv *warnings, unsigned *line,
-              struct err *err);
+int lex_begin(struct lex *lex, struct str source, const char *name, struct strv *warnings,
+              unsigned *line, struct err *err);
 /* 1: *out is the next logical line (release it); 0: no more; -1: error at line lex->line. */
 int lex_next(struct lex *lex, struct lex_line *out, struct err *err);
-/* Reads lines up to one that is `name` (after leading tabs, if strip_tabs). 1 found, 0 the file ended first, -1 error. */
-int lex_heredoc(struct lex *lex, const char *name, bool strip_tabs, struct str *body, struct err *err);
+/* Reads lines up to one that is `name` (after leading tabs, if strip_tabs). 1 found, 0 the file
+ * ended first, -1 error. */
+int lex_heredoc(struct lex *lex, const char *name, bool strip_tabs, struct str *body,
+                struct err *err);
 unsigned lex_line_at(const struct lex_line *line, size_t offset);
 void lex_line_release(struct lex_line *line);
 void lex_release(struct lex *lex);

@@ -19,7 +19,8 @@ struct parser {
     bool has_from;
 };
 
-int dockerfile_error(const struct dockerfile *doc, unsigned line, struct err *err, const char *fmt, ...)
+int dockerfile_error(const struct dockerfile *doc, unsigned line, struct err *err, const char *fmt,
+                     ...)
 {
     AUTO_FREE char *text = NULL;
     va_list ap;
@@ -52,7 +53,8 @@ static int take_flag(struct instruction *in, const struct word *word, struct err
     bool has_value = str_cut(str_slice(str_of(word->text), 2, SIZE_MAX), '=', &name, &value);
     const struct flag_rule *rule = instr_flag_rule(in->kind, name, &suggestion);
 
-    buf_add_escaped(&shown, rule && !rule->is_bool ? name : str_slice(str_of(word->text), 2, SIZE_MAX));
+    buf_add_escaped(&shown,
+                    rule && !rule->is_bool ? name : str_slice(str_of(word->text), 2, SIZE_MAX));
     if (!rule) {
         buf_clear(&shown);
         buf_add_escaped(&shown, name);
@@ -67,16 +69,18 @@ static int take_flag(struct instruction *in, const struct word *word, struct err
     if (rule->is_bool && !str_is_nocase(value, "true") && !str_is_nocase(value, "false"))
         return err_set(err, ERR_INPUT, 0, "--%s is neither true nor false", buf_cstr(&shown));
     if (!has_value && !rule->is_bool)
-        return err_set(err, ERR_INPUT, 0, "%s --%s needs a value: --%s=…", in->keyword, rule->name, rule->name);
+        return err_set(err, ERR_INPUT, 0, "%s --%s needs a value: --%s=…", in->keyword, rule->name,
+                       rule->name);
     in->flags = xreallocarray(in->flags, in->flags_count + 1, sizeof(*in->flags));
-    in->flags[in->flags_count++] =
-        (struct flag){steal_ptr(&copy),
-                      rule->is_bool ? xstrdup(str_is_nocase(value, "true") ? "true" : "false") : str_dup(value),
-                      word->line};
+    in->flags[in->flags_count++] = (struct flag){
+        steal_ptr(&copy),
+        rule->is_bool ? xstrdup(str_is_nocase(value, "true") ? "true" : "false") : str_dup(value),
+        word->line};
     return 0;
 }
 
-static int unknown_instruction(struct parser *p, struct str keyword, const char *suggestion, struct err *err)
+static int unknown_instruction(struct parser *p, struct str keyword, const char *suggestion,
+                               struct err *err)
 {
     SCOPED(buf_release) struct buf shown = {0};
     const struct dockerfile *doc = p->doc;
@@ -92,7 +96,8 @@ static int unknown_instruction(struct parser *p, struct str keyword, const char 
 }
 
 /* Keyword and flags; *rest is what the instruction itself is about. */
-static int take_head(struct parser *p, struct str text, struct instruction *in, struct str *rest, struct err *err)
+static int take_head(struct parser *p, struct str text, struct instruction *in, struct str *rest,
+                     struct err *err)
 {
     SCOPED(words_release) struct words flags = {0};
     const char *suggestion;
@@ -143,14 +148,15 @@ static int take_heredocs(struct parser *p, struct instruction *in, struct err *e
             SCOPED(buf_release) struct buf shown = {0};
 
             buf_add_escaped(&shown, str_of(doc->name));
-            return err_set(err, ERR_INPUT, 0, "heredoc <<%s has no line \"%s\" that ends it", buf_cstr(&shown),
-                           buf_cstr(&shown));
+            return err_set(err, ERR_INPUT, 0, "heredoc <<%s has no line \"%s\" that ends it",
+                           buf_cstr(&shown), buf_cstr(&shown));
         }
     }
     return 0;
 }
 
-/* JSON form where the instruction has one; a text that looks like it and is none earns a warning. */
+/* JSON form where the instruction has one; a text that looks like it and is none earns a warning.
+ */
 static int take_json(struct parser *p, struct instruction *in, struct str rest, struct err *err)
 {
     int json;
@@ -160,13 +166,14 @@ static int take_json(struct parser *p, struct instruction *in, struct str rest, 
     json = words_json(rest, &in->args, err);
     in->json = json > 0;
     if (json == 0 && str_starts(rest, "[") && str_ends(rest, "]") && in->kind != INSTR_SHELL)
-        strv_addf(&p->doc->warnings, "%s:%u: %s […] is not JSON (strings need double quotes); taken as plain text",
+        strv_addf(&p->doc->warnings,
+                  "%s:%u: %s […] is not JSON (strings need double quotes); taken as plain text",
                   p->doc->name, in->first_line, in->keyword);
     return json < 0 ? -1 : 0;
 }
 
-static int take_instruction(struct parser *p, struct str text, bool is_trigger, struct instruction *in,
-                            struct err *err);
+static int take_instruction(struct parser *p, struct str text, bool is_trigger,
+                            struct instruction *in, struct err *err);
 
 /* ONBUILD: an instruction in an instruction. Its stored text holds the heredoc bodies. */
 static int take_trigger(struct parser *p, struct instruction *in, struct str rest, struct err *err)
@@ -179,7 +186,8 @@ static int take_trigger(struct parser *p, struct instruction *in, struct str res
     in->trigger = trigger = xcalloc(1, sizeof(*trigger));
     if (take_instruction(p, rest, true, trigger, err) < 0)
         return -1;
-    if (trigger->kind == INSTR_ONBUILD || trigger->kind == INSTR_FROM || trigger->kind == INSTR_MAINTAINER)
+    if (trigger->kind == INSTR_ONBUILD || trigger->kind == INSTR_FROM ||
+        trigger->kind == INSTR_MAINTAINER)
         return err_set(err, ERR_INPUT, 0, "%s may not be an ONBUILD trigger", trigger->keyword);
     buf_add_str(&text, rest);
     for (size_t i = 0; i < trigger->heredocs_count; i++) {
@@ -193,8 +201,8 @@ static int take_trigger(struct parser *p, struct instruction *in, struct str res
     return 0;
 }
 
-static int take_instruction(struct parser *p, struct str text, bool is_trigger, struct instruction *in,
-                            struct err *err)
+static int take_instruction(struct parser *p, struct str text, bool is_trigger,
+                            struct instruction *in, struct err *err)
 {
     struct str rest;
 
@@ -224,7 +232,8 @@ static int add_instruction(struct parser *p, struct err *err)
         in.source.size--;
     p->has_from = p->has_from || in.kind == INSTR_FROM;
     if (!p->has_from && in.kind != INSTR_ARG) {
-        err_set(err, ERR_INPUT, 0, "%s before the first FROM; only ARG may stand there", in.keyword);
+        err_set(err, ERR_INPUT, 0, "%s before the first FROM; only ARG may stand there",
+                in.keyword);
         instr_release(&in);
         return wrong(p, p->line.first_line, p->line.last_line, err);
     }
@@ -244,11 +253,13 @@ static int check_directives(struct parser *p, struct err *err)
         SCOPED(buf_release) struct buf shown = {0};
 
         buf_add_escaped(&shown, str_of(p->lex.syntax));
-        err_set(err, ERR_INPUT, 0, "syntax \"%s\" is not supported; only docker/dockerfile is", buf_cstr(&shown));
+        err_set(err, ERR_INPUT, 0, "syntax \"%s\" is not supported; only docker/dockerfile is",
+                buf_cstr(&shown));
         return wrong(p, p->lex.syntax_line, p->lex.syntax_line, err);
     }
     if (p->lex.check)
-        strv_addf(&p->doc->warnings, "%s:%u: the check directive has no effect: no build checks are made",
+        strv_addf(&p->doc->warnings,
+                  "%s:%u: the check directive has no effect: no build checks are made",
                   p->doc->name, p->lex.check_line);
     return 0;
 }

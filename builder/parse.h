@@ -3,13 +3,14 @@
 #define BUILDER_PARSE_H
 
 /*
- * A Dockerfile's bytes to instructions (Dockerfile reference; BuildKit frontend 1.26 decides where that is silent). Pure.
- * Errors read `NAME:LINE: what is wrong`; the lines at fault stay in doc->failed, so that the caller may add the excerpt:
+ * A Dockerfile's bytes to instructions (Dockerfile reference; BuildKit frontend 1.26 decides where
+ * that is silent). Pure. Errors read `NAME:LINE: what is wrong`; the lines at fault stay in
+ * doc->failed, so that the caller may add the excerpt:
  *
  *     SCOPED(dockerfile_release) struct dockerfile doc = {0};
  *     if (dockerfile_parse(bytes, "Dockerfile", &doc, err) < 0) {
- *         dockerfile_excerpt(&doc, doc.failed.first, doc.failed.last, &excerpt);   nothing when failed is {0, 0}
- *         return -1;
+ *         dockerfile_excerpt(&doc, doc.failed.first, doc.failed.last, &excerpt);   nothing when
+ * failed is {0, 0} return -1;
  *     }
  */
 #include <stdbool.h>
@@ -43,8 +44,8 @@ int dockerfile_parse(struct str bytes, const char *name, struct dockerfile *doc,
 void dockerfile_release(struct dockerfile *doc);
 
 /* Sets "NAME:LINE: …" (ERR_INPUT); returns -1. */
-int dockerfile_error(const struct dockerfile *doc, unsigned line, struct err *err, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
+int dockerfile_error(const struct dockerfile *doc, unsigned line, struct err *err, const char *fmt,
+                     ...) __attribute__((format(printf, 4, 5)));
 /* Puts "NAME:LINE: " before an error that has none yet; returns -1. */
 int dockerfile_wrap(const struct dockerfile *doc, unsigned line, struct err *err);
 /*
@@ -53,7 +54,8 @@ int dockerfile_wrap(const struct dockerfile *doc, unsigned line, struct err *err
  *      12 | >>> RUNN true
  * Each line is escaped, and cut at 200 bytes. Nothing for a range outside the file.
  */
-void dockerfile_excerpt(const struct dockerfile *doc, unsigned first_line, unsigned last_line, struct buf *out);
+void dockerfile_excerpt(const struct dockerfile *doc, unsigned first_line, unsigned last_line,
+                        struct buf *out);
 /* The whole document as indented JSON, for tests. */
 void dockerfile_print_json(const struct dockerfile *doc, struct buf *out);
 

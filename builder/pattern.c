@@ -5,7 +5,8 @@
 #include "base/scope.h"
 #include "builder/text.h"
 
-#define WORK_MAX (64 << 20) /* ours: token comparisons for one substitution, about a quarter of a second */
+#define WORK_MAX                                                                                   \
+    (64 << 20) /* ours: token comparisons for one substitution, about a quarter of a second */
 
 int pattern_parse(struct pattern *g, struct str text, struct err *err)
 {
@@ -113,7 +114,8 @@ static ssize_t run_from(struct run *r, size_t from)
         if ((r->back ? at == 0 : at == r->value.size) || r->work > WORK_MAX)
             return found;
         struct str c = r->back ? char_before(r->value, at)
-                               : str_slice(r->value, at, at + text_char(str_slice(r->value, at, r->value.size)));
+                               : str_slice(r->value, at,
+                                           at + text_char(str_slice(r->value, at, r->value.size)));
         if (!step(r, c))
             return found;
         at = r->back ? at - c.size : at + c.size;
@@ -125,10 +127,13 @@ static int too_long(struct err *err)
     return err_set(err, ERR_INPUT, 0, "pattern takes too long on a value of this size");
 }
 
-int pattern_cut(const struct pattern *g, struct str value, bool back, bool longest, struct str *out, struct err *err)
+int pattern_cut(const struct pattern *g, struct str value, bool back, bool longest, struct str *out,
+                struct err *err)
 {
-    AUTO_FREE bool *now = xcalloc(g->count + 1, sizeof(*now)), *next = xcalloc(g->count + 1, sizeof(*next));
-    struct run r = {.g = g, .value = value, .back = back, .longest = longest, .now = now, .next = next};
+    AUTO_FREE bool *now = xcalloc(g->count + 1, sizeof(*now)),
+                   *next = xcalloc(g->count + 1, sizeof(*next));
+    struct run r = {
+        .g = g, .value = value, .back = back, .longest = longest, .now = now, .next = next};
     ssize_t end = run_from(&r, back ? value.size : 0);
 
     if (r.work > WORK_MAX)
@@ -139,10 +144,11 @@ int pattern_cut(const struct pattern *g, struct str value, bool back, bool longe
     return 0;
 }
 
-int pattern_replace(const struct pattern *g, struct str value, struct str with, bool all, struct buf *out,
-                 struct err *err)
+int pattern_replace(const struct pattern *g, struct str value, struct str with, bool all,
+                    struct buf *out, struct err *err)
 {
-    AUTO_FREE bool *now = xcalloc(g->count + 1, sizeof(*now)), *next = xcalloc(g->count + 1, sizeof(*next));
+    AUTO_FREE bool *now = xcalloc(g->count + 1, sizeof(*now)),
+                   *next = xcalloc(g->count + 1, sizeof(*next));
     struct run r = {.g = g, .value = value, .longest = true, .now = now, .next = next};
     size_t at = 0, last_end = SIZE_MAX;
     bool more = true;

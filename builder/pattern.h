@@ -3,8 +3,8 @@
 #define BUILDER_PATTERN_H
 
 /*
- * Shell patterns as ${v#p}, ${v%p} and ${v/p/r} have them: * any run, ? one character, \* \? \\ \} \/ themselves; brackets
- * are ordinary characters. Pure.
+ * Shell patterns as ${v#p}, ${v%p} and ${v/p/r} have them: * any run, ? one character, \* \? \\ \}
+ * \/ themselves; brackets are ordinary characters. Pure.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,9 +27,10 @@ struct pattern {
 int pattern_parse(struct pattern *g, struct str text, struct err *err);
 void pattern_release(struct pattern *g);
 /* Takes the longest or shortest match off the front or the back. -1 when it would take too long. */
-int pattern_cut(const struct pattern *g, struct str value, bool back, bool longest, struct str *out, struct err *err);
+int pattern_cut(const struct pattern *g, struct str value, bool back, bool longest, struct str *out,
+                struct err *err);
 /* Replaces the first or every match, each as long as can be; `with` is taken as it stands. */
-int pattern_replace(const struct pattern *g, struct str value, struct str with, bool all, struct buf *out,
-                 struct err *err);
+int pattern_replace(const struct pattern *g, struct str value, struct str with, bool all,
+                    struct buf *out, struct err *err);
 
 #endif

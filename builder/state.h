@@ -6,14 +6,13 @@
  * The image config as a stage grows, instruction by instruction. Pure: no file system, no clock.
  *
  *     SCOPED(state_release) struct state state = {0};
- *     state_begin(&state, &graph, &graph.stages[i], base_config, err)      base_config NULL: scratch
- *     state_inherit(&state, &graph, &graph.stages[i], &states[base])       FROM an earlier stage
- *     for each instruction of the stage
- *         ENV LABEL EXPOSE … : state_apply(&state, in, created, err)       config and history
- *         RUN                : state_run(&state, in, &run, err), then state_commit(…)
- *         COPY ADD           : state_copy(&state, in, &copy, err), then state_commit(…)
- *         WORKDIR            : state_apply, then make the directory and state_commit(…), unless it is "/"
- * Errors read "NAME:LINE: …".
+ *     state_begin(&state, &graph, &graph.stages[i], base_config, err)      base_config NULL:
+ * scratch state_inherit(&state, &graph, &graph.stages[i], &states[base])       FROM an earlier
+ * stage for each instruction of the stage ENV LABEL EXPOSE … : state_apply(&state, in, created,
+ * err)       config and history RUN                : state_run(&state, in, &run, err), then
+ * state_commit(…) COPY ADD           : state_copy(&state, in, &copy, err), then state_commit(…)
+ *         WORKDIR            : state_apply, then make the directory and state_commit(…), unless it
+ * is "/" Errors read "NAME:LINE: …".
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,41 +27,51 @@ struct state {
     const struct graph *graph; /* borrowed */
     const struct stage *stage; /* borrowed */
     json_t *config;            /* the whole image config document; owned; see registry/config.h */
-    struct strv env;           /* what expansion and RUN see: ENV of the image and ARGs, last declaration wins */
-    struct strv args;          /* ARGs in scope: "NAME=value", or "NAME" without value; declaration order, each once */
-    char *workdir;             /* absolute and clean; "/" when none was set */
-    char *user;                /* "" when none was set */
-    bool cmd_set;              /* CMD seen in this stage: ENTRYPOINT then keeps it */
+    struct strv
+        env; /* what expansion and RUN see: ENV of the image and ARGs, last declaration wins */
+    struct strv args; /* ARGs in scope: "NAME=value", or "NAME" without value; declaration order,
+                         each once */
+    char *workdir;    /* absolute and clean; "/" when none was set */
+    char *user;       /* "" when none was set */
+    bool cmd_set;     /* CMD seen in this stage: ENTRYPOINT then keeps it */
 };
 
-/* FROM scratch (base_config NULL) or FROM an image. Gives PATH its default when the base has none; drops `created`. */
-int state_begin(struct state *s, const struct graph *graph, const struct stage *stage, const json_t *base_config,
-                struct err *err);
+/* FROM scratch (base_config NULL) or FROM an image. Gives PATH its default when the base has none;
+ * drops `created`. */
+int state_begin(struct state *s, const struct graph *graph, const struct stage *stage,
+                const json_t *base_config, struct err *err);
 /* FROM an earlier stage: its config, environment and ARGs. */
-int state_inherit(struct state *s, const struct graph *graph, const struct stage *stage, const struct state *base,
-                  struct err *err);
+int state_inherit(struct state *s, const struct graph *graph, const struct stage *stage,
+                  const struct state *base, struct err *err);
 void state_release(struct state *s);
 
-/* Every instruction but FROM, RUN, COPY and ADD. `created` (RFC 3339, or NULL) goes to the history entry. */
-int state_apply(struct state *s, const struct instruction *in, const char *created, struct err *err);
-/* Does state_apply of this kind leave the layer and history to the caller (WORKDIR other than "/")? */
+/* Every instruction but FROM, RUN, COPY and ADD. `created` (RFC 3339, or NULL) goes to the history
+ * entry. */
+int state_apply(struct state *s, const struct instruction *in, const char *created,
+                struct err *err);
+/* Does state_apply of this kind leave the layer and history to the caller (WORKDIR other than "/")?
+ */
 bool state_needs_directory(const struct state *s, const struct instruction *in);
 /* The text of the history entry of WORKDIR after state_apply: "WORKDIR /app". For free(). */
 char *state_workdir_text(const struct state *s);
 /* A step is done: history entry, and a layer unless diff_id is NULL. */
-void state_commit(struct state *s, const char *created_by, const char *diff_id, const char *created);
+void state_commit(struct state *s, const char *created_by, const char *diff_id,
+                  const char *created);
 
 /* RUN, ready for execution. */
 struct run_spec {
     struct strv argv;
-    struct strv env;    /* ENV and ARGs; all of it belongs into the cache key */
-    struct strv proxy;  /* proxy variables from build args, not declared: add to env, keep out of the key */
-    struct strv args;   /* ARGs in scope as "NAME=value": part of env and of the history text */
-    char *script_name;  /* RUN <<NAME whose body begins with "#!": argv is {"/dev/pipes/NAME"}; the caller provides */
-    char *script;       /* … that file, mode 0755, for the time of the step; else NULL */
-    char *created_by;   /* "RUN |1 a=b /bin/sh -c make # buildkit" */
+    struct strv env; /* ENV and ARGs; all of it belongs into the cache key */
+    struct strv
+        proxy; /* proxy variables from build args, not declared: add to env, keep out of the key */
+    struct strv args;  /* ARGs in scope as "NAME=value": part of env and of the history text */
+    char *script_name; /* RUN <<NAME whose body begins with "#!": argv is {"/dev/pipes/NAME"}; the
+                          caller provides */
+    char *script;      /* … that file, mode 0755, for the time of the step; else NULL */
+    char *created_by;  /* "RUN |1 a=b /bin/sh -c make # buildkit" */
 };
-int state_run(const struct state *s, const struct instruction *in, struct run_spec *out, struct err *err);
+int state_run(const struct state *s, const struct instruction *in, struct run_spec *out,
+              struct err *err);
 void run_spec_release(struct run_spec *run);
 
 /* COPY or ADD, ready for execution. */
@@ -74,16 +83,17 @@ struct copy_file {
 struct copy_spec {
     bool is_add;
     const struct stage_source *from; /* borrowed from graph */
-    struct strv sources;       /* expanded paths or patterns */
-    struct copy_file *files;   /* heredocs, mode 0644 */
+    struct strv sources;             /* expanded paths or patterns */
+    struct copy_file *files;         /* heredocs, mode 0644 */
     size_t files_count;
-    char *dest;       /* absolute, clean; a trailing "/" is kept: it must be a directory */
-    char *chown;      /* expanded, NULL: 0:0 */
+    char *dest;  /* absolute, clean; a trailing "/" is kept: it must be a directory */
+    char *chown; /* expanded, NULL: 0:0 */
     bool has_chmod;
     struct chmod chmod;
     char *created_by; /* "COPY --chown=1 a b /dest # buildkit" */
 };
-int state_copy(const struct state *s, const struct instruction *in, struct copy_spec *out, struct err *err);
+int state_copy(const struct state *s, const struct instruction *in, struct copy_spec *out,
+               struct err *err);
 void copy_spec_release(struct copy_spec *copy);
 
 #endif

@@ -5,7 +5,8 @@
 
 #include "base/scope.h"
 
-/* The character s begins with as a number, and its size; size 1 and the byte itself where it is no UTF-8. */
+/* The character s begins with as a number, and its size; size 1 and the byte itself where it is no
+ * UTF-8. */
 static unsigned decode(struct str s, size_t *size)
 {
     const unsigned char *p = (const unsigned char *)s.ptr;
@@ -54,8 +55,8 @@ size_t text_space(struct str s)
         return 1;
     if (size == 1)
         return 0;
-    bool space = c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) || c == 0x2028 ||
-                 c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+    bool space = c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||
+                 c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
     return space ? size : 0;
 }
 
@@ -111,7 +112,8 @@ void text_quote(struct buf *out, struct str s)
             buf_addf(out, "\\%c", *code);
         else if (c < ' ' || c == 0x7f || (size == 1 && c >= 0x80))
             buf_addf(out, "\\x%02x", c);
-        else if (size > 1 && (c < 0xa0 || text_space(s) || c == 0xfeff || (c >= 0xe000 && c < 0xf900)))
+        else if (size > 1 &&
+                 (c < 0xa0 || text_space(s) || c == 0xfeff || (c >= 0xe000 && c < 0xf900)))
             buf_addf(out, "\\u%04x", c);
         else
             buf_add(out, s.ptr, size);

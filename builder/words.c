@@ -20,8 +20,8 @@ void words_release(struct words *w)
 static void add(struct words *w, const struct lex_line *line, const char *at, struct str text)
 {
     VEC_GROW(w->items, w->count, w->capacity);
-    w->items[w->count++] =
-        (struct word){.text = str_dup(text), .line = lex_line_at(line, (size_t)(at - line->text)), .heredoc = -1};
+    w->items[w->count++] = (struct word){
+        .text = str_dup(text), .line = lex_line_at(line, (size_t)(at - line->text)), .heredoc = -1};
 }
 
 static bool is_blank(char c)
@@ -42,7 +42,8 @@ void words_blank(struct words *w, const struct lex_line *line, struct str text)
     }
 }
 
-/* From one word's first byte to behind its last. An escape character that ends the text is dropped. */
+/* From one word's first byte to behind its last. An escape character that ends the text is dropped.
+ */
 static size_t quoted_end(struct str text, size_t at, char escape, struct buf *out)
 {
     char quote = 0;
@@ -108,8 +109,8 @@ static int flag_end(struct str text, size_t *at, char escape, struct buf *out, s
     return quote ? err_set(err, ERR_INPUT, 0, "a %c in a flag is not closed", quote) : 0;
 }
 
-int words_flags(struct words *w, const struct lex_line *line, struct str text, char escape, struct str *rest,
-                struct err *err)
+int words_flags(struct words *w, const struct lex_line *line, struct str text, char escape,
+                struct str *rest, struct err *err)
 {
     SCOPED(buf_release) struct buf word = {0};
 
@@ -145,9 +146,11 @@ int words_json(struct str text, struct strv *out, struct err *err)
     json_auto_t *doc = json_parse(text, &ignored);
     if (!json_is_array(doc))
         return 0;
-    json_array_foreach(doc, i, item) {
+    json_array_foreach(doc, i, item)
+    {
         if (!json_is_string(item))
-            return err_set(err, ERR_INPUT, 0, "the JSON form takes strings only; element %zu is none", i + 1);
+            return err_set(err, ERR_INPUT, 0,
+                           "the JSON form takes strings only; element %zu is none", i + 1);
         if (strlen(json_string_value(item)) != json_string_length(item))
             return err_set(err, ERR_INPUT, 0, "element %zu of the JSON form holds a NUL", i + 1);
         strv_add(out, json_string_value(item));
@@ -179,7 +182,8 @@ static size_t skip_quotes(struct str text, size_t at)
     return 0;
 }
 
-/* Behind the shell word at `at`, white space after a leading << included; 0: its quotes are not closed. */
+/* Behind the shell word at `at`, white space after a leading << included; 0: its quotes are not
+ * closed. */
 static size_t shell_word_end(struct str text, size_t at)
 {
     while (at < text.size) {

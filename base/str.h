@@ -35,7 +35,8 @@ bool str_cut(struct str s, char sep, struct str *head, struct str *rest);
 bool str_cut_last(struct str s, char sep, struct str *head, struct str *rest);
 /* Takes the next line off *rest, without its \n (and \r); false when nothing is left. */
 bool str_line(struct str *rest, struct str *line);
-/* Whole slice is a number in range, else false. str_size also takes the units b k m g t (powers of 1024, any case, optional "b" or "ib"). */
+/* Whole slice is a number in range, else false. str_size also takes the units b k m g t (powers of 1024, any case, optional
+ * "b" or "ib"). */
 bool str_u64(struct str s, uint64_t *out);
 bool str_i64(struct str s, int64_t *out);
 bool str_octal(struct str s, uint32_t *out);

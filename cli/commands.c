@@ -11,12 +11,26 @@
 /* One line each here and in the list below, in the order of `slipway --help`. */
 extern const struct cmd cmd_push;
 extern const struct cmd cmd_pull;
+extern const struct cmd cmd_images;
+extern const struct cmd cmd_tag;
+extern const struct cmd cmd_rm;
+extern const struct cmd cmd_inspect;
+extern const struct cmd cmd_history;
+extern const struct cmd cmd_prune;
+extern const struct cmd cmd_du;
 extern const struct cmd cmd_version;
 extern const struct cmd cmd_completion;
 
 const struct cmd *const commands[] = {
     &cmd_push,
     &cmd_pull,
+    &cmd_images,
+    &cmd_tag,
+    &cmd_rm,
+    &cmd_inspect,
+    &cmd_history,
+    &cmd_prune,
+    &cmd_du,
     &cmd_version,
     &cmd_completion,
     NULL,

@@ -30,6 +30,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/strv.h"
 #include "registry/descriptor.h"
 #include "registry/manifest.h"
 #include "registry/platform.h"
@@ -115,5 +116,15 @@ int layout_load_image(const struct layout *l, const struct descriptor *d, const 
                       struct image *out, struct err *err);
 int layout_load_manifest(const struct layout *l, const struct descriptor *d, struct manifest *out, struct err *err);
 void image_release(struct image *image);
+
+/* What a list of images shows of one entry. What an index names but the store lacks is passed over. */
+struct image_summary {
+    char id[DIGEST_SIZE];   /* the config's digest, as docker has it; of an index the index's own */
+    char *created;          /* RFC 3339, of the newest platform, or NULL */
+    uint64_t size;          /* of its blobs in the store, each counted once */
+    struct strv platforms;  /* "linux/amd64", those whose manifest is here */
+};
+int layout_summary(const struct layout *l, const struct descriptor *d, struct image_summary *out, struct err *err);
+void image_summary_release(struct image_summary *s);
 
 #endif

@@ -33,8 +33,8 @@ struct compressor;
 struct compressor *compressor_open(struct pool *pool, enum codec codec, int level, struct sink to);
 void compressor_close(struct compressor *c); /* waits for what is running, forgets the rest; NULL is fine */
 int compressor_write(struct compressor *c, const void *bytes, size_t size, struct err *err);
-/* Where the next bytes may be put directly (read(2) into it), then how many were: *room is at least 1. */
-char *compressor_space(struct compressor *c, size_t *room, struct err *err);
+/* Where the next bytes may be put directly (read(2) into it); then how many were. *room is at least 1. */
+char *compressor_space(struct compressor *c, size_t *room);
 int compressor_advance(struct compressor *c, size_t size, struct err *err);
 /* Sends everything. An empty input gives one empty member or frame. */
 int compressor_end(struct compressor *c, struct err *err);

@@ -154,7 +154,8 @@ int view_resolve(const struct view *v, const char *path, enum view_follow how, s
     buf_adds(&todo, path);
     rest = buf_str(&todo);
     while (next_part(&rest, &part)) {
-        bool last = str_trim_left(rest).size == 0 || strspn(rest.ptr, "/.") == rest.size;
+        struct str after = rest, more;
+        bool last = !next_part(&after, &more);
 
         if (there && here.entry.type != ENTRY_DIR)
             return not_a_directory(&at, here.entry.type, err);
@@ -245,7 +246,7 @@ void view_list_dir(const struct view *v, const char *dir, struct view_list *list
         size_t record;
         enum say say = ask(x, clean, &record, &below);
 
-        if (say == SAY_GONE || (say == SAY_HERE && index_end(x, record) == record + 1 && !below))
+        if (say == SAY_GONE)
             break;
         if (say == SAY_NOTHING)
             continue;

@@ -176,3 +176,29 @@ int instr_check_flags(const struct instruction *in, unsigned *line, struct err *
     }
     return 0;
 }
+
+static bool is_git(struct str source)
+{
+    static const char *const schemes[] = {"git@", "git://", "ssh://"};
+    ptrdiff_t hash = str_find(source, '#');
+    bool web = str_starts(source, "http://") || str_starts(source, "https://");
+
+    for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
+        if (str_starts(source, schemes[i]))
+            return true;
+    return web && str_ends(hash < 0 ? source : str_slice(source, 0, (size_t)hash), ".git");
+}
+
+int instr_check_source(const struct instruction *in, struct str source, struct err *err)
+{
+    SCOPED(buf_release) struct buf shown = {0};
+    bool git = is_git(source);
+
+    if (!git && !str_starts(source, "http://") && !str_starts(source, "https://"))
+        return 0;
+    buf_add_escaped(&shown, str_slice(source, 0, 200));
+    return err_set(
+        err, ERR_INPUT, 0,
+        "%s of a %s is not supported: %s; fetch it in a RUN step or put it into the context",
+        in->keyword, git ? "git repository" : "URL", buf_cstr(&shown));
+}

@@ -35,11 +35,14 @@
 #   as_user COMMAND…         as an ordinary account with subordinate ids and a clean environment, HOME and SLIPWAY_ROOT its own
 #                            ($USER_HOME); VAR=VALUE may stand first. Begin such a test with `need user`.
 #   busybox_rootfs DIR       a tiny root file system;  busybox_image NAME [CHANGE…]: the same, imported as an image
+#   start_moto               moto_server with signature checking on, an access key that may use ECR, and the repository "web":
+#                            sets and exports AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL_ECR
+#   start_aws [SCRIPT]       tests/fake/aws.py with this script (JSON); sets AWS_URL, AWS_LOG (one JSON line a request)
 #   free_port                prints a port of 127.0.0.1 that was free a moment ago
 
 set -u
 umask 022
-LIB_DIR=$(cd "$(dirname "$0")" && while [ ! -f lib.sh ] && [ "$PWD" != / ]; do cd ..; done; pwd)
+LIB_DIR=$(cd "$(dirname "$0")" && while [ ! -f lib.sh ] && [ "$PWD" != / ]; do cd ..; done && pwd)
 SOURCE_DIR=$(cd "$LIB_DIR/.." && pwd)
 TEST_NAME=$(basename "$0" .sh)
 : "${BUILD:=$SOURCE_DIR/build/gcc}"
@@ -189,6 +192,7 @@ finish() {
     else
         remove_tree "$T"
     fi
+    [ "$LIB_MODE" = test ] || exit "$f_status"
     if [ "$f_status" -ne 0 ] && [ "$tap_failed" -eq 0 ]; then
         diag "ended with status $f_status after $tap_count checks"
         exit "$f_status"
@@ -446,15 +450,58 @@ EOT
 # The log holds messages and, one line each, the requests: only the latter begin with the client's address.
 requests() { grep -E '^[0-9.]+ - .*" [0-9]{3} ' "$REGISTRY_LOG" | grep -cE -e "${1:-.}"; }
 
+# --- doubles of AWS ------------------------------------------------------------------------------------------------------
+
+xml_member() { sed -n "s/.*<$1>\([^<]*\)<.*/\1/p" | head -n 1; }
+
+start_moto() {
+    # the first four calls are not checked: they make the user whose key is checked from then on
+    start "$T/moto.log" env -u AWS_ACCESS_KEY_ID INITIAL_NO_AUTH_ACTION_COUNT=4 moto_server -H 127.0.0.1 -p 0
+    wait_for 60 grep -q 'Running on http' "$T/moto.log" || { cat "$T/moto.log" >&2; return 1; }
+    sm_url=$(sed -n 's/.*Running on \(http:[^ ]*\).*/\1/p' "$T/moto.log" | head -n 1)
+    sm_call() { # SERVICE CURL-ARGUMENT…
+        sm_service=$1
+        shift
+        curl -sSf --aws-sigv4 "aws:amz:$ECR_REGION:$sm_service" -u setup:setup "$@" "$sm_url/"
+    }
+    sm_call iam -d 'Version=2010-05-08&Action=CreateUser&UserName=ci' >/dev/null &&
+        sm_call iam -d 'Version=2010-05-08&Action=CreateAccessKey&UserName=ci' >"$T/moto.key" &&
+        sm_call iam -d 'Version=2010-05-08&Action=PutUserPolicy&UserName=ci&PolicyName=ecr' --data-urlencode \
+            'PolicyDocument={"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ecr:*","Resource":"*"}]}' >/dev/null &&
+        sm_call ecr -H 'Content-Type: application/x-amz-json-1.1' -d '{"repositoryName":"web"}' \
+            -H 'X-Amz-Target: AmazonEC2ContainerRegistry_V20150921.CreateRepository' >/dev/null || return 1
+    AWS_ACCESS_KEY_ID=$(xml_member AccessKeyId <"$T/moto.key")
+    AWS_SECRET_ACCESS_KEY=$(xml_member SecretAccessKey <"$T/moto.key")
+    AWS_REGION=$ECR_REGION AWS_ENDPOINT_URL_ECR=$sm_url
+    export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_REGION AWS_ENDPOINT_URL_ECR
+}
+
+aws_count=0
+
+start_aws() {
+    aws_count=$((aws_count + 1))
+    AWS_LOG=$T/aws$aws_count.log
+    printf '%s\n' "${1:-{\}}" >"$T/aws$aws_count.json"
+    start "$T/aws$aws_count.out" "$LIB_DIR/fake/aws.py" --port-file "$T/aws$aws_count.port" --script "$T/aws$aws_count.json" --log "$AWS_LOG"
+    wait_for 20 test -s "$T/aws$aws_count.port" || { cat "$T/aws$aws_count.out" >&2; return 1; }
+    AWS_URL=http://127.0.0.1:$(cat "$T/aws$aws_count.port")
+}
+
 # --- begin ---------------------------------------------------------------------------------------------------------------
 
+# A script that is no test (tests/demo/run) says LIB_MODE=tool: it keeps the environment, prints no plan and exits as it likes.
+: "${LIB_MODE:=test}"
+
 # The outside must not reach in: no credentials, logins or settings but the test's own.
-for lib_name in $(env | sed -n 's/^\(AWS_[A-Z0-9_]*\|SLIPWAY_[A-Z_]*\|DOCKER_[A-Z_]*\|BUILDAH_[A-Z_]*\|XDG_[A-Z_]*\|REGISTRY_AUTH_FILE\|SOURCE_DATE_EPOCH\|CONTAINERS_[A-Z_]*\)=.*/\1/p'); do
-    case $lib_name in
-    SLIPWAY_TEST_*) ;;
-    *) unset "$lib_name" ;;
-    esac
-done
+clean_environment() {
+    for lib_name in $(env | sed -n 's/^\([A-Z_][A-Z0-9_]*\)=.*/\1/p'); do
+        case $lib_name in
+        SLIPWAY_TEST_*) ;;
+        AWS_* | SLIPWAY_* | DOCKER_* | BUILDAH_* | XDG_* | CONTAINERS_* | REGISTRY_AUTH_FILE | SOURCE_DATE_EPOCH) unset "$lib_name" ;;
+        esac
+    done
+}
+[ "$LIB_MODE" = tool ] || { lib_binary=$SLIPWAY; clean_environment; SLIPWAY=$lib_binary; }
 T=$(mktemp -d "$(test_base)/slipway-$TEST_NAME.XXXXXX") || exit 1
 trap finish EXIT
 trap 'exit 129' HUP
@@ -464,9 +511,12 @@ chmod 755 "$T"
 mkdir -p "$T/bin" "$T/home" "$T/work"
 ln -s "$SLIPWAY" "$T/bin/slipway"
 PATH=$T/bin:$PATH:/usr/sbin:/sbin
-HOME=$T/home
 SLIPWAY_ROOT=$T/store
 TMPDIR=$T
-LC_ALL=C
-export PATH HOME SLIPWAY_ROOT SLIPWAY BUILD TMPDIR LC_ALL
-cd "$T/work" || exit 1
+export PATH SLIPWAY_ROOT SLIPWAY BUILD TMPDIR
+if [ "$LIB_MODE" = test ]; then
+    HOME=$T/home
+    LC_ALL=C
+    export HOME LC_ALL
+    cd "$T/work" || exit 1
+fi

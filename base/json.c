@@ -64,12 +64,9 @@ int json_take(json_t *value, struct err *err, const char *fmt, ...)
         return 0;
     buf_add_escaped(&words, str_of(why.text));
     if (json_error_code(&why) == json_error_item_not_found) {
-        const char *quote = strchr(why.text, '\''), *end = quote ? strchr(quote + 1, '\'') : NULL;
+        const char *colon = strrchr(buf_cstr(&words), ':'); /* jansson: "Object item not found: NAME" */
 
-        if (end)
-            err_set(err, ERR_INPUT, 0, "key \"%.*s\" is missing", (int)(end - quote - 1), quote + 1);
-        else
-            err_set(err, ERR_INPUT, 0, "%s", buf_cstr(&words));
+        err_set(err, ERR_INPUT, 0, "key \"%s\" is missing", colon ? colon + 2 : buf_cstr(&words));
     } else {
         err_set(err, ERR_INPUT, 0, "%s", buf_cstr(&words));
     }

@@ -35,6 +35,8 @@ static int malformed(struct str pattern, struct err *err)
 /* One character of a class, escapes taken away; moves *i past it. */
 static bool class_char(struct str p, size_t *i, unsigned char *c)
 {
+    if (*i < p.size && (p.ptr[*i] == '-' || p.ptr[*i] == ']'))
+        return false;
     if (*i < p.size && p.ptr[*i] == '\\')
         ++*i;
     if (*i >= p.size)

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/glob.h"
+
+#include <stdlib.h>
+
+#include "base/scope.h"
+#include "tests/tap.h"
+
+/* From Go's path/filepath documentation of Match, and its corners. */
+static void matches(void)
+{
+    static const struct {
+        const char *pattern, *name;
+        int want;
+    } rows[] = {
+        {"abc", "abc", 1},       {"*", "abc", 1},         {"*c", "abc", 1},       {"a*", "a", 1},
+        {"a*b*c*d", "aXbYcZd", 1}, {"a*b*c*d", "aXbYcZ", 0}, {"a?c", "abc", 1},     {"a?c", "ac", 0},
+        {"ab[c]", "abc", 1},     {"ab[b-d]", "abc", 1},   {"ab[e-g]", "abc", 0},  {"ab[^c]", "abc", 0},
+        {"ab[^e-g]", "abc", 1},  {"a\\*b", "a*b", 1},     {"a\\*b", "ab", 0},     {"[\\]a]", "]", 1},
+        {"[x\\-]", "-", 1},      {"[", "a", -1},          {"[a", "a", -1},        {"a\\", "a", -1},
+        {"", "", 1},             {"", "a", 0},            {"*", "", 1},           {"package*.json", "package.json", 1},
+        {"package*.json", "package-lock.json", 1},        {"[]a]", "a", -1},
+    };
+    struct err err = {0};
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        int got = glob_match(str_of(rows[i].pattern), str_of(rows[i].name), &err);
+
+        OKF(got == rows[i].want, "%s against %s: %d", rows[i].pattern, rows[i].name, got);
+    }
+}
+
+static void literals(void)
+{
+    AUTO_FREE char *plain = glob_literal(STR("a\\*b\\\\c"));
+
+    EQ_STR(plain, "a*b\\c");
+    OK(!glob_has_wildcard(STR("a\\*b")) && glob_has_wildcard(STR("a*")) && glob_has_wildcard(STR("[x]")));
+}
+
+TAP_MAIN({"matches", matches}, {"literals", literals})

@@ -75,9 +75,15 @@ $(B)/flags: force
 .PHONY: force
 force:
 
+# V=1 shows the commands.
+V ?=
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo "  $(1) $(2)")
+
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(BANNED) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,cc,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(BANNED) $(CFLAGS) -MMD -MP -c $< -o $@
 
 define room_rule
 $(call archive,$(1)): $(call objects,$(SRC_$(1)))
@@ -87,19 +93,20 @@ endef
 $(foreach room,$(ROOMS),$(eval $(call room_rule,$(room))))
 
 $(B)/slipway: $(B)/cli/main.o $(call archives,cli)
-	$(CC) $(LINKMODE) -o $@ $^ $(LDLIBS)
+	$(call say,ld,$@)
+	$(Q)$(CC) $(LINKMODE) -o $@ $^ $(LDLIBS)
 
 # tests/unit/<room>_<file>.c links its room and those below, nothing else.
 define unit_rule
 $(B)/unit/$(1): $(B)/tests/unit/$(1).o $(B)/tests/tap.o $(call archives,$(firstword $(subst _, ,$(1))))
 	@mkdir -p $$(@D)
-	$(CC) $(LINKMODE) -o $$@ $$^ $(LDLIBS)
+	$(Q)$(CC) $(LINKMODE) -o $$@ $$^ $(LDLIBS)
 endef
 $(foreach t,$(UNIT_SRC),$(eval $(call unit_rule,$(basename $(notdir $(t))))))
 
 $(B)/replay/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(call archives,cli)
 	@mkdir -p $(@D)
-	$(CC) $(LINKMODE) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(LINKMODE) -o $@ $^ $(LDLIBS)
 
 # libFuzzer wants clang; the whole program is compiled again with coverage, in one go.
 build/fuzz/%: tests/fuzz/fuzz_%.c $(foreach room,base aws registry runtime builder deploy,$(SRC_$(room)))

@@ -84,7 +84,7 @@ static int splice_link(struct walk *w, const char *name, const char *tail)
         }
         pop_all(w);
     }
-    rest = xasprintf("%s/%s", target, tail);
+    rest = xasprintf("%s%s%s", target, *tail ? "/" : "", tail);
     free(w->rest);
     w->rest = rest;
     return 0;

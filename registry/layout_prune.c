@@ -18,6 +18,8 @@
 #include "registry/layout_lock.h"
 
 #define POLL_MS 50
+#define STEPS "cache/steps" /* builder/cache.h */
+#define RECORD_MAX (64 << 10)
 
 /* Things that can go, each a file or a tree of its own. */
 enum kind { BLOB, TREE, INDEX, CACHE, KINDS };
@@ -188,6 +190,38 @@ static bool is_live(const struct survey *s, const char *hex)
            bsearch(&hex, s->live.ptr, s->live.count, sizeof(*s->live.ptr), compare_names) != NULL;
 }
 
+static bool strings_live(const struct survey *s, json_t *value)
+{
+    const char *key;
+    json_t *child;
+    size_t i;
+
+    if (json_is_string(value) && digest_valid(json_string_value(value)))
+        return is_live(s, digest_hex(json_string_value(value)));
+    json_object_foreach(value, key, child)
+        if (!strings_live(s, child))
+            return false;
+    json_array_foreach(value, i, child)
+        if (!strings_live(s, child))
+            return false;
+    return true;
+}
+
+/* A step's record is as good as the layer it names; other caches name none. */
+static bool cache_is_live(const struct survey *s, const char *path)
+{
+    SCOPED(buf_release) struct buf text = {0};
+    json_auto_t *doc = NULL;
+    struct err ignored = {0};
+
+    if (strncmp(path, STEPS "/", strlen(STEPS) + 1) != 0)
+        return true;
+    if (fs_read_file(s->l->dir_fd, path, &text, RECORD_MAX, &ignored) < 0)
+        return true;
+    doc = json_parse(buf_str(&text), &ignored);
+    return doc && strings_live(s, doc);
+}
+
 static int add_item(struct survey *s, enum kind kind, const char *dir, const char *name, struct err *err)
 {
     SCOPED(usage_release) struct usage u = {0};
@@ -203,8 +237,7 @@ static int add_item(struct survey *s, enum kind kind, const char *dir, const cha
     item = &s->items[s->count++];
     *item = (struct item){kind, steal_ptr(&path), u.bytes,
                           st.st_atime > st.st_mtime ? st.st_atime : st.st_mtime, false};
-    /* Only what is named by a digest can be dead; a cache of another kind is neither. */
-    item->live = kind == CACHE || is_live(s, name);
+    item->live = kind == CACHE ? cache_is_live(s, item->path) : is_live(s, name);
     s->unreadable += u.unreadable;
     return 0;
 }

@@ -27,10 +27,8 @@ struct state {
     const struct graph *graph; /* borrowed */
     const struct stage *stage; /* borrowed */
     json_t *config;            /* the whole image config document; owned; see registry/config.h */
-    struct strv
-        env; /* what expansion and RUN see: ENV of the image and ARGs, last declaration wins */
-    struct strv args; /* ARGs in scope: "NAME=value", or "NAME" without value; declaration order,
-                         each once */
+    struct strv env;  /* seen by expansion and RUN: ENV and ARGs, the last declaration wins */
+    struct strv args; /* names of the ARGs in scope, in order of declaration, each once */
     char *workdir;    /* absolute and clean; "/" when none was set */
     char *user;       /* "" when none was set */
     bool cmd_set;     /* CMD seen in this stage: ENTRYPOINT then keeps it */
@@ -49,8 +47,8 @@ void state_release(struct state *s);
  * entry. */
 int state_apply(struct state *s, const struct instruction *in, const char *created,
                 struct err *err);
-/* Does state_apply of this kind leave the layer and history to the caller (WORKDIR other than "/")?
- */
+/* After state_apply: are the directory, layer and history entry left to the caller (WORKDIR other
+ * than "/")? */
 bool state_needs_directory(const struct state *s, const struct instruction *in);
 /* The text of the history entry of WORKDIR after state_apply: "WORKDIR /app". For free(). */
 char *state_workdir_text(const struct state *s);
@@ -61,14 +59,14 @@ void state_commit(struct state *s, const char *created_by, const char *diff_id,
 /* RUN, ready for execution. */
 struct run_spec {
     struct strv argv;
-    struct strv env; /* ENV and ARGs; all of it belongs into the cache key */
-    struct strv
-        proxy; /* proxy variables from build args, not declared: add to env, keep out of the key */
+    struct strv env;   /* ENV and ARGs; all of it belongs into the cache key */
+    struct strv proxy; /* proxy variables of build args, undeclared: into env, not into the key */
     struct strv args;  /* ARGs in scope as "NAME=value": part of env and of the history text */
-    char *script_name; /* RUN <<NAME whose body begins with "#!": argv is {"/dev/pipes/NAME"}; the
-                          caller provides */
-    char *script;      /* … that file, mode 0755, for the time of the step; else NULL */
-    char *created_by;  /* "RUN |1 a=b /bin/sh -c make # buildkit" */
+    /* RUN <<NAME whose body begins with "#!": argv is {"/dev/pipes/NAME"}, and the caller provides
+     * that file, mode 0755, for the time of the step. Else NULL. */
+    char *script_name;
+    char *script;
+    char *created_by; /* "RUN |1 a=b /bin/sh -c make # buildkit" */
 };
 int state_run(const struct state *s, const struct instruction *in, struct run_spec *out,
               struct err *err);

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/state_words.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/path.h"
+#include "base/scope.h"
+#include "builder/expand.h"
+#include "builder/text.h"
+#include "builder/words.h"
+
+json_t *state_json_text(const char *text)
+{
+    SCOPED(buf_release) struct buf fixed = {0};
+
+    for (struct str s = str_of(text); s.size > 0;) {
+        size_t n = text_char(s);
+
+        if (n == 1 && (s.ptr[0] & 0x80))
+            buf_adds(&fixed, "\xef\xbf\xbd");
+        else
+            buf_add_str(&fixed, str_slice(s, 0, n));
+        s = str_slice(s, n, s.size);
+    }
+    return json_string(buf_cstr(&fixed));
+}
+
+/*
+ * Heredocs of RUN. A text that is nothing but one heredoc is a script: for SHELL, or, when it
+ * begins with "#!", a file of its own. Any other text goes to the shell together with the bodies,
+ * and the shell makes of it what it will.
+ */
+static void heredoc_command(const struct instruction *in, struct buf *command, struct run_spec *out)
+{
+    if (words_is_heredoc(str_of(in->text))) {
+        heredoc_text(&in->heredocs[0], command);
+        if (str_starts(buf_str(command), "#!")) {
+            out->script_name = xstrdup(in->heredocs[0].name);
+            out->script = buf_steal(command);
+        }
+        return;
+    }
+    buf_adds(command, in->text);
+    for (size_t i = 0; i < in->heredocs_count; i++) {
+        buf_addc(command, '\n');
+        buf_add_str(command, in->heredocs[i].body);
+        buf_adds(command, in->heredocs[i].name);
+    }
+}
+
+/* A name that will be a file's: no directories. */
+static int check_file_name(const char *name, struct err *err)
+{
+    SCOPED(buf_release) struct buf shown = {0};
+
+    if (!strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+        return 0;
+    buf_add_escaped(&shown, str_of(name));
+    return err_set(err, ERR_INPUT, 0, "heredoc name \"%s\" cannot be a file's name",
+                   buf_cstr(&shown));
+}
+
+static int set_argv(const struct state *s, const struct instruction *in, struct run_spec *out,
+                    struct err *err)
+{
+    SCOPED(buf_release) struct buf command = {0};
+
+    if (in->json) {
+        strv_copy(&out->argv, &in->args);
+        return 0;
+    }
+    heredoc_command(in, &command, out);
+    if (out->script) {
+        strv_addf(&out->argv, "/dev/pipes/%s", out->script_name);
+        return check_file_name(out->script_name, err);
+    }
+    state_shell(s, &out->argv);
+    strv_add(&out->argv, buf_cstr(&command));
+    return 0;
+}
+
+/* Undeclared proxy variables, under both spellings, unless the environment has them. */
+static void set_proxy(const struct state *s, struct run_spec *out)
+{
+    const struct strv *given = &s->graph->build_args;
+
+    for (size_t i = 0; i < given->count; i++) {
+        struct str name, value;
+
+        str_cut(str_of(given->ptr[i]), '=', &name, &value);
+        if (!graph_is_proxy(name))
+            continue;
+        AUTO_FREE char *lower = str_dup(name), *upper = str_dup(name);
+        for (size_t k = 0; k < name.size; k++) {
+            lower[k] = (char)tolower((unsigned char)lower[k]);
+            upper[k] = (char)toupper((unsigned char)upper[k]);
+        }
+        if (!env_get(&s->env, lower))
+            env_set(&out->proxy, lower, value.ptr);
+        if (!env_get(&s->env, upper))
+            env_set(&out->proxy, upper, value.ptr);
+    }
+}
+
+int state_run(const struct state *s, const struct instruction *in, struct run_spec *out,
+              struct err *err)
+{
+    SCOPED(buf_release) struct buf said = {0};
+
+    *out = (struct run_spec){0};
+    if (set_argv(s, in, out, err) < 0) {
+        run_spec_release(out);
+        return dockerfile_wrap(s->graph->doc, in->first_line, err);
+    }
+    strv_copy(&out->env, &s->env);
+    set_proxy(s, out);
+    buf_adds(&said, "RUN");
+    if (s->args.count > 0)
+        buf_addf(&said, " |%zu", s->args.count);
+    for (size_t i = 0; i < s->args.count; i++) {
+        const char *value = env_get(&s->env, s->args.ptr[i]);
+
+        strv_addf(&out->args, "%s=%s", s->args.ptr[i], value ? value : "");
+        buf_addf(&said, " %s", out->args.ptr[i]);
+    }
+    for (size_t i = 0; i < out->argv.count; i++)
+        buf_addf(&said, " %s", out->argv.ptr[i]);
+    buf_adds(&said, " # buildkit");
+    out->created_by = buf_steal(&said);
+    return 0;
+}
+
+void run_spec_release(struct run_spec *run)
+{
+    strv_release(&run->argv);
+    strv_release(&run->env);
+    strv_release(&run->proxy);
+    strv_release(&run->args);
+    free(run->script_name);
+    free(run->script);
+    free(run->created_by);
+    *run = (struct run_spec){0};
+}
+
+/* Absolute and clean; "/" or "/." at its end says that it is a directory, and "" and "." are one.
+ */
+static char *destination(const struct state *s, const char *text)
+{
+    bool is_dir = !*text || strcmp(text, ".") == 0 || str_ends(str_of(text), "/") ||
+                  str_ends(str_of(text), "/.");
+    AUTO_FREE char *path = path_join(s->workdir, text);
+
+    return xasprintf("%s%s", path, is_dir && strcmp(path, "/") != 0 ? "/" : "");
+}
+
+/* Heredoc bodies: quotes mean nothing in them, and the escape character is always the backslash. */
+static int add_file(const struct state *s, const struct heredoc *doc, struct copy_spec *out,
+                    struct err *err)
+{
+    struct expand x = {
+        .lookup = expand_from_env, .arg = &s->env, .escape = '\\', .keep_quotes = true};
+    SCOPED(buf_release) struct buf body = {0}, text = {0};
+
+    if (check_file_name(doc->name, err) < 0)
+        return -1;
+    heredoc_text(doc, &body);
+    if (!doc->expand)
+        buf_add_str(&text, buf_str(&body));
+    else if (expand_word(&x, buf_str(&body), &text, err) < 0)
+        return err_wrap(err, "heredoc <<%s", doc->name);
+    out->files = xreallocarray(out->files, out->files_count + 1, sizeof(*out->files));
+    out->files[out->files_count++] =
+        (struct copy_file){.name = xstrdup(doc->name),
+                           .size = text.size,
+                           .text = text.size ? buf_steal(&text) : xstrdup("")};
+    return 0;
+}
+
+static int add_sources(const struct state *s, const struct instruction *in, struct copy_spec *out,
+                       struct err *err)
+{
+    for (size_t i = 0; i + 1 < in->words_count; i++) {
+        SCOPED(buf_release) struct buf source = {0}, shown = {0};
+        const struct word *word = &in->words[i];
+
+        if (word->heredoc >= 0) {
+            if (add_file(s, &in->heredocs[word->heredoc], out, err) < 0)
+                return -1;
+            continue;
+        }
+        if (state_expand(s, word->text, &source, err) < 0)
+            return -1;
+        buf_add_escaped(&shown, str_of(word->text));
+        if (source.size == 0)
+            return err_set(err, ERR_INPUT, 0, "%s: source %s comes to nothing", in->keyword,
+                           buf_cstr(&shown));
+        if (instr_check_source(in, buf_str(&source), err) < 0)
+            return -1;
+        strv_add(&out->sources, buf_cstr(&source));
+    }
+    return 0;
+}
+
+/* --chown and --chmod, and what the history says of them. */
+static int set_owner_and_mode(const struct state *s, const struct instruction *in,
+                              struct copy_spec *out, struct buf *said, struct err *err)
+{
+    SCOPED(buf_release) struct buf chown = {0}, mode = {0};
+
+    if (state_expand(s, instr_flag(in, "chown"), &chown, err) < 0 ||
+        state_expand(s, instr_flag(in, "chmod"), &mode, err) < 0)
+        return -1;
+    if (chown.size > 0) {
+        out->chown = buf_steal(&chown);
+        buf_addf(said, " --chown=%s", out->chown);
+    }
+    if (mode.size > 0) {
+        if (chmod_parse(buf_str(&mode), &out->chmod, err) < 0)
+            return -1;
+        out->has_chmod = true;
+        buf_addf(said, " --chmod=%s", buf_cstr(&mode));
+    }
+    return 0;
+}
+
+static int fill_copy(const struct state *s, const struct instruction *in, struct copy_spec *out,
+                     struct err *err)
+{
+    SCOPED(buf_release) struct buf said = {0}, dest = {0};
+
+    buf_adds(&said, in->keyword);
+    if (set_owner_and_mode(s, in, out, &said, err) < 0 || add_sources(s, in, out, err) < 0 ||
+        state_expand(s, in->words[in->words_count - 1].text, &dest, err) < 0)
+        return -1;
+    for (size_t i = 0; i < out->sources.count; i++)
+        buf_addf(&said, " %s", out->sources.ptr[i]);
+    for (size_t i = 0; i < out->files_count; i++)
+        buf_addf(&said, " <<%s", out->files[i].name);
+    buf_addf(&said, " %s # buildkit", buf_cstr(&dest));
+    out->dest = destination(s, buf_cstr(&dest));
+    out->created_by = buf_steal(&said);
+    return 0;
+}
+
+int state_copy(const struct state *s, const struct instruction *in, struct copy_spec *out,
+               struct err *err)
+{
+    size_t index = (size_t)(in - s->graph->doc->instructions);
+
+    *out =
+        (struct copy_spec){.is_add = in->kind == INSTR_ADD, .from = graph_source(s->stage, index)};
+    if (fill_copy(s, in, out, err) == 0)
+        return 0;
+    copy_spec_release(out);
+    return dockerfile_wrap(s->graph->doc, in->first_line, err);
+}
+
+void copy_spec_release(struct copy_spec *copy)
+{
+    strv_release(&copy->sources);
+    for (size_t i = 0; i < copy->files_count; i++) {
+        free(copy->files[i].name);
+        free(copy->files[i].text);
+    }
+    free(copy->files);
+    free(copy->dest);
+    free(copy->chown);
+    free(copy->created_by);
+    *copy = (struct copy_spec){0};
+}

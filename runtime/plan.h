@@ -61,7 +61,7 @@ struct plan {
     uint16_t tty_rows, tty_columns;
     int stdin_fd, stdout_fd, stderr_fd; /* -1: /dev/null */
     uint32_t umask;             /* PLAN_INIT: 022 */
-    const char *arch;           /* OCI name of the image's architecture, for the words of errors; NULL: unknown */
+    char *arch;                 /* OCI name of the image's architecture, for the words of errors; NULL: unknown */
     struct plan_mount *mounts;  /* in this order */
     size_t mounts_count, mounts_capacity;
 };

@@ -17,10 +17,18 @@
 #include "runtime/plan.h"
 
 /*
- * The stub lower for this plan's mount points, as a directory under parent_fd (the store's tmp/) named by its content,
- * so made once and shared by steps and processes. Returns its descriptor, to be the last (lowest) lower.
+ * The stub lower for this plan's mount points, as a directory under parent_fd named by its content: made once, shared
+ * by steps and processes, so it lies where nobody clears away (the store's cache/). Returns its descriptor, to be the
+ * last (lowest) lower.
  */
 int rootfs_stubs(int parent_fd, const struct plan *plan, struct err *err);
+
+/*
+ * Makes target in the root, with missing parents, where it is not there; links are followed inside the root, dangling
+ * ones too. A thing of the wrong kind is an error. made: NULL when nothing is to be taken away later.
+ */
+struct rootfs_made;
+int rootfs_make_point(int root_fd, const char *target, bool is_dir, struct rootfs_made *made, struct err *err);
 
 /* Mount points made in a root, to be taken away again. */
 struct rootfs_made {
@@ -29,7 +37,7 @@ struct rootfs_made {
 };
 int rootfs_prepare(int root_fd, const struct plan *plan, struct rootfs_made *made, struct err *err);
 /* Removes what is still empty, newest first, and puts back the parents' times. Also releases. */
-void rootfs_unmake(int root_fd, struct rootfs_made *made);
+void rootfs_unmake(struct rootfs_made *made);
 
 /* In the sandbox's init: mounts everything and makes it the root. */
 int rootfs_enter(struct plan *plan, struct err *err);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_INIT_H
+#define RUNTIME_INIT_H
+
+/* The sandbox from inside; see the theory of operation at the head of init.c. */
+#include "base/err.h"
+#include "runtime/plan.h"
+#include "runtime/seccomp.h"
+
+/*
+ * Runs in the sandbox's first process, which is PID 1 there, with every signal blocked. filter is for the default
+ * capabilities. Returns only when the set-up failed, with err.
+ */
+void init_main(struct plan *plan, const struct seccomp_program *filter, int socket_fd, struct err *err);
+
+#endif

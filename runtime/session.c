@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/session.h"
+
+#include <errno.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/scope.h"
+#include "runtime/ladder.h"
+
+int session_enter(const char *want, struct session *session, struct err *err)
+{
+    enum session_rung rung = SESSION_NONE;
+    int choose = ladder_parse(want, &rung, err);
+
+    if (choose < 0)
+        return -1;
+    session->uid_host = getuid();
+    session->gid_host = getgid();
+    if (choose) {
+        ladder_choose(session);
+        return 0;
+    }
+    if (ladder_enter(rung, session, err) < 0)
+        return err_wrap(err, "isolation \"%s\" is not possible here", want);
+    return 0;
+}
+
+void session_release(struct session *session)
+{
+    int saved = errno;
+
+    scope_close(&session->control_fd);
+    if (session->spawner_pid > 0)
+        while (waitpid(session->spawner_pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    session->spawner_pid = 0;
+    session->rung = SESSION_NONE;
+    errno = saved;
+}
+
+const char *session_rung_name(enum session_rung rung)
+{
+    switch (rung) {
+    case SESSION_ROOT:
+        return "root";
+    case SESSION_USERNS:
+        return "userns";
+    case SESSION_NONE:
+        break;
+    }
+    return "none";
+}

@@ -116,9 +116,9 @@ build/fuzz/%: tests/fuzz/fuzz_%.c $(foreach room,base aws registry runtime build
 fuzz: $(FUZZ)
 	tests/fuzz/run $(FUZZ)
 
-$(B)/helpers/%: tests/helpers/%.c $(B)/flags
+$(B)/helpers/%: tests/helpers/%.c $(call archives,runtime) $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LINKMODE) -o $@ $< $(LDLIBS)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LINKMODE) -o $@ $< $(call archives,runtime) $(LDLIBS)
 helpers: $(HELPERS)
 
 check-unit: $(UNIT)

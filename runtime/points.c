@@ -281,7 +281,8 @@ static int make_stubs(int parent_fd, const char *name, const struct strv *names,
     uint64_t unique = 0;
     int rc = 0;
 
-    getrandom(&unique, sizeof(unique), 0);
+    if (getrandom(&unique, sizeof(unique), 0) != sizeof(unique))
+        return err_errno(err, "get random bytes");
     snprintf(temporary, sizeof(temporary), "stubs-new-%016llx", (unsigned long long)unique);
     if (mkdirat(parent_fd, temporary, 0755) < 0)
         return err_errno(err, "make %s", temporary);

@@ -27,6 +27,7 @@ static const char *const masked[] = {
 };
 static const char *const read_only[] = {"proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger"};
 
+#define NODE_ATTRS (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
 static const char *const devices[] = {"null", "zero", "full", "random", "urandom", "tty"};
 static const struct {
     const char *name, *target;
@@ -153,7 +154,8 @@ static int mount_dev(struct rootfs *r, struct err *err)
         AUTO_FD int fd = openat(dev_fd, devices[i], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 
         snprintf(host, sizeof(host), "/dev/%s", devices[i]);
-        if (fd < 0 || bind(AT_FDCWD, host, 0, 0, dev_fd, devices[i], err) < 0)
+        /* Read-only: the device still takes writes, but its node is the host's, and chmod there would be too. */
+        if (fd < 0 || bind(AT_FDCWD, host, 0, NODE_ATTRS, dev_fd, devices[i], err) < 0)
             return fd < 0 ? err_errno(err, "make %s", host) : -1;
     }
     /* Everything above is in place before it is bound: the copy is recursive. */
@@ -225,7 +227,7 @@ static int mask_paths(struct rootfs *r, struct err *err)
         if (S_ISDIR(st.st_mode))
             rc = bind(r->scratch_fd, "empty", 0, attrs, r->root_fd, masked[i], err);
         else
-            rc = bind(AT_FDCWD, "/dev/null", 0, 0, r->root_fd, masked[i], err);
+            rc = bind(AT_FDCWD, "/dev/null", 0, NODE_ATTRS, r->root_fd, masked[i], err);
         if (rc < 0)
             return -1;
     }

@@ -11,6 +11,8 @@
  *           sandboxes share that user namespace. HOME, XDG_* and all other variables stay as they were.
  *   none    no sandbox: everything but RUN works; run_start() says why.
  *
+ * Descriptors opened before session_enter() belong to the mounts outside: they can be read and written, but be no layer
+ * of an overlay and no source of a bind. So: layout_default_root(), session_enter(), layout_open().
  * After session_enter() geteuid() is 0 in an ordinary user's session too: what depends on who the user is (default
  * paths) is decided before, or from uid_host. The spawner (runtime/spawner.h) is forked here and ends with the session.
  * All functions that take a session may be called from any thread afterwards.

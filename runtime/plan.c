@@ -23,7 +23,7 @@ void plan_release(struct plan *plan)
     free(plan->hosts);
     free(plan->resolv_conf);
     free(plan->hostname_file);
-    free(plan->arch);
+    free(plan->arch_parsed);
     for (size_t i = 0; i < plan->mounts_count; i++) {
         free(plan->mounts[i].target);
         buf_release(&plan->mounts[i].content);
@@ -329,7 +329,7 @@ static void take_plan(struct reader *r, struct plan *plan)
     plan->hosts = take_text(r);
     plan->resolv_conf = take_text(r);
     plan->hostname_file = take_text(r);
-    plan->arch = take_text(r);
+    plan->arch = plan->arch_parsed = take_text(r);
     plan->uid = (uint32_t)take_max(r, UINT32_MAX);
     plan->gid = (uint32_t)take_max(r, UINT32_MAX);
     take_groups(r, plan);

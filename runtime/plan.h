@@ -61,9 +61,10 @@ struct plan {
     uint16_t tty_rows, tty_columns;
     int stdin_fd, stdout_fd, stderr_fd; /* -1: /dev/null */
     uint32_t umask;             /* PLAN_INIT: 022 */
-    char *arch;                 /* OCI name of the image's architecture, for the words of errors; NULL: unknown */
+    const char *arch;           /* borrowed: OCI name of the image's architecture, for the words of errors; NULL: unknown */
     struct plan_mount *mounts;  /* in this order */
     size_t mounts_count, mounts_capacity;
+    char *arch_parsed;          /* owned, by plan_parse() */
 };
 
 #define PLAN_CAPS_DEFAULT UINT64_C(0xa80425fb) /* Docker's fourteen: see runtime/caps.h */

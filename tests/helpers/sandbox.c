@@ -187,7 +187,7 @@ int main(int argc, char **argv)
     plan.hosts = strdup("127.0.0.1\tlocalhost\n");
     plan.resolv_conf = strdup("nameserver 192.0.2.1\n");
     plan.hostname = strdup("box");
-    plan.arch = strdup("amd64");
+    plan.arch = "amd64";
     plan.stdin_fd = 0;
     plan.stdout_fd = 1;
     plan.stderr_fd = 2;

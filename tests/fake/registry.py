@@ -5,8 +5,8 @@
     registry.py --ready FILE --log FILE [options]      runs until killed
 
 --ready FILE     once both servers listen, FILE holds JSON: {"port", "storage_port", "url", "images": {"repo:tag": {...}}}
---log FILE       one JSON line for each request: n, server ("main" or "storage"), method, path, query, headers (names lower
-                 case, the whole of them), body_size, body_sha256, status, sent (bytes of reply body), rule (index or null)
+--log FILE       one JSON line for each request: n, server ("main" or "storage"), client (its port), method, path, query,
+                 headers (names lower case, all of them), body_size, body_sha256, status, sent (bytes of reply body), rule (index or null)
 --port N         port of the main server (default: any free one);  --tls CERT KEY: both servers speak TLS
 --auth KIND      none (default) | basic | bearer: what /v2/ wants;  --user USER:PASSWORD: the login (default AWS:secret)
 --anonymous-pull bearer: a token without login may pull;  --identity TOKEN: an identity token that POST /token takes
@@ -138,7 +138,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except (Gone, BrokenPipeError, ConnectionResetError, ssl.SSLError):
             self.close_connection = True
         if not self.route.startswith("/_"):
-            st.log({"server": self.server_name, "method": self.command, "path": self.route, "query": parts.query,
+            st.log({"server": self.server_name, "client": self.client_address[1], "method": self.command, "path": self.route, "query": parts.query,
                     "headers": {k.lower(): v for k, v in self.headers.items()}, "body_size": len(self.body),
                     "body_sha256": hashlib.sha256(self.body).hexdigest(), "status": self.reply_status, "sent": self.sent,
                     "rule": self.rule_index})

@@ -51,7 +51,8 @@ struct sending {
     unsigned failed;      /* tries in a row that brought nothing */
     bool asked_anew;      /* the 403 of a presigned URL was answered by asking its origin again */
     bool redirected;
-    bool no_resume; /* the server will not go on where it stopped */
+    bool no_resume;     /* the server will not go on where it stopped … */
+    bool begins_anew;   /* … as this try has shown */
 };
 
 /* "host[:port]=host:port"; without a port the first stands for both schemes' own. */
@@ -312,7 +313,8 @@ static int exchange(struct sending *s, const char *url, struct err *err)
     int result = http_wire_send(s->http->wire, &x, s->reply, err);
 
     log_exchange(s, url, begun_us, result < 0 ? err : NULL);
-    s->no_resume = s->no_resume || x.resume_refused || (result == 0 && x.resume && s->reply->status == 416);
+    s->begins_anew = x.resume_refused || (result == 0 && x.resume && s->reply->status == 416);
+    s->no_resume = s->no_resume || s->begins_anew;
     return result;
 }
 
@@ -366,6 +368,8 @@ static bool plan_pause(struct sending *s, uint64_t *pause_ms)
     }
     if (asked != UINT64_MAX || status == 429)
         set_pause(s->http, buf_cstr(&host), *pause_ms);
+    if (s->deadline_ms && clock_mono_ms() + *pause_ms >= s->deadline_ms)
+        return false;
     if (*pause_ms > 5000)
         log_info("%s answers %d; trying again in %" PRIu64 " s", buf_cstr(&host), status, *pause_ms / 1000);
     return true;
@@ -391,7 +395,7 @@ static bool again(struct sending *s, int result, uint64_t had, const struct err 
         s->reply->status = 0;
         if ((fail == HTTP_FAIL_RESOLVE || fail == HTTP_FAIL_CONNECT) && limit > HTTP_ATTEMPTS_NO_HOST)
             limit = HTTP_ATTEMPTS_NO_HOST;
-    } else if (!http_retry_status(s->reply->status) && !s->no_resume) {
+    } else if (!http_retry_status(s->reply->status) && !s->begins_anew) {
         return false;
     }
     s->failed = s->sink.have >= had + PROGRESS_BYTES ? 1 : s->failed + 1;

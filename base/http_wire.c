@@ -135,9 +135,9 @@ static size_t on_header(char *bytes, size_t one, size_t size, void *arg)
         strv_add_str(&t->reply->headers, line);
         return size;
     }
-    t->headers_done = true;
     if (t->reply->status < 200) /* 100 Continue, 103 Early Hints: the reply is yet to come */
         return size;
+    t->headers_done = true;
     return begin_body(t) < 0 ? 0 : size;
 }
 
@@ -376,6 +376,9 @@ static void set_options(struct transfer *t, struct curl_slist *headers)
     curl->easy_setopt(t->easy, CURLOPT_NOPROGRESS, 0L);
     curl->easy_setopt(t->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl->easy_setopt(t->easy, CURLOPT_XFERINFODATA, t);
+    /* On a kept connection that turns out dead curl sends again by itself: not what may be done once only. */
+    if (!x->request->repeatable && (strcmp(x->request->method, "POST") == 0 || strcmp(x->request->method, "PATCH") == 0))
+        curl->easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L);
     set_body(t);
 }
 
@@ -394,8 +397,8 @@ static int explain_ours(const struct transfer *t, struct err *err)
                        HEADERS_MAX);
     if (t->x->resume_refused)
         return err_set(err, ERR_NETWORK, HTTP_FAIL_CUT, "the server did not continue where the reply was cut");
-    return err_set(err, ERR_NETWORK, HTTP_FAIL_TIMEOUT, "nothing moved for %" PRIu64 " s",
-                   (t->x->stall_timeout_ms + 999) / 1000);
+    return err_set(err, ERR_NETWORK, HTTP_FAIL_TIMEOUT, "nothing moved for %.3g s",
+                   (double)t->x->stall_timeout_ms / 1000);
 }
 
 static const char *detail_of(const struct transfer *t, CURLcode code, struct buf *out)

@@ -1,0 +1,817 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* http against tests/fake/registry.py, which fails on command; every test runs its own. Run from the source root. */
+#include "base/http.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/fs.h"
+#include "base/http_wire.h"
+#include "base/json.h"
+#include "base/pool.h"
+#include "base/proc.h"
+#include "base/scope.h"
+#include "tests/tap.h"
+
+extern char **environ;
+
+struct server {
+    char dir[64];
+    pid_t pid;
+    struct buf url; /* no slash at its end */
+    struct buf storage_url;
+    struct http *http;
+    json_t *log;
+};
+
+static void server_stop(struct server *s)
+{
+    struct err ignored;
+
+    http_free(s->http);
+    if (s->pid > 0) {
+        kill(s->pid, SIGTERM);
+        waitpid(s->pid, NULL, 0);
+    }
+    if (s->dir[0])
+        fs_remove_tree(AT_FDCWD, s->dir, &ignored);
+    buf_release(&s->url);
+    buf_release(&s->storage_url);
+    json_decref(s->log);
+    *s = (struct server){0};
+}
+
+static bool run(const char *const *words)
+{
+    SCOPED(strv_release) struct strv argv = {0};
+    SCOPED(buf_release) struct buf out = {0};
+    struct proc proc = {.argv = &argv, .timeout_ms = 20000};
+    struct err err = {0};
+    int status = -1;
+
+    while (*words)
+        strv_add(&argv, *words++);
+    return proc_run(&proc, &out, &out, &status, &err) == 0 && status == 0;
+}
+
+/* Our own certificate for registry.test and 127.0.0.1 in cert.pem, its own authority. */
+static bool make_certificate(const char *dir)
+{
+    char cert[96], key[96];
+
+    snprintf(cert, sizeof(cert), "%s/cert.pem", dir);
+    snprintf(key, sizeof(key), "%s/key.pem", dir);
+    const char *const words[] = {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                                 "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext",
+                                 "subjectAltName=DNS:registry.test,IP:127.0.0.1", "-keyout", key, "-out", cert, NULL};
+
+    return run(words);
+}
+
+static void start(struct server *s, const char *rules, const struct http_options *options, bool tls)
+{
+    char ready[96], log[96], cert[96], key[96];
+    SCOPED(buf_release) struct buf text = {0};
+    SCOPED(strv_release) struct strv argv = {0};
+    struct err err = {0};
+    json_int_t port = 0, storage = 0;
+
+    snprintf(s->dir, sizeof(s->dir), "/tmp/slipway-http.XXXXXX");
+    if (!OK(mkdtemp(s->dir) != NULL))
+        return;
+    snprintf(ready, sizeof(ready), "%s/ready", s->dir);
+    snprintf(log, sizeof(log), "%s/log", s->dir);
+    snprintf(cert, sizeof(cert), "%s/cert.pem", s->dir);
+    snprintf(key, sizeof(key), "%s/key.pem", s->dir);
+    const char *const words[] = {"python3", "tests/fake/registry.py", "--ready", ready, "--log", log, "--rules", rules,
+                                 "--image", "web:1:1:3000000", "--redirect"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        strv_add(&argv, words[i]);
+    if (tls) {
+        OK(make_certificate(s->dir));
+        strv_add(&argv, "--tls");
+        strv_add(&argv, cert);
+        strv_add(&argv, key);
+    }
+    if (!OK(posix_spawnp(&s->pid, "python3", NULL, NULL, strv_argv(&argv), environ) == 0))
+        return;
+    for (int i = 0; i < 200 && access(ready, F_OK) < 0; i++)
+        clock_sleep_ms(25);
+    OKF(fs_read_file(AT_FDCWD, ready, &text, 1 << 16, &err) == 0, "server: %s", err.text);
+    json_auto_t *doc = json_parse(buf_str(&text), &err);
+    OKF(doc && json_take(doc, &err, "{s:I, s:I}", "port", &port, "storage_port", &storage) == 0, "%s", err.text);
+    buf_addf(&s->url, "http%s://127.0.0.1:%d", tls ? "s" : "", (int)port);
+    buf_addf(&s->storage_url, "http%s://127.0.0.1:%d", tls ? "s" : "", (int)storage);
+    struct http_options quick = options ? *options : (struct http_options){0};
+
+    if (!quick.retry_base_ms)
+        quick.retry_base_ms = 20;
+    s->http = http_open(&quick, &err);
+    OKF(s->http != NULL, "%s", err.text);
+}
+
+/* Request number n of the server's log, from 0; the log is read anew when n is 0. */
+static json_t *logged(struct server *s, size_t n)
+{
+    char path[96];
+    SCOPED(buf_release) struct buf text = {0};
+    struct err err = {0};
+    struct str rest, line;
+
+    if (n == 0 || !s->log) {
+        json_decref(s->log);
+        s->log = json_array();
+        clock_sleep_ms(30); /* it logs after it has answered */
+        snprintf(path, sizeof(path), "%s/log", s->dir);
+        fs_read_file(AT_FDCWD, path, &text, 1 << 22, &err);
+        rest = buf_str(&text);
+        while (str_line(&rest, &line))
+            json_array_append_new(s->log, json_parse(line, &err));
+    }
+    return json_array_get(s->log, n);
+}
+
+static const char *sent_header(struct server *s, size_t n, const char *name)
+{
+    return json_str(json_object_get(logged(s, n), "headers"), name);
+}
+
+static size_t logged_count(struct server *s)
+{
+    logged(s, 0);
+    return json_array_size(s->log);
+}
+
+static void set_rules(struct server *s, const char *rules)
+{
+    SCOPED(http_reply_release) struct http_reply reply = {0};
+    SCOPED(buf_release) struct buf url = {0};
+    struct err err = {0};
+
+    buf_addf(&url, "%s/_rules", buf_cstr(&s->url));
+    struct http_request request = {.method = "POST", .url = buf_cstr(&url), .body = str_of(rules)};
+    OKF(http_send(s->http, &request, &reply, &err) == 0, "%s", err.text);
+}
+
+/* One GET of a path (or what `request` says), its result in *reply and *err. */
+static int get(struct server *s, const char *path, struct http_request *request, struct http_reply *reply,
+               struct err *err)
+{
+    struct http_request plain = {.method = "GET", .repeatable = true};
+    SCOPED(buf_release) struct buf url = {0};
+
+    *err = (struct err){0};
+    if (!request)
+        request = &plain;
+    buf_addf(&url, "%s%s", buf_cstr(&s->url), path);
+    request->url = buf_cstr(&url);
+    return http_send(s->http, request, reply, err);
+}
+
+/* The address of the server in an error text differs every time: "http://HOST". */
+static const char *plainly(const struct server *s, const char *text, struct buf *out)
+{
+    const char *host = strstr(buf_cstr(&s->url), "//") + 2;
+    const char *at;
+
+    buf_clear(out);
+    while ((at = strstr(text, host))) {
+        buf_add(out, text, (size_t)(at - text));
+        buf_adds(out, "HOST");
+        text = at + strlen(host);
+    }
+    buf_adds(out, text);
+    return buf_cstr(out);
+}
+
+static void plain_get(void)
+{
+    SCOPED(server_stop) struct server s = {0};
+    SCOPED(http_reply_release) struct http_reply reply = {0};
+    struct err err;
+
+    start(&s,
+          "[{\"path\":\"^/x\",\"status\":200,\"body\":\"hello\",\"headers\":{\"X-One\":\"a\",\"x-two\":\" b \","
+          "\"X-ONE\":[\"c\"]}}]",
+          NULL, false);
+    struct http_request request = {.method = "GET", .hash_reply = true};
+
+    OKF(get(&s, "/x?q=a%2Fb&c", &request, &reply, &err) == 0, "%s", err.text);
+    EQ_INT(reply.status, 200);
+    EQ_STR(buf_cstr(&reply.body), "hello");
+    EQ_INT(reply.size, 5);
+    EQ_STR(reply.digest, "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+    EQ_STR(http_header(&reply, "x-one"), "a");
+    EQ_STR(http_next_header(&reply, "X-One", http_header(&reply, "X-One")), "c");
+    EQ_STR(http_header(&reply, "X-Two"), "b");
+    OK(http_header(&reply, "X-Tw") == NULL);
+    EQ_INT(reply.attempts, 1);
+    EQ_STR(json_str(logged(&s, 0), "query"), "q=a%2Fb&c");
+    EQ_STR(json_str(logged(&s, 0), "path"), "/x");
+    /* nothing goes out that we did not say */
+    EQ_INT(json_object_size(json_object_get(logged(&s, 0), "headers")), 2);
+    EQ_STR(sent_header(&s, 0, "user-agent"), "slipway/" SLIPWAY_VERSION);
+    get(&s, "/x", NULL, &reply, &err);
+    OKF(json_integer_value(json_object_get(logged(&s, 0), "client")) ==
+            json_integer_value(json_object_get(logged(&s, 1), "client")), "one connection for both");
+}
+
+static void methods_and_headers(void)
+{
+    SCOPED(server_stop) struct server s = {0};
+    SCOPED(http_reply_release) struct http_reply reply = {0};
+    SCOPED(strv_release) struct strv headers = {0};
+    SCOPED(strv_release) struct strv bad = {0};
+    struct err err;
+
+    start(&s, "[{\"path\":\"^/x\",\"status\":201}]", NULL, false);
+    strv_add(&headers, "Accept:  a/b, c/d ");
+    strv_add(&headers, "X-Empty:");
+    strv_add(&headers, "Content-Type: text/x");
+    struct http_request request = {.method = "HEAD", .headers = &headers, .authorization = "Basic abc"};
+
+    get(&s, "/x", &request, &reply, &err);
+    EQ_STR(json_str(logged(&s, 0), "method"), "HEAD");
+    EQ_STR(sent_header(&s, 0, "accept"), "a/b, c/d");
+    EQ_STR(sent_header(&s, 0, "x-empty"), "");
+    EQ_STR(sent_header(&s, 0, "authorization"), "Basic abc");
+    request = (struct http_request){.method = "POST"};
+    get(&s, "/x", &request, &reply, &err);
+    EQ_STR(sent_header(&s, 0, "content-length") ? "there" : "missing", "missing");
+    EQ_STR(sent_header(&s, 1, "content-length"), "0");
+    OK(sent_header(&s, 1, "content-type") == NULL && sent_header(&s, 1, "expect") == NULL);
+    request = (struct http_request){.method = "PATCH", .body = STR("abc"), .headers = &headers};
+    get(&s, "/x", &request, &reply, &err);
+    logged(&s, 0);
+    EQ_STR(json_str(logged(&s, 2), "body_sha256"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    EQ_STR(sent_header(&s, 2, "content-type"), "text/x");
+    EQ_STR(sent_header(&s, 2, "content-length"), "3");
+    request = (struct http_request){.method = "DELETE"};
+    get(&s, "/x", &request, &reply, &err);
+    logged(&s, 0);
+    OK(sent_header(&s, 3, "content-length") == NULL);
+    strv_add(&bad, "X-A: b\r\nX-C: d");
+    request = (struct http_request){.method = "GET", .headers = &bad};
+    OK(get(&s, "/x", &request, &reply, &err) == -1);
+    OKF(strstr(err.text, "request header X-A holds a control character") != NULL, "%s", err.text);
+    EQ_INT(err.kind, ERR_INPUT);
+    request = (struct http_request){.method = "GET", .authorization = "a\nb"};
+    OK(get(&s, "/x", &request, &reply, &err) == -1);
+    EQ_INT(logged_count(&s), 4);
+}
+
+static void retries(void)
+{
+    SCOPED(server_stop) struct server s = {0};
+    SCOPED(http_reply_release) struct http_reply reply = {0};
+    struct err err;
+
+    start(&s,
+          "[{\"path\":\"^/twice\",\"status\":503,\"times\":2},{\"path\":\"^/drop\",\"drop\":true,\"times\":2},"
+          "{\"path\":\"^/always\",\"status\":500,\"body\":\"sorry\"},{\"path\":\"^/gone\",\"drop\":true},"
+          "{\"path\":\"^/wait\",\"status\":429,\"headers\":{\"Retry-After\":\"1\"},\"times\":1},"
+          "{\"path\":\"^/long\",\"status\":503,\"headers\":{\"Retry-After\":\"3600\"}},"
+          "{\"path\":\"^/dead\",\"status\":503,\"headers\":{\"Retry-After\":\"9\"}},"
+          "{\"path\":\".\",\"status\":200}]",
+          NULL, false);
+    OKF(get(&s, "/twice", NULL, &reply, &err) == 0 && reply.status == 200, "%s", err.text);
+    EQ_INT(reply.attempts, 3);
+    OKF(get(&s, "/drop", NULL, &reply, &err) == 0 && reply.status == 200, "%s", err.text);
+    EQ_INT(reply.attempts, 2); /* the connection was a kept one: curl itself tries a fresh one first */
+    OK(get(&s, "/always", NULL, &reply, &err) == 0);
+    EQ_INT(reply.status, 500);
+    EQ_INT(reply.attempts, 5);
+    EQ_STR(buf_cstr(&reply.body), "sorry");
+    OK(get(&s, "/gone", NULL, &reply, &err) == -1);
+    EQ_INT(err.kind, ERR_NETWORK);
+    EQ_INT(err.code, HTTP_FAIL_CUT);
+    SCOPED(buf_release) struct buf text = {0};
+    EQ_STR(plainly(&s, err.text, &text),
+           "GET http://HOST/gone: HOST closed the connection without a reply (tried 5 times)");
+
+    uint64_t begun = clock_mono_ms();
+    OK(get(&s, "/wait", NULL, &reply, &err) == 0 && reply.status == 200 && reply.attempts == 2);
+    OKF(clock_mono_ms() - begun >= 1000, "Retry-After was %d ms", (int)(clock_mono_ms() - begun));
+    OK(get(&s, "/long", NULL, &reply, &err) == 0);
+    EQ_INT(reply.status, 503);
+    EQ_INT(reply.attempts, 1);
+
+    struct http_request once = {.method = "POST"};
+    set_rules(&s, "[{\"path\":\"^/x\",\"status\":503},{\"path\":\"^/drop-post\",\"drop\":true}]");
+    OK(get(&s, "/x", &once, &reply, &err) == 0 && reply.status == 503 && reply.attempts == 1);
+    size_t before = logged_count(&s);
+    OK(get(&s, "/drop-post", &once, &reply, &err) == -1);
+    EQ_INT(logged_count(&s) - before, 1);
+
+    struct http_request hurry = {.method = "GET", .repeatable = true, .timeout_ms = 500};
+    set_rules(&s, "[{\"path\":\"^/dead\",\"status\":503,\"headers\":{\"Retry-After\":\"9\"}}]");
+    begun = clock_mono_ms();
+    OK(get(&s, "/dead", &hurry, &reply, &err) == 0 && reply.status == 503);
+    OK(clock_mono_ms() - begun < 2000);
+}
+
+static void redirects(void)
+{
+    SCOPED(server_stop) struct server s = {0};
+    SCOPED(http_reply_release) struct http_reply reply = {0};
+    SCOPED(strv_release) struct strv headers = {0};
+    SCOPED(buf_release) struct buf rules = {0};
+    struct err err;
+
+    start(&s, "[]", NULL, false);
+    buf_addf(&rules,
+             "[{\"path\":\"^/v2/a$\",\"status\":307,\"headers\":{\"Location\":\"../b?x=1\"}},"
+             "{\"path\":\"^/b[?]\",\"status\":302,\"headers\":{\"Location\":\"%s/c\"}},"
+             "{\"path\":\"^/loop\",\"status\":301,\"headers\":{\"Location\":\"/loop\"}},"
+             "{\"path\":\"^/bad\",\"status\":301,\"headers\":{\"Location\":\"ftp://x/\"}},"
+             "{\"path\":\"^/meta\",\"status\":301,\"headers\":{\"Location\":\"http://169.254.169.254/x\"}},"
+             "{\"path\":\"^/plain\",\"status\":301,\"headers\":{\"Location\":\"http://example.com/x\"}},"
+             "{\"path\":\"^/none\",\"status\":302},"
+             "{\"server\":\"storage\",\"path\":\".\",\"status\":200,\"body\":\"there\"}]",
+             buf_cstr(&s.storage_url));
+    set_rules(&s, buf_cstr(&rules));
+    strv_add(&headers, "Cookie: a=b");
+    strv_add(&headers, "X-Amz-Security-Token: secret");
+    strv_add(&headers, "Accept: kept");
+    struct http_request request = {.method = "GET", .headers = &headers, .authorization = "Bearer t"};
+
+    OKF(get(&s, "/v2/a", &request, &reply, &err) == 0 && reply.status == 200, "%s", err.text);
+    EQ_STR(buf_cstr(&reply.body), "there");
+    EQ_INT(reply.attempts, 1);
+    OK(str_ends(str_of(reply.url), "/c"));
+    EQ_INT(logged_count(&s), 3);
+    EQ_STR(sent_header(&s, 1, "authorization"), "Bearer t");
+    EQ_STR(json_str(logged(&s, 1), "query"), "x=1");
+    EQ_STR(json_str(logged(&s, 2), "server"), "storage");
+    OK(!sent_header(&s, 2, "authorization") && !sent_header(&s, 2, "cookie"));
+    OK(!sent_header(&s, 2, "x-amz-security-token"));
+    EQ_STR(sent_header(&s, 2, "accept"), "kept");
+
+    static const struct {
+        const char *path, *text;
+    } rows[] = {
+        {"/loop", "GET http://HOST/loop: redirected more than 10 times"},
+        {"/bad", "GET http://HOST/bad: redirected to \"ftp://x/\", which is no URL"},
+        {"/meta", "GET http://HOST/meta: redirected to the link-local http://169.254.169.254/x"},
+        {"/plain", "GET http://example.com/x: plain http is refused (--insecure example.com allows it)"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        SCOPED(buf_release) struct buf text = {0};
+
+        OK(get(&s, rows[i].path, NULL, &reply, &err) == -1);
+        EQ_STR(plainly(&s, err.text, &text), rows[i].text);
+    }
+    OK(get(&s, "/none", NULL, &reply, &err) == 0 && reply.status == 302);
+    request = (struct http_request){.method = "GET", .no_redirect = true};
+    OK(get(&s, "/v2/a", &request, &reply, &err) == 0 && reply.status == 307);
+    request = (struct http_request){.method = "PUT", .body = STR("x")};
+    OK(get(&s, "/v2/a", &request, &reply, &err) == 0 && reply.status == 307);
+}
+
+static int make_file(const struct server *s, size_t size)
+{
+    char path[96];
+    struct err err;
+    SCOPED(buf_release) struct buf bytes = {0};
+
+    snprintf(path, sizeof(path), "%s/file", s->dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    for (size_t i = 0; i < size; i++)
+        buf_addc(&bytes, (char)('a' + i / 7 % 23));
+    OK(fd >= 0 && fs_write(fd, bytes.ptr, bytes.size, &err) == 0);
+    return fd;
+}
+
+static void count_sent(void *arg, uint64_t sent, uint64_t received)
+{
+    (void)received;
+    *(uint64_t *)arg = sent;
+}
+
+static void uploads(void)
+{
+    SCOPED(server_stop) struct server s = {0};
+    SCOPED(http_reply_release) struct http_reply reply = {0};
+    struct err err;
+    uint64_t sent = 0;
+
+    start(&s,
+          "[{\"path\":\"^/again\",\"status\":503,\"times\":1},{\"path\":\"^/half\",\"drop_after\":1000000,\"times\":1},"
+          "{\"path\":\"^/no\",\"status\":401,\"ignore_expect\":true},{\"path\":\"^/eof\",\"drop_after\":10},"
+          "{\"path\":\".\",\"status\":201}]",
+          NULL, false);
+    AUTO_FD int fd = make_file(&s, 3000000);
+    struct http_request request = {.method = "PUT", .has_body_fd = true, .body_fd = fd, .body_offset = 7,
+                                   .body_size = 2500000, .repeatable = true, .on_progress = count_sent,
+                                   .on_progress_arg = &sent};
+
+    OKF(get(&s, "/again", &request, &reply, &err) == 0 && reply.status == 201, "%s", err.text);
+    EQ_INT(reply.attempts, 2);
+    EQ_INT(sent, 2500000);
+    OKF(get(&s, "/half", &request, &reply, &err) == 0 && reply.status == 201, "%s", err.text);
+    EQ_INT(reply.attempts, 2);
+    EQ_INT(lseek(fd, 0, SEEK_CUR), 3000000); /* pread: the offset is the caller's */
+    EQ_INT(logged_count(&s), 4);
+    EQ_STR(sent_header(&s, 0, "expect"), "100-continue");
+    EQ_STR(sent_header(&s, 0, "content-length"), "2500000");
+    for (size_t i = 0; i < 4; i++) {
+        if (i != 2)
+            EQ_STR(json_str(json_array_get(s.log, i), "body_sha256"), json_str(json_array_get(s.log, 3), "body_sha256"));
+    }
+    EQ_INT(json_integer_value(json_object_get(logged(&s, 3), "body_size")), 2500000);
+
+    sent = 0;
+    OKF(get(&s, "/no", &request, &reply, &err) == 0 && reply.status == 401, "%s", err.text);
+    OKF(sent == 0, "%d bytes went to who did not want them", (int)sent);
+    request.repeatable = false;
+    OK(get(&s, "/eof", &request, &reply, &err) == -1);
+    EQ_INT(err.code, HTTP_FAIL_CUT);
+    OKF(strstr(err.text, " of 2500000 bytes sent, without a reply") != NULL, "%s", err.text);
+    request.body_offset = 2999999;
+    request.repeatable = true;
+    OK(get(&s, "/short", &request, &reply, &err) == -1);
+    OKF(strstr(err.text, "what is to be sent became shorter") != NULL, "%s", err.text);
+    EQ_INT(err.code, HTTP_FAIL_LOCAL);
+}
+
+static void file_digest(int fd, char out[static DIGEST_SIZE])
+{
+    SCOPED(buf_release) struct buf bytes = {0};
+    struct err err;
+
+    lseek(fd, 3, SEEK_SET);
+    OK(fs_read(fd, &bytes, 8 << 20, &err) == 0);
+    digest_of(buf_cstr(&bytes), bytes.size, out);
+}
+
+/* A blob of 3000000 bytes under every path, cut and resumed in several ways. */
+static void downloads(void)
+{
+    static const struct {
+        const char *name, *rules; /* of the storage server, where blobs are */
+        bool resume;
+        int status;
+        unsigned attempts;
+        const char *range; /* of the last request */
+    } rows[] = {
+        {"whole", "[]", true, 200, 1, NULL},
+        {"cut, resumed", "[{\"server\":\"storage\",\"cut\":2000000,\"times\":1}]", true, 206, 2, "bytes=2000000-"},
+        {"cut twice, resumed", "[{\"server\":\"storage\",\"cut\":2000000,\"times\":1},{\"server\":\"storage\",\"cut\":500000,\"times\":1}]",
+         true, 206, 3, "bytes=2500000-"},
+        {"cut, not resumed", "[{\"server\":\"storage\",\"cut\":2000000,\"times\":1}]", false, 200, 2, NULL},
+        {"cut, no ranges", "[{\"server\":\"storage\",\"cut\":2000000,\"times\":1},{\"server\":\"storage\",\"no_range\":true}]", true,
+         200, 2, "bytes=2000000-"},
+        {"cut, other range",
+         "[{\"server\":\"storage\",\"cut\":2000000,\"times\":1},"
+         "{\"server\":\"storage\",\"set\":{\"Content-Range\":\"bytes 5-6/7\"},\"times\":1}]",
+         true, 200, 3, NULL},
+        {"cut, 416", "[{\"server\":\"storage\",\"cut\":2000000,\"times\":1},{\"server\":\"storage\",\"status\":416,\"times\":1}]",
+         true, 200, 3, NULL},
+        {"cut, then 503", "[{\"server\":\"storage\",\"cut\":2000000,\"times\":1},{\"server\":\"storage\",\"status\":503,\"times\":1}]",
+         true, 206, 3, "bytes=2000000-"},
+        {"signed URL ran out", "[{\"server\":\"storage\",\"status\":403,\"times\":1}]", true, 200, 2, NULL},
+    };
+    SCOPED(server_stop) struct server s = {0};
+    char want[DIGEST_SIZE] = "";
+
+    start(&s, "[]", NULL, false);
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        SCOPED(http_reply_release) struct http_reply reply = {0};
+        SCOPED(buf_release) struct buf path = {0};
+        char file[DIGEST_SIZE];
+        struct err err;
+        AUTO_FD int fd = make_file(&s, 10); /* with something before, and of an older, longer try behind */
+
+        if (!want[0]) {
+            /* the image's layer is this text; see add_image */
+            SCOPED(buf_release) struct buf bytes = {0};
+            uint8_t block[SHA256_SIZE];
+
+            sha256_of("web0", 4, block);
+            while (bytes.size < 3000000)
+                buf_add(&bytes, block, sizeof(block));
+            digest_of(bytes.ptr, 3000000, want);
+        }
+        buf_addf(&path, "/v2/web/blobs/%s", want);
+        set_rules(&s, rows[i].rules);
+        lseek(fd, 3, SEEK_SET);
+        struct http_request request = {.method = "GET", .repeatable = true, .resume = rows[i].resume,
+                                       .has_reply_fd = true, .reply_fd = fd, .reply_max = 3000000,
+                                       .hash_reply = true, .authorization = "Bearer secret"};
+
+        OKF(get(&s, buf_cstr(&path), &request, &reply, &err) == 0, "%s: %s", rows[i].name, err.text);
+        OKF(reply.status == rows[i].status, "%s: status %d", rows[i].name, reply.status);
+        OKF(reply.attempts == rows[i].attempts, "%s: %u attempts", rows[i].name, reply.attempts);
+        OKF(reply.size == 3000000 && reply.body.size == 0, "%s: %zu bytes", rows[i].name, (size_t)reply.size);
+        EQ_STR(reply.digest, want);
+        file_digest(fd, file);
+        EQ_STR(file, want);
+        const char *range = sent_header(&s, logged_count(&s) - 1, "range");
+
+        OKF((range == NULL) == (rows[i].range == NULL), "%s: range %s", rows[i].name, range ? range : "none");
+        if (range && rows[i].range)
+            EQ_STR(range, rows[i].range);
+    }
+}
+
+static void limits(void)
+{
+    SCOPED(server_stop) struct server s = {0};
+    SCOPED(http_reply_release) struct http_reply reply = {0};
+    SCOPED(buf_release) struct buf rules = {0};
+    SCOPED(buf_release) struct buf text = {0};
+    struct err err;
+
+    start(&s, "[]", NULL, false);
+    buf_adds(&rules, "[{\"path\":\"^/error\",\"status\":404,\"body\":\"");
+    for (int i = 0; i < 100000; i++)
+        buf_addc(&rules, 'e');
+    buf_adds(&rules, "\"},{\"path\":\"^/ten\",\"status\":200,\"body\":\"0123456789\"},{\"path\":\"^/open\",\"status\":200,"
+                     "\"headers\":{\"Content-Length\":\"11\"},\"body\":\"0123456789\",\"times\":1},"
+                     "{\"path\":\"^/head\",\"status\":200,\"headers\":{\"X-A\":\"");
+    for (int i = 0; i < 60000; i++)
+        buf_addc(&rules, 'h');
+    buf_adds(&rules, "\",\"X-B\":\"");
+    for (int i = 0; i < 60000; i++)
+        buf_addc(&rules, 'h');
+    buf_adds(&rules, "\"}}]");
+    set_rules(&s, buf_cstr(&rules));
+    struct http_request request = {.method = "GET", .reply_max = 10, .repeatable = true};
+
+    OK(get(&s, "/ten", &request, &reply, &err) == 0 && reply.size == 10);
+    request.reply_max = 9;
+    OK(get(&s, "/ten", &request, &reply, &err) == -1);
+    EQ_INT(err.code, HTTP_FAIL_TOO_LARGE);
+    EQ_STR(plainly(&s, err.text, &text), "GET http://HOST/ten: the reply is larger than 9 bytes");
+    EQ_INT(reply.attempts, 1);
+    OK(get(&s, "/error", &request, &reply, &err) == 0 && reply.status == 404);
+    EQ_INT(reply.body.size, 64 << 10);
+    OK(get(&s, "/head", &request, &reply, &err) == 0 && reply.status == 200);
+
+    AUTO_FD int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    request = (struct http_request){.method = "GET", .has_reply_fd = true, .reply_fd = full, .repeatable = true};
+    OK(get(&s, "/ten", &request, &reply, &err) == -1);
+    EQ_INT(err.kind, ERR_SYSTEM);
+    EQ_INT(err.code, ENOSPC);
+    EQ_STR(plainly(&s, err.text, &text), "GET http://HOST/ten: write the reply: No space left on device");
+    EQ_INT(reply.attempts, 1);
+
+    int ends[2];
+    OK(pipe2(ends, O_CLOEXEC) == 0);
+    set_rules(&s, "[{\"path\":\".\",\"status\":200,\"body\":\"0123456789\",\"headers\":{\"Content-Length\":\"20\"},"
+                  "\"times\":1},{\"path\":\".\",\"status\":200,\"body\":\"0123456789\"}]");
+    request.reply_fd = ends[1];
+    request.timeout_ms = 1500;
+    OK(get(&s, "/pipe", &request, &reply, &err) == -1);
+    OKF(strstr(err.text, "not finished within 1.5 s") || strstr(err.text, "cannot be rewound"), "%s", err.text);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static void times(void)
+{
+    struct http_options options = {.stall_timeout_ms = 300, .attempts = 2};
+    SCOPED(server_stop) struct server s = {0};
+    SCOPED(http_reply_release) struct http_reply reply = {0};
+    SCOPED(buf_release) struct buf text = {0};
+    struct err err;
+
+    start(&s,
+          "[{\"path\":\"^/stall\",\"delay\":3},{\"path\":\"^/slow\",\"trickle\":[10,0.2]},"
+          "{\"path\":\"^/late\",\"delay\":2,\"status\":200}]",
+          &options, false);
+    uint64_t begun = clock_mono_ms();
+
+    OK(get(&s, "/stall", NULL, &reply, &err) == -1);
+    EQ_INT(err.code, HTTP_FAIL_TIMEOUT);
+    EQ_STR(plainly(&s, err.text, &text), "GET http://HOST/stall: nothing moved for 0.3 s (tried 2 times)");
+    OKF(clock_mono_ms() - begun < 4500, "%d ms", (int)(clock_mono_ms() - begun));
+    OKF(get(&s, "/slow", NULL, &reply, &err) == 0, "moving slowly is moving: %s", err.text);
+    struct http_request request = {.method = "GET", .repeatable = true, .timeout_ms = 200};
+
+    OK(get(&s, "/late", &request, &reply, &err) == -1);
+    EQ_STR(plainly(&s, err.text, &text), "GET http://HOST/late: not finished within 0.2 s");
+}
+
+static void no_server(void)
+{
+    struct http_options options = {.retry_base_ms = 1};
+    struct err err = {0};
+    struct http *http = http_open(&options, &err);
+    static const struct {
+        const char *url, *text;
+        enum http_fail fail;
+    } rows[] = {
+        {"http://127.0.0.1:1/x?secret=1",
+         "GET http://127.0.0.1:1/x?secret=*: cannot connect to 127.0.0.1:1: Connection refused (tried 3 times)",
+         HTTP_FAIL_CONNECT},
+        {"https://nowhere.invalid/", "GET https://nowhere.invalid/: the name of host nowhere.invalid cannot be resolved (tried 3 times)",
+         HTTP_FAIL_RESOLVE},
+        {"http://example.com/", "GET http://example.com/: plain http is refused (--insecure example.com allows it)",
+         HTTP_FAIL_OTHER},
+        {"file:///etc/passwd", "GET file:///etc/passwd: not an http or https URL", 0},
+        {"https://u:p@h/", "GET https://u:p@h/: not an http or https URL", 0},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        SCOPED(http_reply_release) struct http_reply reply = {0};
+        struct http_request request = {.method = "GET", .url = rows[i].url, .repeatable = true};
+
+        OK(http_send(http, &request, &reply, &err) == -1);
+        EQ_STR(err.text, rows[i].text);
+        EQ_INT(err.code, rows[i].fail);
+    }
+    http_free(http);
+}
+
+static void bad_options(void)
+{
+    SCOPED(strv_release) struct strv list = {0};
+    struct err err = {0};
+    struct http_options options = {.ca_file = "/nonexistent"};
+
+    OK(http_open(&options, &err) == NULL);
+    EQ_STR(err.text, "CA file: open /nonexistent: No such file or directory");
+    options.ca_file = "/etc/passwd";
+    OK(http_open(&options, &err) == NULL);
+    EQ_STR(err.text, "CA file /etc/passwd holds no PEM certificate");
+    strv_add(&list, "host=no-port");
+    options = (struct http_options){.connect_to = &list};
+    OK(http_open(&options, &err) == NULL);
+    EQ_STR(err.text, "\"host=no-port\" is not HOST[:PORT]=HOST:PORT");
+}
+
+static void tls(void)
+{
+    SCOPED(server_stop) struct server s = {0};
+    SCOPED(http_reply_release) struct http_reply reply = {0};
+    SCOPED(strv_release) struct strv connect = {0};
+    SCOPED(strv_release) struct strv insecure = {0};
+    SCOPED(buf_release) struct buf text = {0};
+    SCOPED(buf_release) struct buf url = {0};
+    char ca[96];
+    struct err err = {0};
+    const char *host;
+
+    start(&s, "[{\"path\":\"^/down\",\"status\":302,\"headers\":{\"Location\":\"http://127.0.0.1/x\"}},"
+              "{\"path\":\".\",\"status\":200}]",
+          NULL, true);
+    host = strstr(buf_cstr(&s.url), "//") + 2;
+    OK(get(&s, "/", NULL, &reply, &err) == -1);
+    EQ_INT(err.code, HTTP_FAIL_TLS);
+    EQ_INT(reply.attempts, 1);
+    OKF(strstr(err.text, "is not trusted: ") && strstr(err.text, "(a private CA is given with --ca-file)"), "%s",
+        err.text);
+
+    snprintf(ca, sizeof(ca), "%s/cert.pem", s.dir);
+    strv_addf(&connect, "registry.test=%s", host);
+    struct http_options options = {.ca_file = ca, .connect_to = &connect};
+
+    http_free(s.http);
+    s.http = http_open(&options, &err);
+    OKF(get(&s, "/", NULL, &reply, &err) == 0 && reply.status == 200, "%s", err.text);
+    OK(get(&s, "/down", NULL, &reply, &err) == -1);
+    EQ_STR(plainly(&s, err.text, &text), "GET https://HOST/down: redirected from https to plain http://127.0.0.1/x");
+    struct http_request request = {.method = "GET", .url = "https://registry.test/x"};
+
+    OKF(http_send(s.http, &request, &reply, &err) == 0, "connect_to: %s", err.text);
+    EQ_STR(sent_header(&s, logged_count(&s) - 1, "host"), "registry.test");
+    request.url = "https://registry.test:444/x";
+    OK(http_send(s.http, &request, &reply, &err) == -1);
+    EQ_INT(err.code, HTTP_FAIL_RESOLVE);
+
+    strv_addf(&insecure, "%s", host);
+    options = (struct http_options){.insecure = &insecure};
+    http_free(s.http);
+    s.http = http_open(&options, &err);
+    OKF(get(&s, "/", NULL, &reply, &err) == 0 && reply.status == 200, "insecure: %s", err.text);
+
+    buf_addf(&url, "http://%s/", host);
+    request.url = buf_cstr(&url);
+    OKF(http_send(s.http, &request, &reply, &err) == -1 || reply.status == 400, "plain to a TLS port: %s", err.text);
+}
+
+static void not_tls(void)
+{
+    SCOPED(server_stop) struct server s = {0};
+    SCOPED(http_reply_release) struct http_reply reply = {0};
+    SCOPED(buf_release) struct buf url = {0};
+    SCOPED(buf_release) struct buf text = {0};
+    struct err err = {0};
+
+    start(&s, "[]", NULL, false);
+    buf_addf(&url, "https%s/", strchr(buf_cstr(&s.url), ':'));
+    struct http_request request = {.method = "GET", .url = buf_cstr(&url), .repeatable = true};
+
+    OK(http_send(s.http, &request, &reply, &err) == -1);
+    EQ_STR(plainly(&s, err.text, &text),
+           "GET https://HOST/: HOST does not speak TLS (--insecure HOST allows plain http)");
+}
+
+static void by_proxy(void)
+{
+    SCOPED(server_stop) struct server s = {0};
+    SCOPED(http_reply_release) struct http_reply reply = {0};
+    SCOPED(strv_release) struct strv insecure = {0};
+    struct err err = {0};
+
+    start(&s, "[{\"path\":\"^http://registry.test/x\",\"status\":200}]", NULL, false);
+    setenv("http_proxy", buf_cstr(&s.url), 1);
+    setenv("https_proxy", buf_cstr(&s.url), 1);
+    strv_add(&insecure, "registry.test");
+    struct http_options options = {.insecure = &insecure, .retry_base_ms = 1};
+    struct http_request request = {.method = "GET", .url = "http://registry.test/x", .repeatable = true};
+
+    http_free(s.http);
+    s.http = http_open(&options, &err);
+    OKF(http_send(s.http, &request, &reply, &err) == 0 && reply.status == 200, "%s", err.text);
+    request.url = "https://registry.test/x"; /* it knows no CONNECT */
+    OK(http_send(s.http, &request, &reply, &err) == -1);
+    OKF(strstr(err.text, "the proxy refused to connect to registry.test (501)") != NULL, "%s", err.text);
+    unsetenv("http_proxy");
+    unsetenv("https_proxy");
+}
+
+struct many {
+    struct server *server;
+    const char *path;
+    uint64_t took_ms;
+};
+
+static int get_many(void *arg, struct err *err)
+{
+    struct many *m = arg;
+    uint64_t begun = clock_mono_ms();
+
+    for (int i = 0; i < 25; i++) {
+        SCOPED(http_reply_release) struct http_reply reply = {0};
+
+        if (get(m->server, m->path, NULL, &reply, err) < 0)
+            return -1;
+        if (reply.status != 200 || reply.size != 5)
+            return err_set(err, ERR_REMOTE, reply.status, "status %d", reply.status);
+    }
+    m->took_ms = clock_mono_ms() - begun;
+    return 0;
+}
+
+static void threads(void)
+{
+    SCOPED(server_stop) struct server s = {0};
+    struct many jobs[6];
+    struct job *handles[ARRAY_SIZE(jobs)];
+    struct pool *pool = pool_open(ARRAY_SIZE(jobs));
+    struct err err = {0};
+    size_t connections = 0;
+
+    start(&s, "[{\"path\":\"^/p\",\"status\":429,\"headers\":{\"Retry-After\":\"1\"},\"times\":1},"
+              "{\"path\":\".\",\"status\":200,\"body\":\"hello\"}]",
+          NULL, false);
+    SCOPED(http_reply_release) struct http_reply reply = {0};
+    struct http_request told = {.method = "GET"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
+        jobs[i] = (struct many){.server = &s, .path = i ? "/x" : "/p"};
+        handles[i] = pool_start(pool, get_many, &jobs[i]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
+        OKF(job_wait(handles[i], &err) == 0, "%s", err.text);
+    pool_close(pool);
+    OKF(jobs[0].took_ms >= 1000, "the one that was told waited %d ms", (int)jobs[0].took_ms);
+    size_t count = logged_count(&s);
+
+    EQ_INT(count, ARRAY_SIZE(jobs) * 25 + 1);
+    json_auto_t *seen = json_object();
+
+    for (size_t i = 0; i < count; i++) {
+        char port[24];
+
+        snprintf(port, sizeof(port), "%lld", (long long)json_integer_value(json_object_get(json_array_get(s.log, i), "client")));
+        json_object_set_new(seen, port, json_true());
+    }
+    connections = json_object_size(seen);
+    OKF(connections <= ARRAY_SIZE(jobs), "%zu connections for %zu threads", connections, ARRAY_SIZE(jobs));
+
+    /* A pause that one request was given holds for the next to that host. */
+    set_rules(&s, "[{\"status\":429,\"headers\":{\"Retry-After\":\"1\"},\"times\":1},{\"status\":200}]");
+    told.repeatable = true;
+    told.timeout_ms = 700;
+    OK(get(&s, "/x", &told, &reply, &err) == 0 && reply.status == 429);
+    told.timeout_ms = 0;
+    uint64_t begun = clock_mono_ms();
+    OK(get(&s, "/y", &told, &reply, &err) == 0 && reply.status == 200);
+    OKF(clock_mono_ms() - begun > 700, "the other waited %d ms", (int)(clock_mono_ms() - begun));
+}
+
+TAP_MAIN({"plain get", plain_get}, {"methods and headers", methods_and_headers}, {"retries", retries},
+         {"redirects", redirects}, {"uploads", uploads}, {"downloads", downloads}, {"limits", limits},
+         {"times", times}, {"no server", no_server}, {"bad options", bad_options}, {"tls", tls},
+         {"not tls", not_tls}, {"by proxy", by_proxy}, {"threads", threads})

@@ -161,8 +161,6 @@ bool xattr_is_overlay(const char *name)
 /* What travels with an image; the rest describes this host. */
 static bool travels(const char *name)
 {
-    if (xattr_is_overlay(name))
-        return false;
     return strncmp(name, "user.", 5) == 0 || strcmp(name, "security.capability") == 0;
 }
 
@@ -199,7 +197,24 @@ static int read_one(struct xattr_set *set, const struct place *p, const char *na
     return 0;
 }
 
-static int read_all(struct xattr_set *set, const struct place *p, struct err *err)
+/* What an overlay attribute says. */
+static unsigned mark_of(const struct place *p, const char *name)
+{
+    const char *last = strrchr(name, '.') + 1;
+    char value[2];
+
+    if (strcmp(last, "whiteout") == 0)
+        return OVERLAY_WHITEOUT;
+    if (strcmp(last, "redirect") == 0)
+        return OVERLAY_REDIRECT;
+    if (strcmp(last, "metacopy") == 0)
+        return OVERLAY_METACOPY;
+    if (strcmp(last, "opaque") == 0 && get_value(p, name, value, sizeof(value)) == 1)
+        return value[0] == 'y' ? OVERLAY_OPAQUE : value[0] == 'x' ? OVERLAY_WHITEOUTS : 0;
+    return 0;
+}
+
+static int read_all(struct xattr_set *set, const struct place *p, unsigned *marks, struct err *err)
 {
     char small[1024];
     AUTO_FREE char *big = NULL;
@@ -216,7 +231,9 @@ static int read_all(struct xattr_set *set, const struct place *p, struct err *er
         return err_errno(err, "extended attributes");
     }
     for (const char *name = names; name < names + n; name += strlen(name) + 1) {
-        if (travels(name) && read_one(set, p, name, err) < 0)
+        if (xattr_is_overlay(name))
+            *marks |= mark_of(p, name);
+        else if (travels(name) && read_one(set, p, name, err) < 0)
             return -1;
     }
     xattr_set_sort(set);
@@ -225,10 +242,20 @@ static int read_all(struct xattr_set *set, const struct place *p, struct err *er
 
 int xattr_read_fd(struct xattr_set *set, int fd, struct err *err)
 {
-    return read_all(set, &(struct place){.fd = fd}, err);
+    unsigned marks = 0;
+
+    return read_all(set, &(struct place){.fd = fd}, &marks, err);
 }
 
 int xattr_read_path(struct xattr_set *set, const char *path, struct err *err)
 {
-    return read_all(set, &(struct place){.fd = -1, .path = path}, err);
+    unsigned marks = 0;
+
+    return read_all(set, &(struct place){.fd = -1, .path = path}, &marks, err);
+}
+
+int xattr_read_marked(struct xattr_set *set, const char *path, unsigned *marks, struct err *err)
+{
+    *marks = 0;
+    return read_all(set, &(struct place){.fd = -1, .path = path}, marks, err);
 }

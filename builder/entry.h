@@ -81,5 +81,12 @@ bool xattr_is_overlay(const char *name);
  */
 int xattr_read_fd(struct xattr_set *set, int fd, struct err *err);
 int xattr_read_path(struct xattr_set *set, const char *path, struct err *err);
+/* The same, and what the overlay attributes of the file mean: OVERLAY_… bits. */
+#define OVERLAY_OPAQUE 1u    /* opaque = y */
+#define OVERLAY_WHITEOUTS 2u /* opaque = x: it may hold whiteouts that are files */
+#define OVERLAY_WHITEOUT 4u
+#define OVERLAY_REDIRECT 8u
+#define OVERLAY_METACOPY 16u
+int xattr_read_marked(struct xattr_set *set, const char *path, unsigned *marks, struct err *err);
 
 #endif

@@ -44,9 +44,10 @@ struct index_builder *index_builder_new(void);
 void index_builder_free(struct index_builder *b); /* NULL is fine */
 /*
  * Copies e. Refused (ERR_INPUT): a parent that is not a directory, a hard link to nothing or to a directory, a path
- * longer than PATH_MAX. content: NULL, or the file's bytes when index_keeps_content(e).
+ * longer than PATH_MAX. index_builder_content: the bytes of the file added last, when index_keeps_content() it.
  */
-int index_builder_add(struct index_builder *b, const struct entry *e, const struct str *content, struct err *err);
+int index_builder_add(struct index_builder *b, const struct entry *e, struct err *err);
+void index_builder_content(struct index_builder *b, struct str content);
 int index_builder_end(struct index_builder *b, struct buf *out, struct err *err); /* the file's bytes */
 
 #endif

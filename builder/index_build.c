@@ -70,9 +70,9 @@ static int too_large(struct err *err)
                    INDEX_ENTRIES_MAX, INDEX_STRINGS_MAX);
 }
 
-static int check(const struct index_builder *b, const struct entry *e, size_t content, struct err *err)
+static int check(const struct index_builder *b, const struct entry *e, struct err *err)
 {
-    size_t more = content + 1 + strlen(e->path) + (e->link ? strlen(e->link) : 0) + 2;
+    size_t more = strlen(e->path) + (e->link ? strlen(e->link) : 0) + 2;
 
     for (size_t i = 0; i < e->xattrs_count; i++)
         more += strlen(e->xattrs[i].name) + e->xattrs[i].value.size + 2;
@@ -86,12 +86,12 @@ static int check(const struct index_builder *b, const struct entry *e, size_t co
     return 0;
 }
 
-int index_builder_add(struct index_builder *b, const struct entry *e, const struct str *content, struct err *err)
+int index_builder_add(struct index_builder *b, const struct entry *e, struct err *err)
 {
     struct draft d = {.target = NEVER};
     struct index_record *r = &d.record;
 
-    if (check(b, e, content ? content->size : 0, err) < 0)
+    if (check(b, e, err) < 0)
         return -1;
     r->path = add_bytes(b, e->path, strlen(e->path));
     r->link = e->link ? add_bytes(b, e->link, strlen(e->link)) : 0;
@@ -116,15 +116,20 @@ int index_builder_add(struct index_builder *b, const struct entry *e, const stru
             .value_size = (uint32_t)x->value.size,
         };
     }
-    if (content) {
-        r->content = add_bytes(b, content->ptr ? content->ptr : "", content->size);
-        r->content_size = (uint32_t)content->size;
-    }
     VEC_GROW(b->drafts, b->count, b->capacity);
     b->drafts[b->count++] = d;
     if (b->count > 1 && entry_path_cmp(path_of(b, (uint32_t)b->count - 2), path_of(b, (uint32_t)b->count - 1)) >= 0)
         b->shuffled = true;
     return 0;
+}
+
+void index_builder_content(struct index_builder *b, struct str content)
+{
+    struct index_record *r = &b->drafts[b->count - 1].record;
+
+    BUG_ON(!b->count || content.size != r->size);
+    r->content = add_bytes(b, content.ptr ? content.ptr : "", content.size);
+    r->content_size = (uint32_t)content.size;
 }
 
 static int by_path_and_time(const void *a, const void *b, void *arg)

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Layers out of the store: one pass over a blob gives its index, its tree, or both. */
+#include "builder/layer_read.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/scope.h"
+#include "builder/compress.h"
+#include "builder/index.h"
+#include "builder/layer_blob.h"
+#include "builder/unpack.h"
+#include "registry/layout.h"
+
+/*
+ * A blob that grows to more than this is a bomb rather than a layer: real ones shrink to a fifth, gzip cannot pass
+ * 1:1032, zstd can pass any number.
+ */
+#define PLAIN_MIN ((uint64_t)4 << 30)
+#define PLAIN_RATIO 200
+
+/* What a layer's tar flows through: bytes are hashed, or stored, as the reader takes them. */
+struct tap {
+    struct inflater *from;
+    struct sha256 hash;
+    struct blob_writer *blob; /* or NULL: only hash */
+};
+
+static ssize_t tap_read(void *ctx, void *bytes, size_t size, struct err *err)
+{
+    struct tap *t = ctx;
+    ssize_t n = inflater_read(t->from, bytes, size, err);
+
+    if (n <= 0)
+        return n;
+    if (!t->blob)
+        sha256_add(&t->hash, bytes, (size_t)n);
+    else if (blob_add(t->blob, bytes, (size_t)n, err) < 0)
+        return -1;
+    return n;
+}
+
+/* Foreign names come into messages; a terminal must not obey them. */
+static int clean(struct err *err)
+{
+    for (char *c = err->text; *c; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
+    }
+    return -1;
+}
+
+static int check(const struct entry *e, struct err *err)
+{
+    if (e->type == ENTRY_CHAR && e->dev_major == 0 && e->dev_minor == 0)
+        return err_set(err, ERR_INPUT, EINVAL, "\"%s\" is a device 0:0, which would hide a file", e->path);
+    return 0;
+}
+
+/* Content that the index keeps; unpack wants it too, so it is read from memory then. */
+static int keep_content(struct index_builder *b, struct tar_reader *tar, const struct entry *e, struct buf *kept,
+                        struct err *err)
+{
+    buf_clear(kept);
+    while (kept->size < e->size) {
+        ssize_t n = tar_read(tar, buf_reserve(kept, (size_t)e->size - kept->size), (size_t)e->size - kept->size, err);
+
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            break;
+        buf_commit(kept, (size_t)n);
+    }
+    index_builder_content(b, buf_str(kept));
+    return 0;
+}
+
+static int each_entry(struct tar_reader *tar, struct index_builder *b, struct unpack *u, uint64_t *count,
+                      struct err *err)
+{
+    SCOPED(buf_release) struct buf kept = {0};
+    struct entry e;
+    int got;
+
+    while ((got = tar_next(tar, &e, err)) > 0) {
+        bool keep = index_keeps_content(&e);
+
+        if (check(&e, err) < 0 || index_builder_add(b, &e, err) < 0)
+            return -1;
+        if (keep && keep_content(b, tar, &e, &kept, err) < 0)
+            return -1;
+        if (u && unpack_entry(u, &e, keep ? NULL : tar, buf_str(&kept), err) < 0)
+            return -1;
+        ++*count;
+    }
+    return got < 0 ? -1 : tar_drain(tar, err);
+}
+
+/* Everything of a tar: *count entries, the index into bytes. */
+static int read_tar(struct tap *tap, struct unpack *u, uint64_t *count, struct buf *bytes, struct err *err)
+{
+    struct tar_reader *tar = tar_reader_open((struct source){.read = tap_read, .ctx = tap});
+    struct index_builder *b = index_builder_new();
+    int result = each_entry(tar, b, u, count, err);
+
+    if (result == 0)
+        result = index_builder_end(b, bytes, err);
+    if (result == 0 && u)
+        result = unpack_end(u, err);
+    index_builder_free(b);
+    tar_reader_close(tar);
+    return result < 0 ? clean(err) : 0;
+}
+
+static int read_blob(int fd, uint64_t size, const char *diff_id, struct unpack *u, struct buf *bytes, struct err *err)
+{
+    struct tap tap = {0};
+    char got[DIGEST_SIZE];
+    uint64_t count = 0;
+    int result;
+
+    tap.from = inflater_open(source_of_fd(&fd), PLAIN_MIN + PLAIN_RATIO * size, err);
+    if (!tap.from)
+        return -1;
+    sha256_begin(&tap.hash);
+    result = read_tar(&tap, u, &count, bytes, err);
+    inflater_close(tap.from);
+    if (result < 0)
+        return -1;
+    sha256_end_digest(&tap.hash, got);
+    if (strcmp(got, diff_id) != 0)
+        return err_set(err, ERR_INPUT, EINVAL, "its content is %s, but the image's config says %s", got, diff_id);
+    return 0;
+}
+
+int layer_read(const struct layout *layout, const struct descriptor *blob, const char *diff_id, int tree_fd,
+               struct buf *bytes, struct err *err)
+{
+    uint64_t size = 0;
+    AUTO_FD int fd = layout_open_blob(layout, blob->digest, &size, err);
+    struct unpack *u = NULL;
+    int result;
+
+    if (fd < 0)
+        return -1;
+    if (size != blob->size)
+        return err_set(err, ERR_INPUT, EINVAL, "layer %s: %llu bytes long, but the manifest says %llu", blob->digest,
+                       (unsigned long long)size, (unsigned long long)blob->size);
+    if (tree_fd >= 0)
+        u = unpack_open(tree_fd);
+    result = read_blob(fd, size, diff_id, u, bytes, err);
+    unpack_close(u);
+    return result < 0 ? err_wrap(err, "layer %s", blob->digest) : 0;
+}
+
+#define INDEX_NAME_MAX (SHA256_HEX_SIZE + sizeof("index/"))
+
+static const char *index_name(const char *diff_id, char out[static INDEX_NAME_MAX])
+{
+    snprintf(out, INDEX_NAME_MAX, "index/%s", digest_hex(diff_id));
+    return out;
+}
+
+int layer_save_index(const struct layout *layout, const char *diff_id, const struct buf *bytes, struct err *err)
+{
+    char name[INDEX_NAME_MAX];
+
+    if (fs_mkdirs(layout->cache_fd, "index", 0700, err) < 0)
+        return -1;
+    return fs_replace(layout->cache_fd, index_name(diff_id, name), bytes->ptr, bytes->size, 0600, false, err);
+}
+
+static int check_diff_id(const char *diff_id, struct err *err)
+{
+    return digest_valid(diff_id) ? 0 : err_set(err, ERR_INPUT, EINVAL, "\"%.80s\" is no diff id", diff_id);
+}
+
+int layer_index(struct layout *layout, const struct descriptor *blob, const char *diff_id, struct index **index,
+                struct err *err)
+{
+    SCOPED(buf_release) struct buf bytes = {0};
+    char name[INDEX_NAME_MAX];
+    int got;
+
+    if (check_diff_id(diff_id, err) < 0)
+        return -1;
+    got = index_open(layout->cache_fd, index_name(diff_id, name), index, err);
+    if (got != 0)
+        return got < 0 ? -1 : 0;
+    if (layer_read(layout, blob, diff_id, -1, &bytes, err) < 0 || layer_save_index(layout, diff_id, &bytes, err) < 0)
+        return -1;
+    *index = index_from_bytes(bytes.ptr, bytes.size, err);
+    return *index ? 0 : err_wrap(err, "index of layer %s", blob->digest);
+}
+
+int layer_from_tar(struct layout *layout, struct pool *pool, struct source tar, const struct layer_options *options,
+                   struct layer *layer, struct err *err)
+{
+    SCOPED(buf_release) struct buf bytes = {0};
+    struct tap tap = {.from = inflater_open(tar, 0, err)};
+    int result = -1;
+
+    layer->entries = 0;
+    if (tap.from)
+        tap.blob = blob_open(layout, pool, options->codec, options->level, err);
+    if (tap.blob && read_tar(&tap, NULL, &layer->entries, &bytes, err) == 0 && blob_end(tap.blob, layer, err) == 0)
+        result = layer_save_index(layout, layer->diff_id, &bytes, err);
+    blob_close(tap.blob);
+    inflater_close(tap.from);
+    return result;
+}
+
+/* ---- trees ---- */
+
+const char *layer_tree_path(const char *diff_id, char out[static LAYER_TREE_PATH_MAX])
+{
+    snprintf(out, LAYER_TREE_PATH_MAX, "trees/%s", digest_hex(diff_id));
+    return out;
+}
+
+bool layer_has_tree(struct layout *layout, const char *diff_id)
+{
+    return digest_valid(diff_id) && faccessat(layout->trees_fd, digest_hex(diff_id), F_OK, 0) == 0;
+}
+
+/* The first of several processes wins; the others' work is the same and goes. */
+static int adopt(struct layout *layout, const char *diff_id, int dir_fd, const char *name, struct err *err)
+{
+    if (renameat2(dir_fd, name, layout->trees_fd, digest_hex(diff_id), RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EEXIST && errno != ENOTEMPTY)
+        return err_errno(err, "keep the tree of layer %s", diff_id);
+    return fs_remove_tree(dir_fd, name, err);
+}
+
+int layer_keep_tree(struct layout *layout, const char *diff_id, int dir_fd, const char *name, struct err *err)
+{
+    return check_diff_id(diff_id, err) < 0 ? -1 : adopt(layout, diff_id, dir_fd, name, err);
+}
+
+static int unpack_into(struct layout *layout, const struct descriptor *blob, const char *diff_id,
+                       const struct layout_tmp *tmp, struct err *err)
+{
+    SCOPED(buf_release) struct buf bytes = {0};
+    AUTO_FD int fd = -1;
+
+    if (mkdirat(tmp->fd, "tree", 0700) < 0)
+        return err_errno(err, "make a directory for layer %s", diff_id);
+    fd = fs_open_dir(tmp->fd, "tree", err);
+    if (fd < 0 || layer_read(layout, blob, diff_id, fd, &bytes, err) < 0 ||
+        layer_save_index(layout, diff_id, &bytes, err) < 0)
+        return -1;
+    return adopt(layout, diff_id, tmp->fd, "tree", err);
+}
+
+int layer_tree(struct layout *layout, const struct descriptor *blob, const char *diff_id, struct err *err)
+{
+    struct layout_tmp tmp = LAYOUT_TMP_CLOSED;
+    AUTO_FD int lock = -1;
+    int result;
+
+    if (check_diff_id(diff_id, err) < 0)
+        return -1;
+    if (layer_has_tree(layout, diff_id))
+        return 0;
+    lock = layout_lock(layout, diff_id, true, err);
+    if (lock < 0)
+        return -1;
+    if (layer_has_tree(layout, diff_id))
+        return 0;
+    if (layout_tmp_open(layout, &tmp, err) < 0)
+        return -1;
+    result = unpack_into(layout, blob, diff_id, &tmp, err);
+    layout_tmp_close(layout, &tmp);
+    return result;
+}
+
+int layer_open_file(struct layout *layout, const char *diff_id, const char *path, struct err *err)
+{
+    char tree[LAYER_TREE_PATH_MAX];
+    AUTO_FD int root = -1;
+    struct stat st;
+    int fd;
+
+    if (check_diff_id(diff_id, err) < 0)
+        return -1;
+    root = fs_open_dir(layout->dir_fd, layer_tree_path(diff_id, tree), err);
+    if (root < 0)
+        return -1;
+    fd = fs_open_beneath(root, path, O_RDONLY | O_NONBLOCK, 0, FS_NO_LINKS, err);
+    if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))) {
+        close(fd);
+        return err_set(err, ERR_SYSTEM, EINVAL, "/%s of layer %s is not a file in its tree", path, diff_id);
+    }
+    return fd;
+}

@@ -195,6 +195,7 @@ ssize_t tar_read(struct tar_reader *r, void *bytes, size_t size, struct err *err
         if (size)
             memcpy(bytes, r->pending.ptr, size);
         r->pending = str_slice(r->pending, size, r->pending.size);
+        r->pending_at += size;
     }
     r->file_at += size;
     return (ssize_t)size;

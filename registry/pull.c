@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/pull.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +68,7 @@ static int take_child(struct pulling *p, const struct descriptor *d, unsigned de
     SCOPED(remote_manifest_release) struct remote_manifest got = {0};
 
     if (d->size > MANIFEST_MAX)
-        return err_set(err, ERR_INPUT, 0, "manifest %s is too large: %llu bytes", d->digest, (unsigned long long)d->size);
+        return err_set(err, ERR_INPUT, 0, "manifest %s is too large: %" PRIu64 " bytes", d->digest, d->size);
     if (layout_has(p->layout, d->digest)) {
         if (layout_read_blob(p->layout, d->digest, MANIFEST_MAX, &got.bytes, err) < 0)
             return -1;
@@ -75,8 +76,8 @@ static int take_child(struct pulling *p, const struct descriptor *d, unsigned de
         return -1;
     }
     if (got.bytes.size != d->size)
-        return err_set(err, ERR_INPUT, 0, "manifest %s has %zu bytes, its index says %llu", d->digest, got.bytes.size,
-                       (unsigned long long)d->size);
+        return err_set(err, ERR_INPUT, 0, "manifest %s has %zu bytes, its index says %" PRIu64, d->digest, got.bytes.size,
+                       d->size);
     if (manifest_parse(buf_str(&got.bytes), d->media_type, &m, err) < 0)
         return err_wrap(err, "manifest %s", d->digest);
     return take_manifest(p, &m, depth + 1, err);
@@ -162,6 +163,23 @@ static int by_size_down(const void *a, const void *b)
     return strcmp(x->digest, y->digest);
 }
 
+/* 1 the store has it, 0 not; -1 it has other bytes than the manifest tells. */
+static int is_present(const struct pulling *p, const struct descriptor *blob, struct err *err)
+{
+    AUTO_FD int fd = -1;
+    uint64_t size;
+
+    if (!layout_has(p->layout, blob->digest))
+        return 0;
+    fd = layout_open_blob(p->layout, blob->digest, &size, err);
+    if (fd < 0)
+        return -1;
+    if (size != blob->size)
+        return err_set(err, ERR_INPUT, 0, "blob %s has %" PRIu64 " bytes in the store, its manifest says %" PRIu64, blob->digest,
+                       size, blob->size);
+    return 1;
+}
+
 static int fetch_all(struct pulling *p, struct pull_result *result, struct err *err)
 {
     AUTO_FREE struct fetch_job *jobs = xcalloc(p->blobs_count + 1, sizeof(*jobs));
@@ -172,11 +190,15 @@ static int fetch_all(struct pulling *p, struct pull_result *result, struct err *
     if (p->blobs_count)
         qsort(p->blobs, p->blobs_count, sizeof(*p->blobs), by_size_down);
     for (size_t i = 0; i < p->blobs_count; i++) {
-        jobs[i] = (struct fetch_job){.p = p, .blob = &p->blobs[i]};
-        jobs[i].present = layout_has(p->layout, p->blobs[i].digest);
+        int present = is_present(p, &p->blobs[i], err);
+
+        if (present < 0)
+            return -1;
+        jobs[i] = (struct fetch_job){.p = p, .blob = &p->blobs[i], .present = present > 0};
+    }
+    for (size_t i = 0; i < p->blobs_count; i++)
         if (!jobs[i].present)
             handles[i] = pool_start(p->pool, fetch_one, &jobs[i]);
-    }
     for (size_t i = 0; i < p->blobs_count; i++) {
         struct err one = {0};
 

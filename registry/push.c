@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/push.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,8 +182,9 @@ static int want_blob(struct pushing *p, const struct descriptor *d, struct err *
     if (fd < 0)
         return -1;
     if (size != d->size)
-        return err_set(err, ERR_INPUT, 0, "blob %s has %llu bytes in the store, its manifest says %llu; the store is damaged",
-                       d->digest, (unsigned long long)size, (unsigned long long)d->size);
+        return err_set(err, ERR_INPUT, 0, "blob %s has %" PRIu64 " bytes in the store, its manifest says %" PRIu64
+                                              "; the store is damaged",
+                       d->digest, size, d->size);
     VEC_GROW(p->blobs, p->blobs_count, p->blobs_capacity);
     p->blobs[p->blobs_count++] = d;
     return 0;

@@ -70,12 +70,12 @@ static char *tidy(struct str text)
         else if (flat.size && flat.ptr[flat.size - 1] != ' ')
             buf_addc(&flat, ' ');
     }
+    while (flat.size && (flat.ptr[flat.size - 1] == '.' || flat.ptr[flat.size - 1] == ' '))
+        flat.size--;
     add_redacted(&redacted, buf_str(&flat));
     line = str_slice(buf_str(&redacted), 0, REFUSAL_TEXT_MAX);
     /* never through the middle of a character */
     while (line.size < redacted.size && line.size && ((unsigned char)line.ptr[line.size] & 0xc0) == 0x80)
-        line.size--;
-    while (line.size && (line.ptr[line.size - 1] == '.' || line.ptr[line.size - 1] == ' '))
         line.size--;
     if (!line.size)
         return NULL;
@@ -350,7 +350,7 @@ int refusal_explain(const struct refusal_request *request, int status, const str
     SCOPED(buf_release) struct buf text = {0};
     const char *name = status_name(status);
 
-    buf_addf(&text, "%s answered %d", request->host, status);
+    buf_addf(&text, "%s answered %d", request->storage ? request->storage : request->host, status);
     if (refusal->code)
         buf_addf(&text, " %s", refusal->code);
     else if (name)
@@ -358,6 +358,8 @@ int refusal_explain(const struct refusal_request *request, int status, const str
     if (refusal->message && !refusal_is(refusal, refusal->message))
         buf_addf(&text, ": %s", refusal->message);
     err_set(err, ERR_REMOTE, status, "%s", buf_cstr(&text));
+    if (request->storage)
+        return err_add(err, "; that is where %s sent us, it has no login of ours", request->host);
     advise(request, status, refusal, err);
     return -1;
 }

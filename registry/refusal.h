@@ -28,6 +28,7 @@ bool refusal_is(const struct refusal *r, const char *code);
 struct refusal_request {
     const char *method;
     const char *host;       /* "docker.io" */
+    const char *storage;    /* the other host that host sent us to, and that answered; NULL: host itself did */
     const char *repository; /* "library/web" */
     const char *path;       /* "manifests/1", "blobs/sha256:…", "blobs/uploads/" */
     bool push;

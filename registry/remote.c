@@ -110,7 +110,7 @@ static int add_endpoint(struct remote *remote, const struct stand_in *endpoint, 
 {
     const char *wire = api_host(endpoint->host);
     bool plain = endpoint->url.scheme && strcmp(endpoint->url.scheme, "http") == 0;
-    struct str name, port, to_name, to_port;
+    struct str to_name, to_port;
 
     if (*endpoint->url.prefix)
         return err_set(err, ERR_USAGE, 0, "registry endpoint for %s: a path (%s) is not supported, only where to connect",
@@ -118,14 +118,10 @@ static int add_endpoint(struct remote *remote, const struct stand_in *endpoint, 
     if (plain && !place_is_loopback(endpoint->url.host) && !place_listed(&remote->insecure, endpoint->host))
         return err_set(err, ERR_USAGE, 0, "registry endpoint for %s: http to %s needs --insecure %s",
                        endpoint->host, endpoint->url.host, endpoint->host);
-    place_host_cut(str_of(wire), &name, &port);
     place_host_cut(str_of(endpoint->url.host), &to_name, &to_port);
-    if (!port.size)
-        port = str_of(plain ? "80" : "443");
     if (!to_port.size)
         to_port = str_of(plain ? "80" : "443");
-    strv_addf(connect_to, STR_FMT ":" STR_FMT "=" STR_FMT ":" STR_FMT, STR_ARG(name), STR_ARG(port),
-              STR_ARG(to_name), STR_ARG(to_port));
+    strv_addf(connect_to, "%s=" STR_FMT ":" STR_FMT, wire, STR_ARG(to_name), STR_ARG(to_port));
     return 0;
 }
 
@@ -353,14 +349,16 @@ int remote_send(struct remote *remote, const struct remote_call *call, struct ht
     return 0;
 }
 
+/* storage: where the place sent us, NULL: itself. */
 static int explain(const struct remote_call *call, const struct http_reply *reply, const struct refusal *refusal,
-                   const char *host, const char *ecr_region, struct err *err)
+                   const char *storage, const char *ecr_region, struct err *err)
 {
     SCOPED(auth_login_release) struct auth_login login = {0};
     struct err ignored = {0};
     struct refusal_request request = {
         .method = call->http.method,
-        .host = host,
+        .host = call->place->host,
+        .storage = storage,
         .repository = call->place->repository,
         .path = call->path ? call->path : "",
         .push = call->push,
@@ -387,7 +385,7 @@ int remote_refused(struct remote *remote, const struct remote_call *call, const 
         return explain(call, reply, &refusal, buf_cstr(&from), NULL, err);
     if (reply->status == 401)
         return auth_explain(remote->auth, call->place->host, reply, err);
-    return explain(call, reply, &refusal, call->place->host, is_ecr ? ecr.region : NULL, err);
+    return explain(call, reply, &refusal, NULL, is_ecr ? ecr.region : NULL, err);
 }
 
 int remote_no_repository(const struct remote_call *call, struct err *err)
@@ -397,7 +395,7 @@ int remote_no_repository(const struct remote_call *call, struct err *err)
     struct ecr_host ecr;
 
     refusal.message = xasprintf("there is no repository %s", call->place->repository);
-    return explain(call, &none, &refusal, call->place->host, ecr_of(call->place, &ecr) ? ecr.region : NULL, err);
+    return explain(call, &none, &refusal, NULL, ecr_of(call->place, &ecr) ? ecr.region : NULL, err);
 }
 
 /* --- manifests --- */

@@ -43,6 +43,8 @@ static void bodies(void)
         {"404 page not found\n", NULL, NULL, "404 page not found"},
         {"a\033[31mred", NULL, NULL, "a\\x1b[31mred"},
         {"\x1f\x8b\x01", "application/octet-stream", NULL, NULL},
+        {"at https://s3.example/a?Signature=x.", NULL, NULL, "at https://s3.example/a?..."},
+        {"...", NULL, NULL, NULL},
         {"see https://s3.example/a?X-Amz-Signature=secret&b=1 now, and http://h/x", NULL, NULL,
          "see https://s3.example/a?... now, and http://h/x"},
     };
@@ -73,7 +75,7 @@ static void explanations(void)
 {
     const struct refusal_request plain = {.method = "PUT", .host = "r.example", .repository = "team/web",
                                           .path = "manifests/1", .attempts = 5};
-    struct refusal_request push = plain, ecr = plain, ecr_pull = plain, known = plain, wait = plain;
+    struct refusal_request push = plain, ecr = plain, ecr_pull = plain, known = plain, wait = plain, stored = plain;
     static char name_unknown[] = "NAME_UNKNOWN", manifest_unknown[] = "MANIFEST_UNKNOWN", denied[] = "DENIED",
                 tag_invalid[] = "TAG_INVALID", text[] = "text";
     const struct refusal none = {0}, no_name = {name_unknown, text}, no_manifest = {manifest_unknown, text},
@@ -85,6 +87,7 @@ static void explanations(void)
     ecr.ecr_region = ecr_pull.ecr_region = "eu-west-1";
     known.authorized = true;
     wait.retry_after = "120";
+    stored.storage = "s3.example";
     const struct {
         const struct refusal_request *request;
         int status;
@@ -116,6 +119,7 @@ static void explanations(void)
         {&wait, 429, &none, "r.example answered 429 (too many requests); it asks to wait (retry-after: 120); a login raises the limit: run `slipway login r.example`"},
         {&known, 429, &none, "r.example answered 429 (too many requests); tried 5 times: wait, or run fewer at a time"},
         {&plain, 503, &none, "r.example answered 503 (unavailable); the fault is the server's: tried 5 times, try again later"},
+        {&stored, 403, &no_leave, "s3.example answered 403 DENIED: text; that is where r.example sent us, it has no login of ours"},
         {&plain, 418, &none, "r.example answered 418"},
     };
 

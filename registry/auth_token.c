@@ -232,8 +232,12 @@ static int refused(const struct auth_token_ask *ask, const struct http_reply *re
                        buf_cstr(&host), login->user ? login->user : "an identity token",
                        login->source ? login->source : "the command line", reply->status, words.size ? ", " : "",
                        buf_cstr(&words));
-    return err_set(err, ERR_REMOTE, reply->status, "token service %s answers %d%s%s", buf_cstr(&host), reply->status,
-                   words.size ? ", " : "", buf_cstr(&words));
+    err_set(err, ERR_REMOTE, reply->status, "token service %s answers %d%s%s", buf_cstr(&host), reply->status,
+            words.size ? ", " : "", buf_cstr(&words));
+    buf_clear(&host);
+    if ((reply->status == 401 || reply->status == 403) && http_host(ask->registry_url, &host))
+        err_add(err, " (slipway login %s)", buf_cstr(&host));
+    return -1;
 }
 
 /* Our own redirects here, so that every hop is held to the guards; a login goes to the realm's host alone. */

@@ -52,7 +52,9 @@ rules '[{"path": "/blobs/'"$layer"'", "status": 200, "body": "short"}]'
 t "a short blob" expect_fail "sent 5 bytes for blob $layer, its manifest says 200000" slipway pull "$FAKE/a:1"
 t "leaves nothing" left_nothing "$layer"
 config=$(jq -r '.images["a:1"].config' "$fake_ready")
-rm "$SLIPWAY_ROOT/blobs/sha256/${config#sha256:}" 2>/dev/null
+rules '[]'
+config_size=$(curl -sS "http://$FAKE/v2/a/blobs/$config" | wc -c)
+clear_store
 rules '[{"path": "/blobs/'"$config"'", "status": 200, "body": "'"$(printf '%02000d' 0)"'"}]'
 t "a long blob" expect_fail "sent more for blob $config than the" slipway pull "$FAKE/a:1"
 t "leaves nothing" left_nothing "$config"
@@ -62,7 +64,7 @@ manifest() { # CONFIG-SIZE LAYER-SIZE: a manifest of a:1 with these sizes, as a 
         mediaType: "application/vnd.oci.image.manifest.v1+json", config: {mediaType: "application/vnd.oci.image.config.v1+json",
         digest: $c, size: $cs}, layers: [{mediaType: "application/vnd.oci.image.layer.v1.tar", digest: $l, size: $ls}]} | tojson)}]'
 }
-config_size=$(curl -sS "http://$FAKE/v2/a/blobs/$config" | wc -c)
+clear_store
 rules "$(manifest "$config_size" 1125899906842623)"
 t "a size that no disk has" expect_fail "no space left in the store" slipway pull "$FAKE/a:1"
 is "$(count ".path | contains(\"$layer\")")" 0 "costs no request"
@@ -131,14 +133,15 @@ rm -rf "$HOME/.docker"
 clear_store
 t "a source" fake --image a:1:3:300000
 t "an image" slipway pull "$FAKE/a:1"
-src=$FAKE/a:1
+src=$FAKE/a:1 src_layer=$(layer_of a:1)
 rm -r "$SLIPWAY_ROOT/cache/origins"
 for how in absolute relative query other; do
     t "uploads at a Location: $how" fake --location $how
     t "go there" slipway push --json "$src" "$FAKE/x/y:1"
     is "$(jq -c '[.blobs[] | .how, .sessions] | unique' "$T/out")" '[1,"uploaded"]' "in one session each"
     is "$(count '.method == "PUT" and .path != "/v2/x/y/manifests/1" and .status == 201 and (.body_sha256 as $b | .query | endswith("digest=sha256%3A" + $b))')" 4 "each PUT is its blob"
-    is "$(logged '.[-1] | .method + .path')" "PUT/v2/x/y/manifests/1" "the manifest goes last"
+    # the faulty registry takes a manifest only when it has all its blobs
+    is "$(count '.method == "PUT" and .path == "/v2/x/y/manifests/1" and .status == 201')" 1 "the manifest goes last, once"
     rm -r "$SLIPWAY_ROOT/cache/origins"
 done
 is "$(count '.server == "storage" and .method == "PUT"')" 4 "other means the other server"
@@ -151,9 +154,11 @@ done
 
 # --- push: what goes wrong under way
 t "a registry" fake
-rules '[{"method": "PUT", "path": "/blobs/", "drop_after": 1000, "times": 2}]'
+# twice: where a kept connection dies libcurl itself tries once more on a new one
+rules '[{"method": "PUT", "path": "/blobs/.*digest=sha256%3A'"${src_layer#sha256:}"'", "drop_after": 1000, "times": 2}]'
 t "a cut upload" slipway push --json "$src" "$FAKE/a:1"
-is "$(jq -c '[.blobs[].sessions] | sort' "$T/out")" '[1,1,1,2]' "begins again in a new session"
+t "begins again in a new session" json "$T/out" ".blobs | all((.sessions > 1) == (.digest == \"$src_layer\"))"
+t "and its bytes are told" json "$T/out" ".blobs[] | select(.digest == \"$src_layer\") | .sent > 300000"
 rm -r "$SLIPWAY_ROOT/cache/origins"
 rules '[{"method": "PUT", "path": "/blobs/", "real_status": 502, "times": 1}]'
 t "a lost answer" slipway push --json "$src" "$FAKE/b:1"

@@ -15,9 +15,9 @@ BEGIN {
     door["openssl/"] = "^base/hash\\.[ch]$"
     door["jansson.h"] = "^base/json\\.[ch]$"
     door["seccomp.h"] = "^runtime/seccomp[a-z_]*\\.[ch]$"
-    door["zlib.h"] = "^builder/compress[a-z_]*\\.[ch]$"
-    door["libdeflate.h"] = "^builder/compress[a-z_]*\\.[ch]$"
-    door["zstd"] = "^builder/compress[a-z_]*\\.[ch]$"
+    door["zlib.h"] = "^builder/(compress|inflate)[a-z_]*\\.[ch]$"
+    door["libdeflate.h"] = "^builder/(compress|inflate)[a-z_]*\\.[ch]$"
+    door["zstd"] = "^builder/(compress|inflate)[a-z_]*\\.[ch]$"
     door["archive"] = "^builder/archive[a-z_]*\\.[ch]$"
     door["yaml.h"] = "^deploy/yaml\\.[ch]$"
 }

@@ -304,41 +304,30 @@ static bool rule_reaches_below(const struct ignore_rule *rule, struct str dir)
     return run(rule, buf_str(&below), &matched);
 }
 
-/* The last rule that decides about path, or -1. */
-static ssize_t deciding_rule(const struct ignore *ig, struct str path)
-{
-    ssize_t decides = -1;
-
-    for (size_t i = 0; i < ig->count; i++) {
-        bool left_out = decides >= 0 && !ig->rules[decides].negated;
-
-        if (ig->rules[i].negated == left_out && rule_matches(&ig->rules[i], path))
-            decides = (ssize_t)i;
-    }
-    return decides;
-}
-
 bool ignore_match(const struct ignore *ig, struct str path)
 {
-    ssize_t decides;
+    bool left_out = false;
 
     if (path.size == 0 || str_is(path, "."))
         return false;
-    decides = deciding_rule(ig, path);
-    return decides >= 0 && !ig->rules[decides].negated;
+    for (size_t i = 0; i < ig->count; i++)
+        if (ig->rules[i].negated == left_out && rule_matches(&ig->rules[i], path))
+            left_out = !left_out;
+    return left_out;
 }
 
 bool ignore_may_descend(const struct ignore *ig, struct str dir)
 {
-    ssize_t decides;
+    if (!ignore_match(ig, dir))
+        return true;
+    /* From the end: what comes first decides about all that is below. */
+    for (size_t i = ig->count; i-- > 0;) {
+        const struct ignore_rule *rule = &ig->rules[i];
 
-    if (dir.size == 0 || str_is(dir, "."))
-        return true;
-    decides = deciding_rule(ig, dir);
-    if (decides < 0 || ig->rules[decides].negated)
-        return true;
-    for (size_t i = (size_t)decides + 1; i < ig->count; i++)
-        if (ig->rules[i].negated && rule_reaches_below(&ig->rules[i], dir))
+        if (!rule->negated && rule_matches(rule, dir))
+            return false;
+        if (rule->negated && rule_reaches_below(rule, dir))
             return true;
+    }
     return false;
 }

@@ -141,7 +141,6 @@ static int take_heredocs(struct parser *p, struct instruction *in, struct err *e
         struct heredoc *doc = &in->heredocs[i];
         int found = lex_heredoc(&p->lex, doc->name, doc->strip_tabs, &doc->body, err);
 
-        in->last_line = p->lex.line;
         if (found < 0)
             return -1;
         if (found == 0) {
@@ -151,6 +150,7 @@ static int take_heredocs(struct parser *p, struct instruction *in, struct err *e
             return err_set(err, ERR_INPUT, 0, "heredoc <<%s has no line \"%s\" that ends it",
                            buf_cstr(&shown), buf_cstr(&shown));
         }
+        in->last_line = p->lex.line;
     }
     return 0;
 }

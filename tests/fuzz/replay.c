@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A fuzz target without libFuzzer: runs every file below testdata/<name>/ through it (the program is called <name>), then
- * mutations of each, the same ones every time. TAP; a crash names the input it happened on.
+ * mutations of each, the same ones every time. TAP; a crash names the input it happened on. Directories and files to run
+ * instead may be given as arguments.
  */
 #include <fcntl.h>
 #include <libgen.h>
@@ -134,11 +135,19 @@ int main(int argc, char **argv)
     size_t budget = MUTATED_BYTES;
     char dir[200];
 
-    (void)argc;
     for (int i = 0; i < 4; i++)
         signal((const int[]){SIGABRT, SIGSEGV, SIGBUS, SIGFPE}[i], told);
     snprintf(dir, sizeof(dir), "testdata/%s", basename(argv[0]));
-    find_seeds(dir);
+    if (argc < 2)
+        find_seeds(dir);
+    for (int i = 1; i < argc; i++) {
+        struct stat st;
+
+        if (stat(argv[i], &st) == 0 && S_ISREG(st.st_mode))
+            strv_add(&seeds, argv[i]);
+        else
+            find_seeds(argv[i]);
+    }
     printf("1..%zu\n", seeds.count + 1);
     fflush(stdout);
     run("", 0);

@@ -172,10 +172,10 @@ static int add_file(const struct state *s, const struct heredoc *doc, struct cop
     else if (expand_word(&x, buf_str(&body), &text, err) < 0)
         return err_wrap(err, "heredoc <<%s", doc->name);
     out->files = xreallocarray(out->files, out->files_count + 1, sizeof(*out->files));
-    out->files[out->files_count++] =
-        (struct copy_file){.name = xstrdup(doc->name),
-                           .size = text.size,
-                           .text = text.size ? buf_steal(&text) : xstrdup("")};
+    /* Initialisers have no order: the size is taken before the bytes are. */
+    struct copy_file *file = &out->files[out->files_count++];
+    *file = (struct copy_file){.name = xstrdup(doc->name), .size = text.size};
+    file->text = buf_steal(&text);
     return 0;
 }
 

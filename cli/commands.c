@@ -9,6 +9,7 @@
 #include "base/str.h"
 
 /* One line each here and in the list below, in the order of `slipway --help`. */
+extern const struct cmd cmd_build;
 extern const struct cmd cmd_push;
 extern const struct cmd cmd_pull;
 extern const struct cmd cmd_images;
@@ -22,6 +23,7 @@ extern const struct cmd cmd_version;
 extern const struct cmd cmd_completion;
 
 const struct cmd *const commands[] = {
+    &cmd_build,
     &cmd_push,
     &cmd_pull,
     &cmd_images,

@@ -75,7 +75,7 @@ static int open_lowers(struct place *p, struct making *making, struct err *err)
     if (stack_open_trees(&making->stack, p->layout, p->lowers, err) < 0)
         return -1;
     p->lowers_count = making->stack.count;
-    stubs = rootfs_stubs(p->layout->tmp_fd, &p->plan, err);
+    stubs = rootfs_stubs(p->layout->cache_fd, &p->plan, err);
     if (stubs < 0)
         return -1;
     p->lowers[p->lowers_count++] = stubs;

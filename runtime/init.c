@@ -223,35 +223,65 @@ static int reap(pid_t step)
     return ended;
 }
 
-static void serve(pid_t step, int signal_fd, int socket_fd)
+struct duty {
+    pid_t step;
+    int signal_fd, socket_fd, network_fd;
+};
+
+/* One byte, '4' or '6', asks for a socket of that family in our network (runtime/forward.c). */
+static void give_socket(struct duty *d)
+{
+    struct spawner_message message = {.kind = SPAWNER_SOCKET};
+    char family;
+    ssize_t n = recv(d->network_fd, &family, 1, MSG_DONTWAIT);
+
+    if (n == 0)
+        scope_close(&d->network_fd);
+    if (n <= 0)
+        return;
+    AUTO_FD int fd = socket(family == '6' ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    message.status = fd < 0 ? errno : 0;
+    spawner_send(d->network_fd, &message, fd);
+}
+
+static void serve(struct duty *d)
 {
     for (;;) {
-        struct pollfd p[] = {{.fd = signal_fd, .events = POLLIN}, {.fd = socket_fd, .events = POLLRDHUP}};
+        struct pollfd p[] = {{.fd = d->signal_fd, .events = POLLIN},
+                             {.fd = d->socket_fd, .events = POLLRDHUP},
+                             {.fd = d->network_fd, .events = POLLIN}};
         struct signalfd_siginfo info;
         int ended;
 
-        if (poll(p, 2, -1) < 0)
+        if (poll(p, 3, -1) < 0)
             continue;
         if (p[1].revents)
             _exit(128 + SIGKILL);
-        while (read(signal_fd, &info, sizeof(info)) == sizeof(info))
+        if (p[2].revents)
+            give_socket(d);
+        while (read(d->signal_fd, &info, sizeof(info)) == sizeof(info))
             if (info.ssi_signo != SIGCHLD)
-                kill(step, (int)info.ssi_signo);
-        ended = reap(step);
+                kill(d->step, (int)info.ssi_signo);
+        ended = reap(d->step);
         if (ended >= 0)
             _exit(ended);
     }
 }
 
-static void close_others(int a, int b)
+/* The step has its own copies of everything; ours would keep its pipes open. */
+static void close_others(struct duty *d)
 {
-    unsigned low = (unsigned)(a < b ? a : b), high = (unsigned)(a < b ? b : a);
+    int *kept[] = {&d->signal_fd, &d->socket_fd, &d->network_fd};
+    int next = 3;
 
-    if (low > 3)
-        close_range(3, low - 1, 0);
-    if (high > low + 1)
-        close_range(low + 1, high - 1, 0);
-    close_range(high + 1, ~0u, 0);
+    /* Out of the way of their new places first, then into a row from 3 on. */
+    for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+        if (*kept[i] >= 0)
+            *kept[i] = fcntl(*kept[i], F_DUPFD_CLOEXEC, 3 + (int)ARRAY_SIZE(kept));
+    for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+        if (*kept[i] >= 0)
+            *kept[i] = dup3(*kept[i], next++, O_CLOEXEC);
+    close_range((unsigned)next, ~0u, 0);
 }
 
 static int build(struct plan *plan, struct err *err)
@@ -270,8 +300,7 @@ void init_main(struct plan *plan, const struct seccomp_program *filter, int sock
     struct step step = {.plan = plan, .filter = filter, .socket_fd = socket_fd};
     struct pollfd alive = {.fd = socket_fd, .events = POLLRDHUP};
     sigset_t all;
-    int signal_fd;
-    pid_t pid;
+    struct duty duty = {.socket_fd = socket_fd, .network_fd = plan->network_fd};
 
     umask(022);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
@@ -282,21 +311,20 @@ void init_main(struct plan *plan, const struct seccomp_program *filter, int sock
     if (build(plan, err) < 0)
         return;
     sigfillset(&all);
-    signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (signal_fd < 0 || poll(&alive, 1, 0) != 0) {
+    duty.signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (duty.signal_fd < 0 || poll(&alive, 1, 0) != 0) {
         err_errno(err, "begin as PID 1");
         return;
     }
-    pid = fork();
-    if (pid < 0) {
+    duty.step = fork();
+    if (duty.step < 0) {
         err_errno(err, "fork the command");
         return;
     }
-    if (pid == 0)
+    if (duty.step == 0)
         step_main(&step);
-    /* The step has its own copies of everything; ours would keep its pipes open. */
-    close_others(signal_fd, socket_fd);
+    close_others(&duty);
     caps_drop_bounding(0, &(struct err){0});
     caps_set(CAP_KILL_MASK, &(struct err){0});
-    serve(pid, signal_fd, socket_fd);
+    serve(&duty);
 }

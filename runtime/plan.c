@@ -86,7 +86,7 @@ static int check_mount(const struct plan_mount *m, struct err *err)
 
 int plan_check(const struct plan *plan, struct err *err)
 {
-    size_t fds = 4;
+    size_t fds = 5;
 
     if (plan->argv.count == 0 || !plan->argv.ptr[0][0])
         return err_set(err, ERR_INPUT, 0, "there is no command to run");
@@ -106,7 +106,7 @@ int plan_check(const struct plan *plan, struct err *err)
     }
     if (fds > PLAN_FDS_MAX)
         return err_set(err, ERR_INPUT, 0, "%zu mounts are more than a sandbox takes (%d)", plan->mounts_count,
-                       PLAN_FDS_MAX - 4);
+                       PLAN_FDS_MAX - 5);
     return 0;
 }
 
@@ -157,6 +157,7 @@ void plan_print(const struct plan *plan, struct buf *out)
     put_u64(out, plan->stdin_fd >= 0);
     put_u64(out, plan->stdout_fd >= 0);
     put_u64(out, plan->stderr_fd >= 0);
+    put_u64(out, plan->network_fd >= 0);
     put_strv(out, &plan->argv);
     put_strv(out, &plan->env);
     put_text(out, plan->cwd);
@@ -184,7 +185,7 @@ void plan_print(const struct plan *plan, struct buf *out)
 
 size_t plan_fds(const struct plan *plan, int fds[static PLAN_FDS_MAX])
 {
-    const int fixed[] = {plan->root_fd, plan->stdin_fd, plan->stdout_fd, plan->stderr_fd};
+    const int fixed[] = {plan->root_fd, plan->stdin_fd, plan->stdout_fd, plan->stderr_fd, plan->network_fd};
     size_t n = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
@@ -322,6 +323,7 @@ static void take_plan(struct reader *r, struct plan *plan)
     plan->stdin_fd = take_fd(r, take_max(r, 1));
     plan->stdout_fd = take_fd(r, take_max(r, 1));
     plan->stderr_fd = take_fd(r, take_max(r, 1));
+    plan->network_fd = take_fd(r, take_max(r, 1));
     take_strv(r, &plan->argv);
     take_strv(r, &plan->env);
     plan->cwd = take_text(r);

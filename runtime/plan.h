@@ -60,6 +60,7 @@ struct plan {
     bool tty;                   /* a terminal of its own; run_start() gives its master, fds below are not used */
     uint16_t tty_rows, tty_columns;
     int stdin_fd, stdout_fd, stderr_fd; /* -1: /dev/null */
+    int network_fd;             /* -1, or where init answers for sockets of its network (runtime/forward.h) */
     uint32_t umask;             /* PLAN_INIT: 022 */
     const char *arch;           /* borrowed: OCI name of the image's architecture, for the words of errors; NULL: unknown */
     struct plan_mount *mounts;  /* in this order */
@@ -71,7 +72,7 @@ struct plan {
 #define PLAN_INIT                                                                                  \
     {                                                                                              \
         .root_fd = -1, .caps = PLAN_CAPS_DEFAULT, .stdin_fd = -1, .stdout_fd = -1,                 \
-        .stderr_fd = -1, .umask = 022                                                              \
+        .stderr_fd = -1, .network_fd = -1, .umask = 022                                                              \
     }
 
 void plan_release(struct plan *plan);
@@ -88,7 +89,7 @@ int plan_check(const struct plan *plan, struct err *err);
 void plan_print(const struct plan *plan, struct buf *out);
 /* descriptors: in the order of plan_fds(). Refuses anything that plan_print() did not write. */
 int plan_parse(struct str text, const int *fds, size_t fds_count, struct plan *plan, struct err *err);
-/* root, stdin, stdout, stderr (those not -1), then those of the mounts; returns how many. */
+/* root, stdin, stdout, stderr, network (those not -1), then those of the mounts; returns how many. */
 size_t plan_fds(const struct plan *plan, int fds[static PLAN_FDS_MAX]);
 
 #endif

@@ -135,6 +135,8 @@ static int hear(struct run *run, struct err *err)
         run->cpu_us = message.cpu_us;
         run->rss_max = message.rss_max;
         break;
+    case SPAWNER_SOCKET:
+        break;
     }
     return 1;
 }
@@ -205,20 +207,26 @@ int run_start(struct session *session, const struct plan *plan, struct run *run,
     return 0;
 }
 
-int run_wait(struct run *run, uint64_t timeout_ms, int *status, struct err *err)
+/* Milliseconds to the deadline for poll(2); -1 without one. */
+static int left(uint64_t deadline)
 {
-    uint64_t deadline = clock_mono_ms() + timeout_ms;
+    uint64_t now = clock_mono_ms();
 
+    if (!deadline)
+        return -1;
+    return now >= deadline ? 0 : deadline - now > INT32_MAX ? INT32_MAX : (int)(deadline - now);
+}
+
+static int wait_until(struct run *run, uint64_t deadline, int *status, struct err *err)
+{
     while (!run->ended) {
         struct pollfd p = {.fd = run->socket_fd, .events = POLLIN};
-        uint64_t now = clock_mono_ms();
-        int rc;
+        int wait_ms = left(deadline), rc = poll(&p, 1, wait_ms);
 
-        if (timeout_ms && now >= deadline)
-            return 1;
-        rc = poll(&p, 1, timeout_ms ? (int)(deadline - now < INT32_MAX ? deadline - now : INT32_MAX) : -1);
         if (rc < 0 && errno != EINTR)
             return err_errno(err, "wait for the sandbox");
+        if (rc == 0 && wait_ms == 0)
+            return 1;
         if (rc <= 0)
             continue;
         rc = hear(run, err);
@@ -234,6 +242,16 @@ int run_wait(struct run *run, uint64_t timeout_ms, int *status, struct err *err)
     }
     *status = run->status;
     return 0;
+}
+
+int run_wait(struct run *run, uint64_t timeout_ms, int *status, struct err *err)
+{
+    return wait_until(run, timeout_ms ? clock_mono_ms() + timeout_ms : 0, status, err);
+}
+
+int run_check(struct run *run, int *status, struct err *err)
+{
+    return wait_until(run, 1, status, err);
 }
 
 void run_signal(struct run *run, int number)

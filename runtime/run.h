@@ -46,6 +46,8 @@ int run_start(struct session *session, const struct plan *plan, struct run *run,
  * (cannot be executed: the text says why), else ERR_SYSTEM for a failed set-up. 1 when timeout_ms (0: none) passed.
  */
 int run_wait(struct run *run, uint64_t timeout_ms, int *status, struct err *err);
+/* The same without waiting: for who polls socket_fd (POLLIN). 1: it still runs. */
+int run_check(struct run *run, int *status, struct err *err);
 /* To the first process of the sandbox; SIGKILL ends all of it. Nothing happens after its end. */
 void run_signal(struct run *run, int number);
 void run_release(struct run *run);

@@ -35,6 +35,7 @@ struct spawner {
     struct child *children;
     size_t count, capacity;
     struct seccomp_program filter; /* for the default capabilities; others are compiled in the sandbox */
+    struct err no_filter;          /* why there is none */
 };
 
 int spawner_send(int socket_fd, const struct spawner_message *message, int fd)
@@ -188,7 +189,7 @@ static int prune_mounts(struct err *err)
     return 0;
 }
 
-static int prepare(struct spawner *s, pid_t parent, struct err *err)
+static int prepare(pid_t parent, struct err *err)
 {
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return err_errno(err, "make the mounts private");
@@ -198,7 +199,7 @@ static int prepare(struct spawner *s, pid_t parent, struct err *err)
     /* After the last change of credentials, which clears it. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
         return err_set(err, ERR_SYSTEM, ESRCH, "the parent has ended");
-    return seccomp_program_compile(PLAN_CAPS_DEFAULT, &s->filter, err);
+    return 0;
 }
 
 /* In the sandbox's first process. All it keeps open is its socket and what the plan names. */
@@ -219,7 +220,10 @@ static void sandbox(struct spawner *s, int socket_fd, int plan_fd, uint64_t plan
     } else if (plan_parse((struct str){text, plan_size}, fds, count, &plan, err) == 0) {
         munmap(text, plan_size);
         close(plan_fd);
-        init_main(&plan, &s->filter, socket_fd, err);
+        if (s->no_filter.kind != ERR_NONE && !plan.unconfined)
+            *err = s->no_filter;
+        else
+            init_main(&plan, &s->filter, socket_fd, err);
     }
     spawner_send(socket_fd, &failed, -1);
     _exit(125);
@@ -362,7 +366,7 @@ void spawner_main(int control_fd, int ready_fd, pid_t parent, bool new_user)
     fs_write(ready_fd, &err, sizeof(err), &(struct err){0});
     if (read(ready_fd, &byte, 1) != 1)
         _exit(1);
-    if (prepare(&s, parent, &err) == 0)
+    if (prepare(parent, &err) == 0)
         err = (struct err){0};
     fs_write(ready_fd, &err, sizeof(err), &(struct err){0});
     if (err.kind != ERR_NONE)
@@ -375,6 +379,7 @@ void spawner_main(int control_fd, int ready_fd, pid_t parent, bool new_user)
         dup2(null_fd, fd);
     close(null_fd);
     prctl(PR_SET_NAME, "slipway-spawner", 0, 0, 0);
+    seccomp_program_compile(PLAN_CAPS_DEFAULT, &s.filter, &s.no_filter);
     loop(&s);
     /* Each sandbox's init dies with us (PDEATHSIG), and its pid namespace with it. */
     _exit(0);

@@ -30,11 +30,12 @@ enum spawner_kind {
     SPAWNER_TTY,     /* from the sandbox, with the master side of its terminal */
     SPAWNER_FAILED,  /* from the sandbox or the spawner: why the command never began */
     SPAWNER_ENDED,   /* from the spawner: the last message */
+    SPAWNER_SOCKET,  /* on the plan's network_fd, from init: a socket of the sandbox's network, or status = errno */
 };
 
 struct spawner_message {
     enum spawner_kind kind;
-    int status;        /* ENDED */
+    int status;        /* ENDED, SOCKET */
     pid_t pid;         /* STARTED, in the spawner's pid namespace */
     uint64_t cpu_us, rss_max;
     struct err failure; /* FAILED */

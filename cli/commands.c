@@ -19,6 +19,7 @@ extern const struct cmd cmd_inspect;
 extern const struct cmd cmd_history;
 extern const struct cmd cmd_prune;
 extern const struct cmd cmd_du;
+extern const struct cmd cmd_import;
 extern const struct cmd cmd_version;
 extern const struct cmd cmd_completion;
 
@@ -33,6 +34,7 @@ const struct cmd *const commands[] = {
     &cmd_history,
     &cmd_prune,
     &cmd_du,
+    &cmd_import,
     &cmd_version,
     &cmd_completion,
     NULL,

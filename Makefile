@@ -116,9 +116,9 @@ build/fuzz/%: tests/fuzz/fuzz_%.c $(foreach room,base aws registry runtime build
 fuzz: $(FUZZ)
 	tests/fuzz/run $(FUZZ)
 
-$(B)/helpers/%: tests/helpers/%.c $(call archives,runtime) $(B)/flags
+$(B)/helpers/%: tests/helpers/%.c $(call archives,cli) $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LINKMODE) -o $@ $< $(call archives,runtime) $(LDLIBS)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LINKMODE) -o $@ $< $(call archives,cli) $(LDLIBS)
 helpers: $(HELPERS)
 
 check-unit: $(UNIT)

@@ -17,6 +17,7 @@ extern const struct cmd cmd_tag;
 extern const struct cmd cmd_rm;
 extern const struct cmd cmd_inspect;
 extern const struct cmd cmd_history;
+extern const struct cmd cmd_import;
 extern const struct cmd cmd_prune;
 extern const struct cmd cmd_du;
 extern const struct cmd cmd_import;
@@ -32,6 +33,7 @@ const struct cmd *const commands[] = {
     &cmd_rm,
     &cmd_inspect,
     &cmd_history,
+    &cmd_import,
     &cmd_prune,
     &cmd_du,
     &cmd_import,

@@ -216,10 +216,27 @@ static bool cache_is_live(const struct survey *s, const char *path)
 
     if (strncmp(path, STEPS "/", strlen(STEPS) + 1) != 0)
         return true;
-    if (fs_read_file(s->l->dir_fd, path, &text, RECORD_MAX, &ignored) < 0)
+    AUTO_FD int fd = openat(s->l->dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOATIME);
+    if (fd < 0 || fs_read(fd, &text, RECORD_MAX, &ignored) < 0)
         return true;
     doc = json_parse(buf_str(&text), &ignored);
     return doc && strings_live(s, doc);
+}
+
+static time_t later(const struct stat *st)
+{
+    return st->st_atime > st->st_mtime ? st->st_atime : st->st_mtime;
+}
+
+/* An overlay's reading leaves no trace on its lower directory; but whoever uses a tree has read its index. */
+static time_t last_use(const struct survey *s, enum kind kind, const char *name, const struct stat *st)
+{
+    AUTO_FREE char *path = kind == TREE ? xasprintf("%s/%s", kinds[INDEX].dir, name) : NULL;
+    struct stat index;
+
+    if (path && fstatat(s->l->dir_fd, path, &index, AT_SYMLINK_NOFOLLOW) == 0)
+        return later(&index);
+    return later(st);
 }
 
 static int add_item(struct survey *s, enum kind kind, const char *dir, const char *name, struct err *err)
@@ -235,8 +252,7 @@ static int add_item(struct survey *s, enum kind kind, const char *dir, const cha
         return -1;
     VEC_GROW(s->items, s->count, s->capacity);
     item = &s->items[s->count++];
-    *item = (struct item){kind, steal_ptr(&path), u.bytes,
-                          st.st_atime > st.st_mtime ? st.st_atime : st.st_mtime, false};
+    *item = (struct item){kind, steal_ptr(&path), u.bytes, last_use(s, kind, name, &st), false};
     item->live = kind == CACHE ? cache_is_live(s, item->path) : is_live(s, name);
     s->unreadable += u.unreadable;
     return 0;

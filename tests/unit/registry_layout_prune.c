@@ -178,12 +178,12 @@ static void budget(void)
     struct prune_result result;
     struct layout_usage usage;
     struct timespec old[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
-    AUTO_FREE char *dead_tree = NULL;
+    AUTO_FREE char *dead_index = NULL;
     struct err err = {0};
 
     store_make(&s);
-    dead_tree = xasprintf("trees/%s", digest_hex(s.diff_unnamed));
-    OK(utimensat(s.l.dir_fd, dead_tree, old, 0) == 0);
+    dead_index = xasprintf("cache/index/%s", digest_hex(s.diff_unnamed));
+    OK(utimensat(s.l.dir_fd, dead_index, old, 0) == 0); /* the tree's last use, too */
     check(layout_prune(&s.l, &options, &result, &err), &err);
     EQ_INT(result.removed, 0);
     check(layout_usage(&s.l, &usage, &err), &err);
@@ -191,7 +191,8 @@ static void budget(void)
     options.keep_bytes = usage.bytes - 1;
     check(layout_prune(&s.l, &options, &result, &err), &err);
     EQ_INT(result.removed, 1);
-    OK(!there(&s, dead_tree)); /* the oldest */
+    OK(!there(&s, dead_index)); /* the oldest */
+    EQ_INT(count(&s, "trees"), 2);
     check(layout_usage(&s.l, &usage, &err), &err);
     EQ_INT(usage.bytes, result.left_bytes);
     options.keep_bytes = 0;

@@ -352,7 +352,8 @@ static void find_needed(struct graph *g)
     for (size_t i = g->target + 1; i-- > 0;) {
         struct stage *s = &g->stages[i];
 
-        qsort(s->needs, s->needs_count, sizeof(*s->needs), compare_sizes);
+        if (s->needs_count > 1)
+            qsort(s->needs, s->needs_count, sizeof(*s->needs), compare_sizes);
         for (size_t k = 0; s->needed && k < s->needs_count; k++)
             g->stages[s->needs[k]].needed = true;
     }

@@ -69,12 +69,13 @@ static int make_upper(struct place *p, struct making *making, struct err *err)
 
 static int open_lowers(struct place *p, struct making *making, struct err *err)
 {
-    int stubs;
+    int stubs, trees;
 
     p->lowers = xcalloc(making->stack.count + 1, sizeof(*p->lowers));
-    if (stack_open_trees(&making->stack, p->layout, p->lowers, err) < 0)
+    trees = stack_open_trees(&making->stack, p->layout, p->lowers, err);
+    if (trees < 0)
         return -1;
-    p->lowers_count = making->stack.count;
+    p->lowers_count = (size_t)trees;
     stubs = rootfs_stubs(p->layout->cache_fd, &p->plan, err);
     if (stubs < 0)
         return -1;

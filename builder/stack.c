@@ -76,19 +76,30 @@ static int open_tree(struct stack_layer *layer, struct layout *layout, struct er
     return fs_open_dir(layout->dir_fd, layer_tree_path(layer->diff_id, path), err);
 }
 
+static bool stands_above(const struct stack *stack, size_t i)
+{
+    for (size_t above = i + 1; above < stack->count; above++)
+        if (strcmp(stack->layers[above].diff_id, stack->layers[i].diff_id) == 0)
+            return true;
+    return false;
+}
+
 int stack_open_trees(struct stack *stack, struct layout *layout, int *fds, struct err *err)
 {
-    for (size_t i = 0; i < stack->count; i++) {
-        int *fd = &fds[stack->count - 1 - i];
+    int count = 0;
 
-        *fd = open_tree(&stack->layers[i], layout, err);
-        if (*fd < 0) {
-            while (i--)
-                close(fds[stack->count - 1 - i]);
+    for (size_t i = stack->count; i-- > 0;) {
+        if (stands_above(stack, i))
+            continue;
+        fds[count] = open_tree(&stack->layers[i], layout, err);
+        if (fds[count] < 0) {
+            while (count--)
+                close(fds[count]);
             return -1;
         }
+        count++;
     }
-    return 0;
+    return count;
 }
 
 int stack_open_file(struct stack *stack, struct layout *layout, const struct view_entry *at, struct err *err)

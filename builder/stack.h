@@ -39,7 +39,11 @@ void stack_push_all(struct stack *stack, const struct stack *from); /* appends t
 
 /* The file system the layers make; borrowed, valid until the next push. NULL on failure. */
 const struct view *stack_view(struct stack *stack, struct layout *layout, struct err *err);
-/* Unpacks what is not unpacked and opens every tree, topmost first: fds must hold count. On failure none is open. */
+/*
+ * Unpacks what is not unpacked and opens the trees, topmost first: fds must hold stack->count. Returns how many: the
+ * same layer may stand in a stack many times (RUN true), overlay wants every directory once, and the topmost one hides
+ * all the others could show. On failure -1, and none is open.
+ */
 int stack_open_trees(struct stack *stack, struct layout *layout, int *fds, struct err *err);
 /* A descriptor of the content of a file that stack_view() showed; its layer is unpacked when need be. */
 int stack_open_file(struct stack *stack, struct layout *layout, const struct view_entry *at, struct err *err);

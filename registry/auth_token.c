@@ -215,7 +215,7 @@ void auth_reply_words(const struct http_reply *reply, struct buf *out)
     refusal_parse(buf_str(&reply->body), http_header(reply, "Content-Type"), &refusal);
     if (refusal.code)
         buf_adds(out, refusal.code);
-    if (refusal.message)
+    if (refusal.message && (!refusal.code || strcmp(refusal.code, refusal.message) != 0))
         buf_addf(out, "%s%s", refusal.code ? ": " : "", refusal.message);
 }
 
@@ -322,6 +322,8 @@ int auth_token_fetch(struct http *http, const struct auth_token_ask *ask, char *
     SCOPED(http_reply_release) struct http_reply reply = {0};
     bool by_form = ask->login && ask->login->identity_token;
 
+    if (auth_realm_check(ask->registry_url, ask->realm, err) < 0)
+        return -1;
     if (by_form && fetch_by_form(http, ask, &reply, err) < 0)
         return -1;
     /* Older services know only the GET; without a password that would be anonymous, and hide the cause. */

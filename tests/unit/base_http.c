@@ -3,161 +3,15 @@
 #include "base/http.h"
 
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/fs.h"
-#include "base/http_wire.h"
-#include "base/json.h"
 #include "base/pool.h"
-#include "base/proc.h"
 #include "base/scope.h"
+#include "tests/fake/server.h"
 #include "tests/tap.h"
-
-extern char **environ;
-
-struct server {
-    char dir[64];
-    pid_t pid;
-    struct buf url; /* no slash at its end */
-    struct buf storage_url;
-    struct http *http;
-    json_t *log;
-};
-
-static void server_stop(struct server *s)
-{
-    struct err ignored;
-
-    http_free(s->http);
-    if (s->pid > 0) {
-        kill(s->pid, SIGTERM);
-        waitpid(s->pid, NULL, 0);
-    }
-    if (s->dir[0])
-        fs_remove_tree(AT_FDCWD, s->dir, &ignored);
-    buf_release(&s->url);
-    buf_release(&s->storage_url);
-    json_decref(s->log);
-    *s = (struct server){0};
-}
-
-static bool run(const char *const *words)
-{
-    SCOPED(strv_release) struct strv argv = {0};
-    SCOPED(buf_release) struct buf out = {0};
-    struct proc proc = {.argv = &argv, .timeout_ms = 20000};
-    struct err err = {0};
-    int status = -1;
-
-    while (*words)
-        strv_add(&argv, *words++);
-    return proc_run(&proc, &out, &out, &status, &err) == 0 && status == 0;
-}
-
-/* Our own certificate for registry.test and 127.0.0.1 in cert.pem, its own authority. */
-static bool make_certificate(const char *dir)
-{
-    char cert[96], key[96];
-
-    snprintf(cert, sizeof(cert), "%s/cert.pem", dir);
-    snprintf(key, sizeof(key), "%s/key.pem", dir);
-    const char *const words[] = {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                                 "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext",
-                                 "subjectAltName=DNS:registry.test,IP:127.0.0.1", "-keyout", key, "-out", cert, NULL};
-
-    return run(words);
-}
-
-static void start(struct server *s, const char *rules, const struct http_options *options, bool tls)
-{
-    char ready[96], log[96], cert[96], key[96];
-    SCOPED(buf_release) struct buf text = {0};
-    SCOPED(strv_release) struct strv argv = {0};
-    struct err err = {0};
-    json_int_t port = 0, storage = 0;
-
-    snprintf(s->dir, sizeof(s->dir), "/tmp/slipway-http.XXXXXX");
-    if (!OK(mkdtemp(s->dir) != NULL))
-        return;
-    snprintf(ready, sizeof(ready), "%s/ready", s->dir);
-    snprintf(log, sizeof(log), "%s/log", s->dir);
-    snprintf(cert, sizeof(cert), "%s/cert.pem", s->dir);
-    snprintf(key, sizeof(key), "%s/key.pem", s->dir);
-    const char *const words[] = {"python3", "tests/fake/registry.py", "--ready", ready, "--log", log, "--rules", rules,
-                                 "--image", "web:1:1:3000000", "--redirect"};
-
-    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-        strv_add(&argv, words[i]);
-    if (tls) {
-        OK(make_certificate(s->dir));
-        strv_add(&argv, "--tls");
-        strv_add(&argv, cert);
-        strv_add(&argv, key);
-    }
-    if (!OK(posix_spawnp(&s->pid, "python3", NULL, NULL, strv_argv(&argv), environ) == 0))
-        return;
-    for (int i = 0; i < 200 && access(ready, F_OK) < 0; i++)
-        clock_sleep_ms(25);
-    OKF(fs_read_file(AT_FDCWD, ready, &text, 1 << 16, &err) == 0, "server: %s", err.text);
-    json_auto_t *doc = json_parse(buf_str(&text), &err);
-    OKF(doc && json_take(doc, &err, "{s:I, s:I}", "port", &port, "storage_port", &storage) == 0, "%s", err.text);
-    buf_addf(&s->url, "http%s://127.0.0.1:%d", tls ? "s" : "", (int)port);
-    buf_addf(&s->storage_url, "http%s://127.0.0.1:%d", tls ? "s" : "", (int)storage);
-    struct http_options quick = options ? *options : (struct http_options){0};
-
-    if (!quick.retry_base_ms)
-        quick.retry_base_ms = 20;
-    s->http = http_open(&quick, &err);
-    OKF(s->http != NULL, "%s", err.text);
-}
-
-/* Request number n of the server's log, from 0; the log is read anew when n is 0. */
-static json_t *logged(struct server *s, size_t n)
-{
-    char path[96];
-    SCOPED(buf_release) struct buf text = {0};
-    struct err err = {0};
-    struct str rest, line;
-
-    if (n == 0 || !s->log) {
-        json_decref(s->log);
-        s->log = json_array();
-        clock_sleep_ms(30); /* it logs after it has answered */
-        snprintf(path, sizeof(path), "%s/log", s->dir);
-        fs_read_file(AT_FDCWD, path, &text, 1 << 22, &err);
-        rest = buf_str(&text);
-        while (str_line(&rest, &line))
-            json_array_append_new(s->log, json_parse(line, &err));
-    }
-    return json_array_get(s->log, n);
-}
-
-static const char *sent_header(struct server *s, size_t n, const char *name)
-{
-    return json_str(json_object_get(logged(s, n), "headers"), name);
-}
-
-static size_t logged_count(struct server *s)
-{
-    logged(s, 0);
-    return json_array_size(s->log);
-}
-
-static void set_rules(struct server *s, const char *rules)
-{
-    SCOPED(http_reply_release) struct http_reply reply = {0};
-    SCOPED(buf_release) struct buf url = {0};
-    struct err err = {0};
-
-    buf_addf(&url, "%s/_rules", buf_cstr(&s->url));
-    struct http_request request = {.method = "POST", .url = buf_cstr(&url), .body = str_of(rules)};
-    OKF(http_send(s->http, &request, &reply, &err) == 0, "%s", err.text);
-}
 
 /* One GET of a path (or what `request` says), its result in *reply and *err. */
 static int get(struct server *s, const char *path, struct http_request *request, struct http_reply *reply,
@@ -196,10 +50,10 @@ static void plain_get(void)
     SCOPED(http_reply_release) struct http_reply reply = {0};
     struct err err;
 
-    start(&s,
+    server_start(&s,
           "[{\"path\":\"^/x\",\"status\":200,\"body\":\"hello\",\"headers\":{\"X-One\":\"a\",\"x-two\":\" b \","
           "\"X-ONE\":[\"c\"]}}]",
-          NULL, false);
+          NULL, server_redirects);
     struct http_request request = {.method = "GET", .hash_reply = true};
 
     OKF(get(&s, "/x?q=a%2Fb&c", &request, &reply, &err) == 0, "%s", err.text);
@@ -212,14 +66,14 @@ static void plain_get(void)
     EQ_STR(http_header(&reply, "X-Two"), "b");
     OK(http_header(&reply, "X-Tw") == NULL);
     EQ_INT(reply.attempts, 1);
-    EQ_STR(json_str(logged(&s, 0), "query"), "q=a%2Fb&c");
-    EQ_STR(json_str(logged(&s, 0), "path"), "/x");
+    EQ_STR(json_str(server_logged(&s, 0), "query"), "q=a%2Fb&c");
+    EQ_STR(json_str(server_logged(&s, 0), "path"), "/x");
     /* nothing goes out that we did not say */
-    EQ_INT(json_object_size(json_object_get(logged(&s, 0), "headers")), 2);
-    EQ_STR(sent_header(&s, 0, "user-agent"), "slipway/" SLIPWAY_VERSION);
+    EQ_INT(json_object_size(json_object_get(server_logged(&s, 0), "headers")), 2);
+    EQ_STR(server_header(&s, 0, "user-agent"), "slipway/" SLIPWAY_VERSION);
     get(&s, "/x", NULL, &reply, &err);
-    OKF(json_integer_value(json_object_get(logged(&s, 0), "client")) ==
-            json_integer_value(json_object_get(logged(&s, 1), "client")), "one connection for both");
+    OKF(json_integer_value(json_object_get(server_logged(&s, 0), "client")) ==
+            json_integer_value(json_object_get(server_logged(&s, 1), "client")), "one connection for both");
 }
 
 static void methods_and_headers(void)
@@ -230,32 +84,32 @@ static void methods_and_headers(void)
     SCOPED(strv_release) struct strv bad = {0};
     struct err err;
 
-    start(&s, "[{\"path\":\"^/x\",\"status\":201}]", NULL, false);
+    server_start(&s, "[{\"path\":\"^/x\",\"status\":201}]", NULL, server_redirects);
     strv_add(&headers, "Accept:  a/b, c/d ");
     strv_add(&headers, "X-Empty:");
     strv_add(&headers, "Content-Type: text/x");
     struct http_request request = {.method = "HEAD", .headers = &headers, .authorization = "Basic abc"};
 
     get(&s, "/x", &request, &reply, &err);
-    EQ_STR(json_str(logged(&s, 0), "method"), "HEAD");
-    EQ_STR(sent_header(&s, 0, "accept"), "a/b, c/d");
-    EQ_STR(sent_header(&s, 0, "x-empty"), "");
-    EQ_STR(sent_header(&s, 0, "authorization"), "Basic abc");
+    EQ_STR(json_str(server_logged(&s, 0), "method"), "HEAD");
+    EQ_STR(server_header(&s, 0, "accept"), "a/b, c/d");
+    EQ_STR(server_header(&s, 0, "x-empty"), "");
+    EQ_STR(server_header(&s, 0, "authorization"), "Basic abc");
     request = (struct http_request){.method = "POST"};
     get(&s, "/x", &request, &reply, &err);
-    EQ_STR(sent_header(&s, 0, "content-length") ? "there" : "missing", "missing");
-    EQ_STR(sent_header(&s, 1, "content-length"), "0");
-    OK(sent_header(&s, 1, "content-type") == NULL && sent_header(&s, 1, "expect") == NULL);
+    EQ_STR(server_header(&s, 0, "content-length") ? "there" : "missing", "missing");
+    EQ_STR(server_header(&s, 1, "content-length"), "0");
+    OK(server_header(&s, 1, "content-type") == NULL && server_header(&s, 1, "expect") == NULL);
     request = (struct http_request){.method = "PATCH", .body = STR("abc"), .headers = &headers};
     get(&s, "/x", &request, &reply, &err);
-    logged(&s, 0);
-    EQ_STR(json_str(logged(&s, 2), "body_sha256"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    EQ_STR(sent_header(&s, 2, "content-type"), "text/x");
-    EQ_STR(sent_header(&s, 2, "content-length"), "3");
+    server_logged(&s, 0);
+    EQ_STR(json_str(server_logged(&s, 2), "body_sha256"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    EQ_STR(server_header(&s, 2, "content-type"), "text/x");
+    EQ_STR(server_header(&s, 2, "content-length"), "3");
     request = (struct http_request){.method = "DELETE"};
     get(&s, "/x", &request, &reply, &err);
-    logged(&s, 0);
-    OK(sent_header(&s, 3, "content-length") == NULL);
+    server_logged(&s, 0);
+    OK(server_header(&s, 3, "content-length") == NULL);
     strv_add(&bad, "X-A: b\r\nX-C: d");
     request = (struct http_request){.method = "GET", .headers = &bad};
     OK(get(&s, "/x", &request, &reply, &err) == -1);
@@ -263,7 +117,7 @@ static void methods_and_headers(void)
     EQ_INT(err.kind, ERR_INPUT);
     request = (struct http_request){.method = "GET", .authorization = "a\nb"};
     OK(get(&s, "/x", &request, &reply, &err) == -1);
-    EQ_INT(logged_count(&s), 4);
+    EQ_INT(server_count(&s), 4);
 }
 
 static void retries(void)
@@ -272,14 +126,14 @@ static void retries(void)
     SCOPED(http_reply_release) struct http_reply reply = {0};
     struct err err;
 
-    start(&s,
+    server_start(&s,
           "[{\"path\":\"^/twice\",\"status\":503,\"times\":2},{\"path\":\"^/drop\",\"drop\":true,\"times\":2},"
           "{\"path\":\"^/always\",\"status\":500,\"body\":\"sorry\"},{\"path\":\"^/gone\",\"drop\":true},"
           "{\"path\":\"^/wait\",\"status\":429,\"headers\":{\"Retry-After\":\"1\"},\"times\":1},"
           "{\"path\":\"^/long\",\"status\":503,\"headers\":{\"Retry-After\":\"3600\"}},"
           "{\"path\":\"^/dead\",\"status\":503,\"headers\":{\"Retry-After\":\"9\"}},"
           "{\"path\":\".\",\"status\":200}]",
-          NULL, false);
+          NULL, server_redirects);
     OKF(get(&s, "/twice", NULL, &reply, &err) == 0 && reply.status == 200, "%s", err.text);
     EQ_INT(reply.attempts, 3);
     OKF(get(&s, "/drop", NULL, &reply, &err) == 0 && reply.status == 200, "%s", err.text);
@@ -303,14 +157,14 @@ static void retries(void)
     EQ_INT(reply.attempts, 1);
 
     struct http_request once = {.method = "POST"};
-    set_rules(&s, "[{\"path\":\"^/x\",\"status\":503},{\"path\":\"^/drop-post\",\"drop\":true}]");
+    server_rules(&s, "[{\"path\":\"^/x\",\"status\":503},{\"path\":\"^/drop-post\",\"drop\":true}]");
     OK(get(&s, "/x", &once, &reply, &err) == 0 && reply.status == 503 && reply.attempts == 1);
-    size_t before = logged_count(&s);
+    size_t before = server_count(&s);
     OK(get(&s, "/drop-post", &once, &reply, &err) == -1);
-    EQ_INT(logged_count(&s) - before, 1);
+    EQ_INT(server_count(&s) - before, 1);
 
     struct http_request hurry = {.method = "GET", .repeatable = true, .timeout_ms = 500};
-    set_rules(&s, "[{\"path\":\"^/dead\",\"status\":503,\"headers\":{\"Retry-After\":\"9\"}}]");
+    server_rules(&s, "[{\"path\":\"^/dead\",\"status\":503,\"headers\":{\"Retry-After\":\"9\"}}]");
     begun = clock_mono_ms();
     OK(get(&s, "/dead", &hurry, &reply, &err) == 0 && reply.status == 503);
     OK(clock_mono_ms() - begun < 2000);
@@ -324,7 +178,7 @@ static void redirects(void)
     SCOPED(buf_release) struct buf rules = {0};
     struct err err;
 
-    start(&s, "[]", NULL, false);
+    server_start(&s, "[]", NULL, server_redirects);
     buf_addf(&rules,
              "[{\"path\":\"^/v2/a$\",\"status\":307,\"headers\":{\"Location\":\"../b?x=1\"}},"
              "{\"path\":\"^/b[?]\",\"status\":302,\"headers\":{\"Location\":\"%s/c\"}},"
@@ -335,7 +189,7 @@ static void redirects(void)
              "{\"path\":\"^/none\",\"status\":302},"
              "{\"server\":\"storage\",\"path\":\".\",\"status\":200,\"body\":\"there\"}]",
              buf_cstr(&s.storage_url));
-    set_rules(&s, buf_cstr(&rules));
+    server_rules(&s, buf_cstr(&rules));
     strv_add(&headers, "Cookie: a=b");
     strv_add(&headers, "X-Amz-Security-Token: secret");
     strv_add(&headers, "Accept: kept");
@@ -345,13 +199,13 @@ static void redirects(void)
     EQ_STR(buf_cstr(&reply.body), "there");
     EQ_INT(reply.attempts, 1);
     OK(str_ends(str_of(reply.url), "/c"));
-    EQ_INT(logged_count(&s), 3);
-    EQ_STR(sent_header(&s, 1, "authorization"), "Bearer t");
-    EQ_STR(json_str(logged(&s, 1), "query"), "x=1");
-    EQ_STR(json_str(logged(&s, 2), "server"), "storage");
-    OK(!sent_header(&s, 2, "authorization") && !sent_header(&s, 2, "cookie"));
-    OK(!sent_header(&s, 2, "x-amz-security-token"));
-    EQ_STR(sent_header(&s, 2, "accept"), "kept");
+    EQ_INT(server_count(&s), 3);
+    EQ_STR(server_header(&s, 1, "authorization"), "Bearer t");
+    EQ_STR(json_str(server_logged(&s, 1), "query"), "x=1");
+    EQ_STR(json_str(server_logged(&s, 2), "server"), "storage");
+    OK(!server_header(&s, 2, "authorization") && !server_header(&s, 2, "cookie"));
+    OK(!server_header(&s, 2, "x-amz-security-token"));
+    EQ_STR(server_header(&s, 2, "accept"), "kept");
 
     static const struct {
         const char *path, *text;
@@ -403,11 +257,11 @@ static void uploads(void)
     struct err err;
     uint64_t sent = 0;
 
-    start(&s,
+    server_start(&s,
           "[{\"path\":\"^/again\",\"status\":503,\"times\":1},{\"path\":\"^/half\",\"drop_after\":1000000,\"times\":1},"
           "{\"path\":\"^/no\",\"status\":401,\"ignore_expect\":true},{\"path\":\"^/eof\",\"drop_after\":10},"
           "{\"path\":\".\",\"status\":201}]",
-          NULL, false);
+          NULL, server_redirects);
     AUTO_FD int fd = make_file(&s, 3000000);
     struct http_request request = {.method = "PUT", .has_body_fd = true, .body_fd = fd, .body_offset = 7,
                                    .body_size = 2500000, .repeatable = true, .on_progress = count_sent,
@@ -419,14 +273,14 @@ static void uploads(void)
     OKF(get(&s, "/half", &request, &reply, &err) == 0 && reply.status == 201, "%s", err.text);
     EQ_INT(reply.attempts, 2);
     EQ_INT(lseek(fd, 0, SEEK_CUR), 3000000); /* pread: the offset is the caller's */
-    EQ_INT(logged_count(&s), 4);
-    EQ_STR(sent_header(&s, 0, "expect"), "100-continue");
-    EQ_STR(sent_header(&s, 0, "content-length"), "2500000");
+    EQ_INT(server_count(&s), 4);
+    EQ_STR(server_header(&s, 0, "expect"), "100-continue");
+    EQ_STR(server_header(&s, 0, "content-length"), "2500000");
     for (size_t i = 0; i < 4; i++) {
         if (i != 2)
             EQ_STR(json_str(json_array_get(s.log, i), "body_sha256"), json_str(json_array_get(s.log, 3), "body_sha256"));
     }
-    EQ_INT(json_integer_value(json_object_get(logged(&s, 3), "body_size")), 2500000);
+    EQ_INT(json_integer_value(json_object_get(server_logged(&s, 3), "body_size")), 2500000);
 
     sent = 0;
     OKF(get(&s, "/no", &request, &reply, &err) == 0 && reply.status == 401, "%s", err.text);
@@ -482,7 +336,7 @@ static void downloads(void)
     SCOPED(server_stop) struct server s = {0};
     char want[DIGEST_SIZE] = "";
 
-    start(&s, "[]", NULL, false);
+    server_start(&s, "[]", NULL, server_redirects);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         SCOPED(http_reply_release) struct http_reply reply = {0};
         SCOPED(buf_release) struct buf path = {0};
@@ -501,7 +355,7 @@ static void downloads(void)
             digest_of(bytes.ptr, 3000000, want);
         }
         buf_addf(&path, "/v2/web/blobs/%s", want);
-        set_rules(&s, rows[i].rules);
+        server_rules(&s, rows[i].rules);
         lseek(fd, 3, SEEK_SET);
         struct http_request request = {.method = "GET", .repeatable = true, .resume = rows[i].resume,
                                        .has_reply_fd = true, .reply_fd = fd, .reply_max = 3000000,
@@ -514,7 +368,7 @@ static void downloads(void)
         EQ_STR(reply.digest, want);
         file_digest(fd, file);
         EQ_STR(file, want);
-        const char *range = sent_header(&s, logged_count(&s) - 1, "range");
+        const char *range = server_header(&s, server_count(&s) - 1, "range");
 
         OKF((range == NULL) == (rows[i].range == NULL), "%s: range %s", rows[i].name, range ? range : "none");
         if (range && rows[i].range)
@@ -530,7 +384,7 @@ static void limits(void)
     SCOPED(buf_release) struct buf text = {0};
     struct err err;
 
-    start(&s, "[]", NULL, false);
+    server_start(&s, "[]", NULL, server_redirects);
     buf_adds(&rules, "[{\"path\":\"^/error\",\"status\":404,\"body\":\"");
     for (int i = 0; i < 100000; i++)
         buf_addc(&rules, 'e');
@@ -543,7 +397,7 @@ static void limits(void)
     for (int i = 0; i < 60000; i++)
         buf_addc(&rules, 'h');
     buf_adds(&rules, "\"}}]");
-    set_rules(&s, buf_cstr(&rules));
+    server_rules(&s, buf_cstr(&rules));
     struct http_request request = {.method = "GET", .reply_max = 10, .repeatable = true};
 
     OK(get(&s, "/ten", &request, &reply, &err) == 0 && reply.size == 10);
@@ -566,7 +420,7 @@ static void limits(void)
 
     int ends[2];
     OK(pipe2(ends, O_CLOEXEC) == 0);
-    set_rules(&s, "[{\"path\":\".\",\"status\":200,\"body\":\"0123456789\",\"headers\":{\"Content-Length\":\"20\"},"
+    server_rules(&s, "[{\"path\":\".\",\"status\":200,\"body\":\"0123456789\",\"headers\":{\"Content-Length\":\"20\"},"
                   "\"times\":1},{\"path\":\".\",\"status\":200,\"body\":\"0123456789\"}]");
     request.reply_fd = ends[1];
     request.timeout_ms = 1500;
@@ -584,10 +438,10 @@ static void times(void)
     SCOPED(buf_release) struct buf text = {0};
     struct err err;
 
-    start(&s,
+    server_start(&s,
           "[{\"path\":\"^/stall\",\"delay\":3},{\"path\":\"^/slow\",\"trickle\":[10,0.2]},"
           "{\"path\":\"^/late\",\"delay\":2,\"status\":200}]",
-          &options, false);
+          &options, server_redirects);
     uint64_t begun = clock_mono_ms();
 
     OK(get(&s, "/stall", NULL, &reply, &err) == -1);
@@ -661,9 +515,9 @@ static void tls(void)
     struct err err = {0};
     const char *host;
 
-    start(&s, "[{\"path\":\"^/down\",\"status\":302,\"headers\":{\"Location\":\"http://127.0.0.1/x\"}},"
+    server_start(&s, "[{\"path\":\"^/down\",\"status\":302,\"headers\":{\"Location\":\"http://127.0.0.1/x\"}},"
               "{\"path\":\".\",\"status\":200}]",
-          NULL, true);
+          NULL, server_tls);
     host = strstr(buf_cstr(&s.url), "//") + 2;
     OK(get(&s, "/", NULL, &reply, &err) == -1);
     EQ_INT(err.code, HTTP_FAIL_TLS);
@@ -683,7 +537,7 @@ static void tls(void)
     struct http_request request = {.method = "GET", .url = "https://registry.test/x"};
 
     OKF(http_send(s.http, &request, &reply, &err) == 0, "connect_to: %s", err.text);
-    EQ_STR(sent_header(&s, logged_count(&s) - 1, "host"), "registry.test");
+    EQ_STR(server_header(&s, server_count(&s) - 1, "host"), "registry.test");
     request.url = "https://registry.test:444/x";
     OK(http_send(s.http, &request, &reply, &err) == -1);
     EQ_INT(err.code, HTTP_FAIL_RESOLVE);
@@ -707,7 +561,7 @@ static void not_tls(void)
     SCOPED(buf_release) struct buf text = {0};
     struct err err = {0};
 
-    start(&s, "[]", NULL, false);
+    server_start(&s, "[]", NULL, server_redirects);
     buf_addf(&url, "https%s/", strchr(buf_cstr(&s.url), ':'));
     struct http_request request = {.method = "GET", .url = buf_cstr(&url), .repeatable = true};
 
@@ -723,7 +577,7 @@ static void by_proxy(void)
     SCOPED(strv_release) struct strv insecure = {0};
     struct err err = {0};
 
-    start(&s, "[{\"path\":\"^http://registry.test/x\",\"status\":200}]", NULL, false);
+    server_start(&s, "[{\"path\":\"^http://registry.test/x\",\"status\":200}]", NULL, server_redirects);
     setenv("http_proxy", buf_cstr(&s.url), 1);
     setenv("https_proxy", buf_cstr(&s.url), 1);
     strv_add(&insecure, "registry.test");
@@ -772,9 +626,9 @@ static void threads(void)
     struct err err = {0};
     size_t connections = 0;
 
-    start(&s, "[{\"path\":\"^/p\",\"status\":429,\"headers\":{\"Retry-After\":\"1\"},\"times\":1},"
+    server_start(&s, "[{\"path\":\"^/p\",\"status\":429,\"headers\":{\"Retry-After\":\"1\"},\"times\":1},"
               "{\"path\":\".\",\"status\":200,\"body\":\"hello\"}]",
-          NULL, false);
+          NULL, server_redirects);
     SCOPED(http_reply_release) struct http_reply reply = {0};
     struct http_request told = {.method = "GET"};
 
@@ -786,7 +640,7 @@ static void threads(void)
         OKF(job_wait(handles[i], &err) == 0, "%s", err.text);
     pool_close(pool);
     OKF(jobs[0].took_ms >= 1000, "the one that was told waited %d ms", (int)jobs[0].took_ms);
-    size_t count = logged_count(&s);
+    size_t count = server_count(&s);
 
     EQ_INT(count, ARRAY_SIZE(jobs) * 25 + 1);
     json_auto_t *seen = json_object();
@@ -801,7 +655,7 @@ static void threads(void)
     OKF(connections <= ARRAY_SIZE(jobs), "%zu connections for %zu threads", connections, ARRAY_SIZE(jobs));
 
     /* A pause that one request was given holds for the next to that host. */
-    set_rules(&s, "[{\"status\":429,\"headers\":{\"Retry-After\":\"1\"},\"times\":1},{\"status\":200}]");
+    server_rules(&s, "[{\"status\":429,\"headers\":{\"Retry-After\":\"1\"},\"times\":1},{\"status\":200}]");
     told.repeatable = true;
     told.timeout_ms = 700;
     OK(get(&s, "/x", &told, &reply, &err) == 0 && reply.status == 429);

@@ -39,12 +39,24 @@ def put(data, kind):
     return {"mediaType": types[kind], "digest": "sha256:" + digest, "size": len(data)}
 
 
+class Noise(io.RawIOBase):
+    """Pseudo-random bytes, a mebibyte at a time."""
+
+    def __init__(self, seed):
+        self.random, self.rest = random.Random(seed), b""
+
+    def read(self, size=-1):
+        self.rest = self.rest or self.random.randbytes(1 << 20)
+        piece, self.rest = self.rest[:size], self.rest[size:]
+        return piece
+
+
 def layer(seed, size):
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as t:
         info = tarfile.TarInfo("data-" + hashlib.sha256(seed.encode()).hexdigest()[:8])
         info.size = size
-        t.addfile(info, io.BytesIO(random.Random(seed).randbytes(size)))
+        t.addfile(info, Noise(seed))
     raw = raw.getvalue()
     return put(raw if o.plain else gzip.compress(raw, 1, mtime=0), "layer"), "sha256:" + hashlib.sha256(raw).hexdigest()
 

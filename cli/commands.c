@@ -10,6 +10,7 @@
 
 /* One line each here and in the list below, in the order of `slipway --help`. */
 extern const struct cmd cmd_build;
+extern const struct cmd cmd_run;
 extern const struct cmd cmd_push;
 extern const struct cmd cmd_pull;
 extern const struct cmd cmd_images;
@@ -26,6 +27,7 @@ extern const struct cmd cmd_completion;
 
 const struct cmd *const commands[] = {
     &cmd_build,
+    &cmd_run,
     &cmd_push,
     &cmd_pull,
     &cmd_images,

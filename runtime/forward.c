@@ -20,6 +20,7 @@
 #define ROUNDS 16 /* chunks a connection may move before others have their turn */
 #define BACKLOG 128
 #define EVENTS 64
+#define WAITING_MAX 32 /* for sockets: so few that neither side of the helper's socket can fill and block */
 
 enum source_kind { SOURCE_LISTENER, SOURCE_HELPER, SOURCE_END };
 
@@ -54,7 +55,8 @@ struct forward {
     int epoll_fd;
     struct source *listeners;
     size_t listeners_count;
-    bool paused; /* out of descriptors: listeners wait until a connection ends */
+    bool paused; /* out of descriptors, or too many wait for a socket: no more are accepted for now */
+    size_t waiting_count;
     struct source helper;
     int helper_theirs;
     struct connection *all;
@@ -88,13 +90,13 @@ static void ask_socket(struct forward *f, struct connection *c, int family)
     c->stage = STAGE_SOCKET;
     c->family = family;
     c->next_waiting = NULL;
-    /* Blocking, but init answers each before it takes the next; a lost init ends everything soon. */
     if (send(f->helper.fd, &byte, 1, MSG_NOSIGNAL) != 1) {
         c->stage = STAGE_DEAD;
         return;
     }
     *f->waiting_end = c;
     f->waiting_end = &c->next_waiting;
+    f->waiting_count++;
 }
 
 static int connect_box(struct connection *c)
@@ -141,6 +143,8 @@ static int take_socket(struct forward *f)
     f->waiting = c->next_waiting;
     if (!f->waiting)
         f->waiting_end = &f->waiting;
+    f->waiting_count--;
+    pause_listeners(f, false);
     c->box.source = (struct source){.kind = SOURCE_END, .fd = fd, .connection = c};
     if (fd < 0 || watch(f, &c->box.source, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) < 0) {
         c->stage = STAGE_DEAD;
@@ -225,16 +229,21 @@ static void move(struct forward *f, struct connection *c)
 
 static void accept_all(struct forward *f, const struct source *listener)
 {
-    for (int i = 0; i < EVENTS; i++) {
-        int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        struct connection *c;
+    for (;;) {
+        int fd;
 
+        if (f->waiting_count >= WAITING_MAX) {
+            pause_listeners(f, true);
+            return;
+        }
+        fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
                 pause_listeners(f, true);
             return;
         }
-        c = xcalloc(1, sizeof(*c));
+        struct connection *c = xcalloc(1, sizeof(*c));
+
         c->port = listener->port->box;
         c->client.source = (struct source){.kind = SOURCE_END, .fd = fd, .connection = c};
         c->box.source.fd = -1;

@@ -324,14 +324,15 @@ static int fill_plan(struct container *c, struct err *err)
 
 static int open_lowers(struct container *c, struct err *err)
 {
-    int stubs;
+    int stubs, trees;
 
     if (stack_push_image(&c->stack, c->image, err) < 0)
         return -1;
     c->lowers = xcalloc(c->stack.count + 1, sizeof(*c->lowers));
-    if (stack_open_trees(&c->stack, c->layout, c->lowers, err) < 0)
+    trees = stack_open_trees(&c->stack, c->layout, c->lowers, err);
+    if (trees < 0)
         return -1;
-    c->lowers_count = c->stack.count;
+    c->lowers_count = (size_t)trees;
     stubs = rootfs_stubs(c->layout->cache_fd, &c->plan, err);
     if (stubs < 0)
         return -1;
@@ -360,10 +361,11 @@ static int open_upper(struct container *c, struct err *err)
 
 static int mount_root(struct container *c, struct err *err)
 {
-    struct overlay overlay = {.lower_fds = c->lowers, .upper_fd = -1, .work_fd = -1};
+    struct overlay overlay = {.upper_fd = -1, .work_fd = -1};
 
     if (open_lowers(c, err) < 0 || open_upper(c, err) < 0)
         return -1;
+    overlay.lower_fds = c->lowers;
     overlay.lower_count = c->lowers_count;
     overlay.upper_fd = c->upper_fd;
     overlay.work_fd = c->work_fd;

@@ -153,3 +153,8 @@ kill -9 $pid
 gone() { ! pgrep -f 'sleep 61.5'; }
 t "kill -9 of slipway ends its sandbox" wait_for 5 gone
 t "... and the store goes on" slipway build -f run.Dockerfile -t run:1 ctx
+
+# Steps that change nothing make one and the same layer; an overlay takes a directory once.
+mkdir -p same
+printf 'FROM base:1\nRUN echo x >/x\nRUN true\nRUN rm /x\nRUN true\nRUN true\nRUN test ! -e /x && echo x >/x\nRUN true\nRUN test "$(cat /x)" = x\n' >same/Dockerfile
+t "equal layers may stand in one stack" slipway build -t same:1 same

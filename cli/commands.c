@@ -20,7 +20,6 @@ extern const struct cmd cmd_inspect;
 extern const struct cmd cmd_history;
 extern const struct cmd cmd_import;
 extern const struct cmd cmd_prune;
-extern const struct cmd cmd_du;
 extern const struct cmd cmd_import;
 extern const struct cmd cmd_version;
 extern const struct cmd cmd_completion;
@@ -38,7 +37,6 @@ const struct cmd *const commands[] = {
     &cmd_import,
     &cmd_prune,
     &cmd_du,
-    &cmd_import,
     &cmd_version,
     &cmd_completion,
     NULL,

@@ -20,7 +20,7 @@ extern const struct cmd cmd_inspect;
 extern const struct cmd cmd_history;
 extern const struct cmd cmd_import;
 extern const struct cmd cmd_prune;
-extern const struct cmd cmd_import;
+extern const struct cmd cmd_du;
 extern const struct cmd cmd_version;
 extern const struct cmd cmd_completion;
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -20,6 +21,7 @@
 #include "runtime/user.h"
 
 #define OUTPUT_KEPT 4096          /* of a failing step, for its error report */
+#define FULL_BELOW (1 << 20)       /* bytes */
 #define HOST_FILE_MAX (1 << 20)
 
 /* Where one RUN happens. */
@@ -180,6 +182,16 @@ static int follow(struct build *build, struct place *p, struct err *err)
     }
 }
 
+/* Overlay reports a full disk as an I/O error, so the command's own words do not tell. */
+static bool disk_is_full(const struct place *p)
+{
+    struct statvfs st;
+
+    if (fstatvfs(p->upper_fd, &st) < 0)
+        return false;
+    return (uint64_t)st.f_bavail * st.f_frsize < FULL_BELOW || (st.f_files && !st.f_favail);
+}
+
 static int finish(struct build *build, struct place *p, struct err *err)
 {
     int status = 0;
@@ -193,6 +205,8 @@ static int finish(struct build *build, struct place *p, struct err *err)
     err_set(err, ERR_COMMAND, status, "the command failed with exit status %d", status);
     if (status > 128)
         err_add(err, " (killed by signal %d%s)", status - 128, status == 137 ? "; out of memory is the usual reason" : "");
+    if (disk_is_full(p))
+        err_add(err, "; no space left on the store's file system (%s)", p->layout->root);
     return -1;
 }
 

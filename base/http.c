@@ -19,7 +19,8 @@
 
 #define REDIRECTS_MAX 10
 #define CA_FILE_MAX (1u << 20)
-/* A try that brought this much is no failed one: a long download over a bad line is finished, however often it is cut. */
+/* A try that brought this much is no failed one: a long download over a bad line is finished,
+ * however often it is cut. */
 #define PROGRESS_BYTES (1u << 20)
 
 struct pause {
@@ -51,8 +52,8 @@ struct sending {
     unsigned failed;      /* tries in a row that brought nothing */
     bool asked_anew;      /* the 403 of a presigned URL was answered by asking its origin again */
     bool redirected;
-    bool no_resume;     /* the server will not go on where it stopped … */
-    bool begins_anew;   /* … as this try has shown */
+    bool no_resume;   /* the server will not go on where it stopped … */
+    bool begins_anew; /* … as this try has shown */
 };
 
 /* "host[:port]=host:port"; without a port the first stands for both schemes' own. */
@@ -234,9 +235,10 @@ static int check_url(const struct sending *s, const char *url, bool *verify_tls,
     bool insecure = strv_has(&s->http->insecure, buf_cstr(&host));
 
     *verify_tls = !insecure;
-    if (!u.tls && !insecure && !http_is_loopback(url) && !strv_has(&s->http->connect_hosts, buf_cstr(&host)))
-        return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER, "plain http is refused (--insecure %s allows it)",
-                       buf_cstr(&host));
+    if (!u.tls && !insecure && !http_is_loopback(url) &&
+        !strv_has(&s->http->connect_hosts, buf_cstr(&host)))
+        return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER,
+                       "plain http is refused (--insecure %s allows it)", buf_cstr(&host));
     return 0;
 }
 
@@ -261,18 +263,22 @@ static int follow(struct sending *s, char **url, struct err *err)
 
     http_redact(next ? next : location, &shown);
     if (!next || !http_url_parse(str_of(next), &to) || !http_url_parse(str_of(*url), &from))
-        return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER, "redirected to \"%s\", which is no URL", buf_cstr(&shown));
+        return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER, "redirected to \"%s\", which is no URL",
+                       buf_cstr(&shown));
     if (from.tls && !to.tls)
-        return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER, "redirected from https to plain %s", buf_cstr(&shown));
+        return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER, "redirected from https to plain %s",
+                       buf_cstr(&shown));
     /* Where cloud machines keep credentials: nothing on the net has business to send us there. */
     if (http_is_link_local(next) && !http_is_link_local(s->request->url))
-        return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER, "redirected to the link-local %s", buf_cstr(&shown));
+        return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER, "redirected to the link-local %s",
+                       buf_cstr(&shown));
     free(*url);
     *url = steal_ptr(&next);
     return 0;
 }
 
-static void log_exchange(const struct sending *s, const char *url, uint64_t begun_us, const struct err *err)
+static void log_exchange(const struct sending *s, const char *url, uint64_t begun_us,
+                         const struct err *err)
 {
     SCOPED(buf_release) struct buf shown = {0};
     double ms = (double)(clock_mono_us() - begun_us) / 1000;
@@ -283,13 +289,16 @@ static void log_exchange(const struct sending *s, const char *url, uint64_t begu
     if (err)
         log_debug("%s %s: %s (%.1f ms)", s->request->method, buf_cstr(&shown), err->text, ms);
     else
-        log_debug("%s %s: %d (%.1f ms)", s->request->method, buf_cstr(&shown), s->reply->status, ms);
+        log_debug("%s %s: %d (%.1f ms)", s->request->method, buf_cstr(&shown), s->reply->status,
+                  ms);
 }
 
 /* One hop. */
 static int exchange(struct sending *s, const char *url, struct err *err)
 {
-    struct http_exchange x = {.request = s->request, .sink = &s->sink, .url = url,
+    struct http_exchange x = {.request = s->request,
+                              .sink = &s->sink,
+                              .url = url,
                               .stall_timeout_ms = s->http->stall_timeout_ms};
     SCOPED(buf_release) struct buf host = {0};
     uint64_t now = clock_mono_ms(), begun_us = clock_mono_us();
@@ -298,7 +307,8 @@ static int exchange(struct sending *s, const char *url, struct err *err)
         return -1;
     http_host(url, &host);
     if (!wait_ms(s, pause_left(s->http, buf_cstr(&host))))
-        return err_set(err, ERR_NETWORK, HTTP_FAIL_TIMEOUT, "%s asked for a pause beyond our time", buf_cstr(&host));
+        return err_set(err, ERR_NETWORK, HTTP_FAIL_TIMEOUT, "%s asked for a pause beyond our time",
+                       buf_cstr(&host));
     if (s->deadline_ms) {
         now = clock_mono_ms();
         if (now >= s->deadline_ms)
@@ -332,7 +342,8 @@ static int try_once(struct sending *s, struct err *err)
         if (!is_redirect(s))
             return 0;
         if (hops == REDIRECTS_MAX)
-            return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER, "redirected more than %d times", REDIRECTS_MAX);
+            return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER, "redirected more than %d times",
+                           REDIRECTS_MAX);
         if (follow(s, &url, err) < 0)
             return -1;
         s->redirected = true;
@@ -371,7 +382,8 @@ static bool plan_pause(struct sending *s, uint64_t *pause_ms)
     if (s->deadline_ms && clock_mono_ms() + *pause_ms >= s->deadline_ms)
         return false;
     if (*pause_ms > 5000)
-        log_info("%s answers %d; trying again in %" PRIu64 " s", buf_cstr(&host), status, *pause_ms / 1000);
+        log_info("%s answers %d; trying again in %" PRIu64 " s", buf_cstr(&host), status,
+                 *pause_ms / 1000);
     return true;
 }
 
@@ -393,7 +405,8 @@ static bool again(struct sending *s, int result, uint64_t had, const struct err 
         if (err->kind != ERR_NETWORK || !http_retry_fail(fail))
             return false;
         s->reply->status = 0;
-        if ((fail == HTTP_FAIL_RESOLVE || fail == HTTP_FAIL_CONNECT) && limit > HTTP_ATTEMPTS_NO_HOST)
+        if ((fail == HTTP_FAIL_RESOLVE || fail == HTTP_FAIL_CONNECT) &&
+            limit > HTTP_ATTEMPTS_NO_HOST)
             limit = HTTP_ATTEMPTS_NO_HOST;
     } else if (!http_retry_status(s->reply->status) && !s->begins_anew) {
         return false;
@@ -418,7 +431,8 @@ static void finish_reply(struct sending *s)
         digest_of(buf_cstr(&reply->body), reply->body.size, reply->digest);
 }
 
-int http_send(struct http *http, const struct http_request *request, struct http_reply *reply, struct err *err)
+int http_send(struct http *http, const struct http_request *request, struct http_reply *reply,
+              struct err *err)
 {
     struct sending s = {.http = http, .request = request, .reply = reply};
     struct err failure;

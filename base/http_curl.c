@@ -14,7 +14,10 @@
 #define CA_FILE_MAX (8u << 20)
 #define IDLE_MAX 16
 
-#define SYMBOL(name) {"curl_" #name, offsetof(struct curl_api, name)}
+#define SYMBOL(name)                                                                               \
+    {                                                                                              \
+        "curl_" #name, offsetof(struct curl_api, name)                                             \
+    }
 static const struct {
     const char *name;
     size_t offset;
@@ -102,12 +105,14 @@ static int load_symbols(struct curl_api *api, struct err *err)
     for (size_t i = 0; i < ARRAY_SIZE(names) && !library; i++)
         library = dlopen(names[i], RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE);
     if (!library)
-        return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER, "libcurl.so.4 is not installed (Debian: libcurl4)");
+        return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER,
+                       "libcurl.so.4 is not installed (Debian: libcurl4)");
     for (size_t i = 0; i < ARRAY_SIZE(symbols); i++) {
         void *address = dlsym(library, symbols[i].name);
 
         if (!address)
-            return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER, "libcurl is too old: it has no %s", symbols[i].name);
+            return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER, "libcurl is too old: it has no %s",
+                           symbols[i].name);
         memcpy((char *)api + symbols[i].offset, &address, sizeof(address));
     }
     return 0;

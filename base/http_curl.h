@@ -3,9 +3,10 @@
 #define BASE_HTTP_CURL_H
 
 /*
- * The door to libcurl, for http_wire.c alone: the library opened when the first handle is wanted, and handles lent out
- * one to a thread. A handle goes again to the host it last spoke to, so that its connection lives on; DNS answers and
- * TLS sessions are shared by all. (libcurl's own sharing of connections between threads is documented as unsafe.)
+ * The door to libcurl, for http_wire.c alone: the library opened when the first handle is wanted,
+ * and handles lent out one to a thread. A handle goes again to the host it last spoke to, so that
+ * its connection lives on; DNS answers and TLS sessions are shared by all. (libcurl's own sharing
+ * of connections between threads is documented as unsafe.)
  */
 #define CURL_DISABLE_TYPECHECK
 #define CURL_DISABLE_DEPRECATION
@@ -34,7 +35,8 @@ struct curl_api {
 
 /* The functions; valid once a handle was taken. */
 const struct curl_api *http_curl_api(const struct http_wire *wire);
-/* A handle with every option at its default but those all exchanges share. NULL: libcurl is missing. */
+/* A handle with every option at its default but those all exchanges share. NULL: libcurl is
+ * missing. */
 CURL *http_curl_take(struct http_wire *wire, const char *host, struct err *err);
 void http_curl_give(struct http_wire *wire, CURL *easy, const char *host);
 

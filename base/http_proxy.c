@@ -59,7 +59,8 @@ static bool in_network(struct str host, struct str network, struct str bits_text
     size_t size = address_of(host, a);
     uint64_t bits;
 
-    if (size == 0 || address_of(network, b) != size || !str_u64(bits_text, &bits) || bits > size * 8)
+    if (size == 0 || address_of(network, b) != size || !str_u64(bits_text, &bits) ||
+        bits > size * 8)
         return false;
     for (size_t i = 0; i < bits; i++) {
         uint8_t mask = (uint8_t)(0x80 >> (i % 8));

@@ -8,17 +8,21 @@
 
 #include "base/http.h"
 
-#define HTTP_PAUSE_MAX_MS (30 * 1000)        /* of our own back-off */
-#define HTTP_RETRY_AFTER_MAX_MS (180 * 1000) /* a server that wants more gets no retry: the reply goes to the caller */
-#define HTTP_ATTEMPTS_NO_HOST 3              /* tries when nothing answers at that address at all */
+#define HTTP_PAUSE_MAX_MS (30 * 1000) /* of our own back-off */
+#define HTTP_RETRY_AFTER_MAX_MS                                                                    \
+    (180 * 1000) /* a server that wants more gets no retry: the reply goes to the caller */
+#define HTTP_ATTEMPTS_NO_HOST 3 /* tries when nothing answers at that address at all */
 
 /* 408, 429, 500, 502, 503, 504, and 499 and 522 as proxies send them. */
 bool http_retry_status(int status);
-/* A failure that may pass: the connection was cut or refused, the name did not resolve, time ran out. */
+/* A failure that may pass: the connection was cut or refused, the name did not resolve, time ran
+ * out. */
 bool http_retry_fail(enum http_fail fail);
-/* Milliseconds of a Retry-After value, seconds or HTTP date (RFC 9110 §10.2.3); UINT64_MAX when it is neither. */
+/* Milliseconds of a Retry-After value, seconds or HTTP date (RFC 9110 §10.2.3); UINT64_MAX when it
+ * is neither. */
 uint64_t http_retry_after(const char *value, int64_t now_s);
-/* The pause before try `failed + 1`: doubles from base_ms, half of it by chance; random is any number. */
+/* The pause before try `failed + 1`: doubles from base_ms, half of it by chance; random is any
+ * number. */
 uint64_t http_retry_pause(unsigned failed, uint64_t base_ms, uint32_t random);
 
 #endif

@@ -152,7 +152,8 @@ static bool literal_address(const char *url, uint8_t out[static 16])
     text[u.host.size] = 0;
     if (u.ipv6)
         return inet_pton(AF_INET6, text, out) == 1;
-    /* inet_aton, not inet_pton: the resolver takes 127.1, 0x7f000001 and 2130706433 for addresses as well. */
+    /* inet_aton, not inet_pton: the resolver takes 127.1, 0x7f000001 and 2130706433 for addresses
+     * as well. */
     struct in_addr v4;
 
     if (inet_aton(text, &v4) == 0)
@@ -218,7 +219,8 @@ bool http_is_private(const char *url)
     if (is_mapped(a)) {
         uint8_t b = a[12], c = a[13];
 
-        /* RFC 6890: this network, private, loopback, link-local, carrier NAT; multicast and above. */
+        /* RFC 6890: this network, private, loopback, link-local, carrier NAT; multicast and above.
+         */
         return b == 0 || b == 10 || b == 127 || (b == 169 && c == 254) ||
                (b == 172 && (c & 0xf0) == 16) || (b == 192 && c == 168) ||
                (b == 100 && (c & 0xc0) == 64) || b >= 224;
@@ -290,7 +292,8 @@ static bool has_scheme(struct str s)
 
         if (c == ':')
             return i > 0;
-        if (!((c >= 'a' && c <= 'z') || (i > 0 && ((c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.'))))
+        if (!((c >= 'a' && c <= 'z') ||
+              (i > 0 && ((c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.'))))
             return false;
     }
     return false;

@@ -10,7 +10,7 @@
 
 #define HEADERS_MAX (256u << 10)
 #define ERROR_BODY_MAX (64u << 10) /* of a reply outside 2xx */
-#define EXPECT_ABOVE (1u << 20)    /* a body of which one wants to know first whether it is wanted */
+#define EXPECT_ABOVE (1u << 20) /* a body of which one wants to know first whether it is wanted */
 /* A registry may take long over a big upload it has just received, without a byte on the wire. */
 #define COMMIT_PATIENCE 5
 
@@ -23,11 +23,11 @@ struct transfer {
     char detail[CURL_ERROR_SIZE];
     size_t headers_size;
     bool headers_done, body_begun;
-    uint64_t sent;           /* of the request's body: the read position */
-    uint64_t moved;          /* bytes both ways, as last seen */
+    uint64_t sent;  /* of the request's body: the read position */
+    uint64_t moved; /* bytes both ways, as last seen */
     uint64_t moved_at_ms;
     bool stalled, too_large, enough, bad_headers;
-    const char *local;       /* what of ours failed, with local_errno; or words alone */
+    const char *local; /* what of ours failed, with local_errno; or words alone */
     int local_errno;
 };
 
@@ -48,8 +48,10 @@ static int rewind_sink(struct transfer *t)
 
     if (request->has_reply_fd && sink->have > 0) {
         if (!sink->seekable)
-            return fail_local(t, "the reply was cut and what it is written to cannot be rewound", 0);
-        if (lseek(request->reply_fd, sink->start, SEEK_SET) < 0 || ftruncate(request->reply_fd, sink->start) < 0)
+            return fail_local(t, "the reply was cut and what it is written to cannot be rewound",
+                              0);
+        if (lseek(request->reply_fd, sink->start, SEEK_SET) < 0 ||
+            ftruncate(request->reply_fd, sink->start) < 0)
             return fail_local(t, "rewind the file for the reply", errno);
     }
     buf_clear(&t->reply->body);
@@ -207,7 +209,8 @@ static size_t on_send(char *out, size_t one, size_t room, void *arg)
             n = pread(request->body_fd, out, size, (off_t)(request->body_offset + t->sent));
         } while (n < 0 && errno == EINTR);
         if (n <= 0) {
-            fail_local(t, n < 0 ? "read what is to be sent" : "what is to be sent became shorter", n < 0 ? errno : 0);
+            fail_local(t, n < 0 ? "read what is to be sent" : "what is to be sent became shorter",
+                       n < 0 ? errno : 0);
             return CURL_READFUNC_ABORT;
         }
         size = (size_t)n;
@@ -226,7 +229,8 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
-static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t up_total, curl_off_t up)
+static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t up_total,
+                       curl_off_t up)
 {
     struct transfer *t = arg;
     const struct http_request *request = t->x->request;
@@ -249,7 +253,8 @@ static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_o
     return t->stalled ? 1 : 0;
 }
 
-/* Headers that say who we are, besides `authorization`; they stay with the origin they were meant for. */
+/* Headers that say who we are, besides `authorization`; they stay with the origin they were meant
+ * for. */
 static bool is_private_header(struct str name)
 {
     static const char *const names[] = {"authorization", "cookie", "proxy-authorization"};
@@ -258,10 +263,12 @@ static bool is_private_header(struct str name)
         if (str_is_nocase(name, names[i]))
             return true;
     }
-    return str_is_nocase(str_slice(name, 0, 6), "x-amz-") || str_is_nocase(str_slice(name, 0, 6), "x-aws-");
+    return str_is_nocase(str_slice(name, 0, 6), "x-amz-") ||
+           str_is_nocase(str_slice(name, 0, 6), "x-aws-");
 }
 
-static int add_header(struct transfer *t, struct curl_slist **list, struct str line, struct err *err)
+static int add_header(struct transfer *t, struct curl_slist **list, struct str line,
+                      struct err *err)
 {
     struct str name, value;
     SCOPED(buf_release) struct buf text = {0};
@@ -270,7 +277,8 @@ static int add_header(struct transfer *t, struct curl_slist **list, struct str l
         return err_set(err, ERR_INPUT, 0, "a request header has no name");
     for (size_t i = 0; i < line.size; i++) {
         if ((unsigned char)line.ptr[i] < ' ' && line.ptr[i] != '\t')
-            return err_set(err, ERR_INPUT, 0, "request header " STR_FMT " holds a control character", STR_ARG(name));
+            return err_set(err, ERR_INPUT, 0,
+                           "request header " STR_FMT " holds a control character", STR_ARG(name));
     }
     if (t->x->foreign && is_private_header(name))
         return 0;
@@ -376,8 +384,10 @@ static void set_options(struct transfer *t, struct curl_slist *headers)
     curl->easy_setopt(t->easy, CURLOPT_NOPROGRESS, 0L);
     curl->easy_setopt(t->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl->easy_setopt(t->easy, CURLOPT_XFERINFODATA, t);
-    /* On a kept connection that turns out dead curl sends again by itself: not what may be done once only. */
-    if (!x->request->repeatable && (strcmp(x->request->method, "POST") == 0 || strcmp(x->request->method, "PATCH") == 0))
+    /* On a kept connection that turns out dead curl sends again by itself: not what may be done
+     * once only. */
+    if (!x->request->repeatable &&
+        (strcmp(x->request->method, "POST") == 0 || strcmp(x->request->method, "PATCH") == 0))
         curl->easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L);
     set_body(t);
 }
@@ -386,17 +396,19 @@ static void set_options(struct transfer *t, struct curl_slist *headers)
 static int explain_ours(const struct transfer *t, struct err *err)
 {
     if (t->local && t->local_errno)
-        return err_set(err, ERR_SYSTEM, t->local_errno, "%s: %s", t->local, strerror(t->local_errno));
+        return err_set(err, ERR_SYSTEM, t->local_errno, "%s: %s", t->local,
+                       strerror(t->local_errno));
     if (t->local)
         return err_set(err, ERR_NETWORK, HTTP_FAIL_LOCAL, "%s", t->local);
     if (t->too_large)
-        return err_set(err, ERR_NETWORK, HTTP_FAIL_TOO_LARGE, "the reply is larger than %" PRIu64 " bytes",
-                       body_limit(t->x->request));
+        return err_set(err, ERR_NETWORK, HTTP_FAIL_TOO_LARGE,
+                       "the reply is larger than %" PRIu64 " bytes", body_limit(t->x->request));
     if (t->bad_headers)
-        return err_set(err, ERR_NETWORK, HTTP_FAIL_TOO_LARGE, "the reply's headers are larger than %u bytes",
-                       HEADERS_MAX);
+        return err_set(err, ERR_NETWORK, HTTP_FAIL_TOO_LARGE,
+                       "the reply's headers are larger than %u bytes", HEADERS_MAX);
     if (t->x->resume_refused)
-        return err_set(err, ERR_NETWORK, HTTP_FAIL_CUT, "the server did not continue where the reply was cut");
+        return err_set(err, ERR_NETWORK, HTTP_FAIL_CUT,
+                       "the server did not continue where the reply was cut");
     return err_set(err, ERR_NETWORK, HTTP_FAIL_TIMEOUT, "nothing moved for %.3g s",
                    (double)t->x->stall_timeout_ms / 1000);
 }
@@ -416,15 +428,19 @@ static int explain_tls(const struct transfer *t, CURLcode code, const char *host
     detail_of(t, code, &detail);
     t->curl->easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &sys);
     if (code == CURLE_PEER_FAILED_VERIFICATION)
-        return err_set(err, ERR_NETWORK, HTTP_FAIL_TLS,
-                       "the certificate of %s is not trusted: %s (a private CA is given with --ca-file)", host,
-                       buf_cstr(&detail));
+        return err_set(
+            err, ERR_NETWORK, HTTP_FAIL_TLS,
+            "the certificate of %s is not trusted: %s (a private CA is given with --ca-file)", host,
+            buf_cstr(&detail));
     if (strstr(buf_cstr(&detail), "wrong version number"))
         return err_set(err, ERR_NETWORK, HTTP_FAIL_TLS,
                        "%s does not speak TLS (--insecure %s allows plain http)", host, host);
-    if (code == CURLE_SSL_CONNECT_ERROR && (sys == ECONNRESET || strstr(buf_cstr(&detail), "SSL_ERROR_SYSCALL")))
-        return err_set(err, ERR_NETWORK, HTTP_FAIL_CUT, "%s closed the connection during the TLS handshake", host);
-    return err_set(err, ERR_NETWORK, HTTP_FAIL_TLS, "TLS with %s failed: %s", host, buf_cstr(&detail));
+    if (code == CURLE_SSL_CONNECT_ERROR &&
+        (sys == ECONNRESET || strstr(buf_cstr(&detail), "SSL_ERROR_SYSCALL")))
+        return err_set(err, ERR_NETWORK, HTTP_FAIL_CUT,
+                       "%s closed the connection during the TLS handshake", host);
+    return err_set(err, ERR_NETWORK, HTTP_FAIL_TLS, "TLS with %s failed: %s", host,
+                   buf_cstr(&detail));
 }
 
 static int explain_cut(const struct transfer *t, CURLcode code, const char *host, struct err *err)
@@ -435,8 +451,9 @@ static int explain_cut(const struct transfer *t, CURLcode code, const char *host
 
     t->curl->easy_getinfo(t->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
     if (proxy_status == 407)
-        return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER,
-                       "the proxy wants a login (407): put user:password@ into its URL (HTTPS_PROXY)");
+        return err_set(
+            err, ERR_NETWORK, HTTP_FAIL_OTHER,
+            "the proxy wants a login (407): put user:password@ into its URL (HTTPS_PROXY)");
     if (proxy_status >= 300)
         return err_set(err, ERR_NETWORK, proxy_status >= 500 ? HTTP_FAIL_CONNECT : HTTP_FAIL_OTHER,
                        "the proxy refused to connect to %s (%ld)", host, proxy_status);
@@ -444,12 +461,15 @@ static int explain_cut(const struct transfer *t, CURLcode code, const char *host
         return err_set(err, ERR_NETWORK, HTTP_FAIL_CUT, "the reply was cut after %" PRIu64 " bytes",
                        t->x->sink->have);
     if (t->headers_done)
-        return err_set(err, ERR_NETWORK, HTTP_FAIL_CUT, "the reply was cut: %s", detail_of(t, code, &detail));
+        return err_set(err, ERR_NETWORK, HTTP_FAIL_CUT, "the reply was cut: %s",
+                       detail_of(t, code, &detail));
     if (t->sent > 0)
         return err_set(err, ERR_NETWORK, HTTP_FAIL_CUT,
-                       "%s closed the connection after %" PRIu64 " of %" PRIu64 " bytes sent, without a reply", host,
-                       t->sent, body_size(t->x->request));
-    return err_set(err, ERR_NETWORK, HTTP_FAIL_CUT, "%s closed the connection without a reply", host);
+                       "%s closed the connection after %" PRIu64 " of %" PRIu64
+                       " bytes sent, without a reply",
+                       host, t->sent, body_size(t->x->request));
+    return err_set(err, ERR_NETWORK, HTTP_FAIL_CUT, "%s closed the connection without a reply",
+                   host);
 }
 
 static int explain_connect(const struct transfer *t, const char *host, struct err *err)
@@ -458,7 +478,8 @@ static int explain_connect(const struct transfer *t, const char *host, struct er
 
     t->curl->easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &sys);
     return err_set(err, ERR_NETWORK, HTTP_FAIL_CONNECT, "cannot connect to %s%s%s%s", host,
-                   t->x->proxy[0] ? " through the proxy" : "", sys ? ": " : "", sys ? strerror((int)sys) : "");
+                   t->x->proxy[0] ? " through the proxy" : "", sys ? ": " : "",
+                   sys ? strerror((int)sys) : "");
 }
 
 static int explain_timeout(const struct transfer *t, const char *host, struct err *err)
@@ -469,8 +490,8 @@ static int explain_timeout(const struct transfer *t, const char *host, struct er
 
     t->curl->easy_getinfo(t->easy, CURLINFO_CONNECT_TIME_T, &connected);
     if (connected == 0 && (request->timeout_ms == 0 || connect_ms < request->timeout_ms))
-        return err_set(err, ERR_NETWORK, HTTP_FAIL_CONNECT, "no connection to %s within %.3g s", host,
-                       (double)connect_ms / 1000);
+        return err_set(err, ERR_NETWORK, HTTP_FAIL_CONNECT, "no connection to %s within %.3g s",
+                       host, (double)connect_ms / 1000);
     return err_set(err, ERR_NETWORK, HTTP_FAIL_TIMEOUT, "not finished within %.3g s",
                    (double)request->timeout_ms / 1000);
 }
@@ -481,9 +502,11 @@ static int explain(const struct transfer *t, CURLcode code, const char *host, st
 
     switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
-        return err_set(err, ERR_NETWORK, HTTP_FAIL_RESOLVE, "the name of host %s cannot be resolved", host);
+        return err_set(err, ERR_NETWORK, HTTP_FAIL_RESOLVE,
+                       "the name of host %s cannot be resolved", host);
     case CURLE_COULDNT_RESOLVE_PROXY:
-        return err_set(err, ERR_NETWORK, HTTP_FAIL_RESOLVE, "the name of the proxy cannot be resolved");
+        return err_set(err, ERR_NETWORK, HTTP_FAIL_RESOLVE,
+                       "the name of the proxy cannot be resolved");
     case CURLE_COULDNT_CONNECT:
         return explain_connect(t, host, err);
     case CURLE_OPERATION_TIMEDOUT:
@@ -516,13 +539,15 @@ static int perform(struct transfer *t, const char *host, struct err *err)
         return 0;
     if (t->local || t->too_large || t->bad_headers || t->stalled || t->x->resume_refused)
         return explain_ours(t, err);
-    /* A refusal is told by its status; that its words were cut, or our body unfinished, changes nothing. */
+    /* A refusal is told by its status; that its words were cut, or our body unfinished, changes
+     * nothing. */
     if (t->headers_done && t->reply->status >= 300)
         return 0;
     return explain(t, code, host, err);
 }
 
-int http_wire_send(struct http_wire *wire, struct http_exchange *exchange, struct http_reply *reply, struct err *err)
+int http_wire_send(struct http_wire *wire, struct http_exchange *exchange, struct http_reply *reply,
+                   struct err *err)
 {
     SCOPED(buf_release) struct buf host = {0};
     struct curl_slist *headers = NULL;
@@ -540,7 +565,8 @@ int http_wire_send(struct http_wire *wire, struct http_exchange *exchange, struc
     exchange->resume_refused = false;
     reply->status = 0;
     strv_clear(&reply->headers);
-    /* What a cut try left of a body in memory goes when the next begins; its own kind is kept for `resume`. */
+    /* What a cut try left of a body in memory goes when the next begins; its own kind is kept for
+     * `resume`. */
     buf_clear(&reply->body);
     if (make_headers(&t, &headers, err) == 0) {
         set_options(&t, headers);

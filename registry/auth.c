@@ -44,8 +44,9 @@ struct given {
 
 struct auth {
     struct http *http;
-    const struct aws_options *aws;
-    pthread_mutex_t mutex; /* guards all below; held while a token is fetched, so that one thread fetches for all */
+    char *ca_file;
+    pthread_mutex_t mutex; /* guards all below; held while a token is fetched, so that one thread
+                              fetches for all */
     struct account **accounts;
     size_t accounts_count, accounts_capacity;
     struct given *given;
@@ -58,17 +59,19 @@ struct asking {
     struct account *account;
     const char *url;
     struct buf scope;
-    struct buf used; /* the authorization last sent; empty: none */
+    struct buf used;  /* the authorization last sent; empty: none */
     bool fresh_login; /* the AWS login was renewed for this request */
-    bool fresh_token; /* … a token was fetched for it; refused once more, it is not fetched again … */
-    bool asks_other;  /* … unless the challenge now asks for something else */
+    bool fresh_token; /* … a token was fetched for it; refused once more, it is not fetched again …
+                       */
+    bool asks_other; /* … unless the challenge now asks for something else */
 };
 
-struct auth *auth_open(struct http *http)
+struct auth *auth_open(struct http *http, const char *ca_file)
 {
     struct auth *auth = xcalloc(1, sizeof(*auth));
 
     auth->http = http;
+    auth->ca_file = xstrdup(ca_file);
     pthread_mutex_init(&auth->mutex, NULL);
     return auth;
 }
@@ -107,6 +110,7 @@ void auth_free(struct auth *auth)
         free(auth->given[i].password);
     }
     free(auth->given);
+    free(auth->ca_file);
     pthread_mutex_destroy(&auth->mutex);
     free(auth);
 }
@@ -114,12 +118,8 @@ void auth_free(struct auth *auth)
 void auth_set(struct auth *auth, const char *registry, const char *user, const char *password)
 {
     VEC_GROW(auth->given, auth->given_count, auth->given_capacity);
-    auth->given[auth->given_count++] = (struct given){xstrdup(registry), xstrdup(user), xstrdup(password)};
-}
-
-void auth_set_aws(struct auth *auth, const struct aws_options *options)
-{
-    auth->aws = options;
+    auth->given[auth->given_count++] =
+        (struct given){xstrdup(registry), xstrdup(user), xstrdup(password)};
 }
 
 static bool is_ecr(const char *registry, bool *is_public)
@@ -151,7 +151,8 @@ static char *path_of_scope(const char *scope)
     struct str word, kind, rest, path, actions;
 
     str_cut(str_of(scope), ' ', &word, &rest);
-    if (!str_cut(word, ':', &kind, &rest) || !str_is(kind, "repository") || !str_cut_last(rest, ':', &path, &actions))
+    if (!str_cut(word, ':', &kind, &rest) || !str_is(kind, "repository") ||
+        !str_cut_last(rest, ':', &path, &actions))
         return xstrdup("");
     return str_dup(path);
 }
@@ -201,7 +202,8 @@ static const struct account *aws_sibling(struct auth *auth, const struct account
     return NULL;
 }
 
-static void take_aws_login(struct account *a, const char *user, const char *password, uint64_t until_ms)
+static void take_aws_login(struct account *a, const char *user, const char *password,
+                           uint64_t until_ms)
 {
     auth_login_release(&a->login);
     a->login.user = xstrdup(user);
@@ -222,12 +224,14 @@ static int login_by_aws(struct auth *auth, struct account *a, bool may_share, st
         take_aws_login(a, sibling->login.user, sibling->login.password, sibling->login_until_ms);
         return 0;
     }
-    if (ecr_login(auth->aws, a->registry, &fresh, err) < 0)
-        return err_wrap(err, "log in to %s", a->registry);
+    if (ecr_login(auth->ca_file, a->registry, &fresh, err) < 0)
+        return -1;
     int64_t left = fresh.expires - (int64_t)clock_now().tv_sec;
 
-    /* Renewed at half of its life. One that says it is over already was just given, and is used all the same. */
-    take_aws_login(a, fresh.user, fresh.password, left > 0 ? clock_mono_ms() + (uint64_t)left * 500 : 0);
+    /* Renewed at half of its life. One that says it is over already was just given, and is used all
+     * the same. */
+    take_aws_login(a, fresh.user, fresh.password,
+                   left > 0 ? clock_mono_ms() + (uint64_t)left * 500 : 0);
     return 0;
 }
 
@@ -314,8 +318,11 @@ static int bearer(struct asking *ask, struct str not_this, struct buf *out, stru
     }
     if (kept)
         drop_token(a, kept);
-    struct auth_token_ask what = {.registry_url = ask->url, .realm = a->realm, .service = a->service,
-                                  .scope = buf_cstr(&ask->scope), .login = has_login(a) ? &a->login : NULL};
+    struct auth_token_ask what = {.registry_url = ask->url,
+                                  .realm = a->realm,
+                                  .service = a->service,
+                                  .scope = buf_cstr(&ask->scope),
+                                  .login = has_login(a) ? &a->login : NULL};
 
     if (auth_token_fetch(ask->auth->http, &what, &fresh.text, &lifetime_s, err) < 0)
         return -1;
@@ -348,7 +355,8 @@ static int first_try(struct asking *ask, struct buf *out, struct err *err)
     return 0;
 }
 
-/* Another login than the refused one: AWS's in place of a stored one that ran out; none in place of a public one. */
+/* Another login than the refused one: AWS's in place of a stored one that ran out; none in place of
+ * a public one. */
 static bool other_login(struct asking *ask)
 {
     struct account *a = ask->account;
@@ -359,7 +367,8 @@ static bool other_login(struct asking *ask)
         return false;
     ask->fresh_login = true;
     if (a->from == FROM_STORE)
-        log_debug("%s refused the login in %s; trying AWS credentials", a->registry, a->login.source);
+        log_debug("%s refused the login in %s; trying AWS credentials", a->registry,
+                  a->login.source);
     if (login_by_aws(ask->auth, a, false, &why) == 0)
         return true;
     log_debug("%s", why.text);
@@ -427,7 +436,8 @@ static void learn(struct asking *ask, const struct challenge *c)
         ask->account->wants = WANTS_BASIC;
         return;
     }
-    ask->asks_other = !same_text(ask->account->realm, c->realm) || !same_text(ask->account->service, c->service);
+    ask->asks_other =
+        !same_text(ask->account->realm, c->realm) || !same_text(ask->account->service, c->service);
     ask->account->wants = WANTS_BEARER;
     set_text(&ask->account->realm, c->realm);
     set_text(&ask->account->service, c->service);
@@ -450,7 +460,8 @@ static bool says_expired(const struct asking *ask, const struct http_reply *repl
 }
 
 /* What to send after this refusal; empty: nothing better is known, the refusal stands. */
-static int answer(struct asking *ask, const struct http_reply *reply, struct buf *out, struct err *err)
+static int answer(struct asking *ask, const struct http_reply *reply, struct buf *out,
+                  struct err *err)
 {
     SCOPED(challenges_release) struct challenges list = {0};
     struct account *a = ask->account;
@@ -507,8 +518,8 @@ static void asking_release(struct asking *ask)
     buf_release(&ask->used);
 }
 
-int auth_send(struct auth *auth, const char *registry, const char *scope, const struct http_request *request,
-              struct http_reply *reply, struct err *err)
+int auth_send(struct auth *auth, const char *registry, const char *scope,
+              const struct http_request *request, struct http_reply *reply, struct err *err)
 {
     SCOPED(asking_release) struct asking ask = {.auth = auth, .url = request->url};
     struct http_request sent = *request;
@@ -529,24 +540,29 @@ int auth_send(struct auth *auth, const char *registry, const char *scope, const 
     }
 }
 
-static void explain_login(const struct account *a, int status, const struct buf *words, struct err *err)
+static void explain_login(const struct account *a, int status, const struct buf *words,
+                          struct err *err)
 {
-    const char *user = a->login.user ? a->login.user : a->login.identity_token ? "an identity token" : "a token";
+    const char *user = a->login.user             ? a->login.user
+                       : a->login.identity_token ? "an identity token"
+                                                 : "a token";
     const char *source = a->login.source ? a->login.source : "the command line";
     const char *colon = words->size ? ": " : "";
 
     if (status != 401)
-        err_set(err, ERR_REMOTE, status, "%s does not let %s (login from %s) do this: %d%s%s", a->registry, user,
-                source, status, colon, buf_cstr(words));
+        err_set(err, ERR_REMOTE, status, "%s does not let %s (login from %s) do this: %d%s%s",
+                a->registry, user, source, status, colon, buf_cstr(words));
     else if (a->from == FROM_STORE)
-        err_set(err, ERR_REMOTE, status, "%s refused the login of %s from %s%s%s (slipway login %s makes a new one)",
+        err_set(err, ERR_REMOTE, status,
+                "%s refused the login of %s from %s%s%s (slipway login %s makes a new one)",
                 a->registry, user, source, colon, buf_cstr(words), a->registry);
     else
-        err_set(err, ERR_REMOTE, status, "%s refused the login of %s from %s%s%s", a->registry, user, source, colon,
-                buf_cstr(words));
+        err_set(err, ERR_REMOTE, status, "%s refused the login of %s from %s%s%s", a->registry,
+                user, source, colon, buf_cstr(words));
 }
 
-int auth_explain(struct auth *auth, const char *registry, const struct http_reply *reply, struct err *err)
+int auth_explain(struct auth *auth, const char *registry, const struct http_reply *reply,
+                 struct err *err)
 {
     SCOPED(buf_release) struct buf words = {0};
     const struct account *a = NULL;
@@ -554,14 +570,16 @@ int auth_explain(struct auth *auth, const char *registry, const struct http_repl
     auth_reply_words(reply, &words);
     pthread_mutex_lock(&auth->mutex);
     for (size_t i = 0; i < auth->accounts_count; i++) {
-        if (strcmp(auth->accounts[i]->registry, registry) == 0 && (!a || has_login(auth->accounts[i])))
+        if (strcmp(auth->accounts[i]->registry, registry) == 0 &&
+            (!a || has_login(auth->accounts[i])))
             a = auth->accounts[i];
     }
     if (a && has_login(a))
         explain_login(a, reply->status, &words, err);
     else
         err_set(err, ERR_REMOTE, reply->status, "%s %s (slipway login %s)%s%s", registry,
-                a && a->wants == WANTS_BEARER ? "has no such repository, or wants a login for it" : "wants a login",
+                a && a->wants == WANTS_BEARER ? "has no such repository, or wants a login for it"
+                                              : "wants a login",
                 registry, words.size ? "; it says " : "", buf_cstr(&words));
     pthread_mutex_unlock(&auth->mutex);
     return -1;

@@ -19,9 +19,10 @@ static bool name_is_plain(const char *helper)
     return helper[0] != 0;
 }
 
-/* Runs `docker-credential-NAME verb`. Its words on failure come on stdout, as the protocol has it. */
-static int run_helper(const char *helper, const char *verb, struct str input, struct buf *out, int *status,
-                      struct err *err)
+/* Runs `docker-credential-NAME verb`. Its words on failure come on stdout, as the protocol has it.
+ */
+static int run_helper(const char *helper, const char *verb, struct str input, struct buf *out,
+                      int *status, struct err *err)
 {
     SCOPED(strv_release) struct strv argv = {0};
     SCOPED(buf_release) struct buf errors = {0};
@@ -30,7 +31,8 @@ static int run_helper(const char *helper, const char *verb, struct str input, st
         return err_set(err, ERR_INPUT, 0, "credential helper \"%s\": not a program's name", helper);
     strv_addf(&argv, "docker-credential-%s", helper);
     strv_add(&argv, verb);
-    struct proc proc = {.argv = &argv, .input = input, .output_max = 1 << 20, .timeout_ms = HELPER_TIMEOUT_MS};
+    struct proc proc = {
+        .argv = &argv, .input = input, .output_max = 1 << 20, .timeout_ms = HELPER_TIMEOUT_MS};
 
     if (proc_run(&proc, out, &errors, status, err) < 0) {
         if (err->kind == ERR_SYSTEM && err->code == ENOENT)
@@ -44,7 +46,8 @@ static int run_helper(const char *helper, const char *verb, struct str input, st
     return 0;
 }
 
-static int helper_failed(const char *helper, const char *verb, const struct buf *out, int status, struct err *err)
+static int helper_failed(const char *helper, const char *verb, const struct buf *out, int status,
+                         struct err *err)
 {
     SCOPED(buf_release) struct buf shown = {0};
 
@@ -53,15 +56,18 @@ static int helper_failed(const char *helper, const char *verb, const struct buf 
                    shown.size ? buf_cstr(&shown) : "it failed without a word");
 }
 
-/* credentials.errCredentialsNotFoundMessage of docker-credential-helpers, and what older ones say. */
+/* credentials.errCredentialsNotFoundMessage of docker-credential-helpers, and what older ones say.
+ */
 static bool says_none(const struct buf *out)
 {
     struct str text = str_trim(buf_str(out));
 
-    return str_search(text, "credentials not found") >= 0 || str_search(text, "not found in native keychain") >= 0;
+    return str_search(text, "credentials not found") >= 0 ||
+           str_search(text, "not found in native keychain") >= 0;
 }
 
-int auth_helper_get(const char *helper, const char *registry, struct auth_login *out, struct err *err)
+int auth_helper_get(const char *helper, const char *registry, struct auth_login *out,
+                    struct err *err)
 {
     SCOPED(buf_release) struct buf text = {0};
     const char *user, *secret;
@@ -87,13 +93,13 @@ int auth_helper_get(const char *helper, const char *registry, struct auth_login 
     return 1;
 }
 
-int auth_helper_store(const char *helper, const char *registry, const char *user, const char *password,
-                      struct err *err)
+int auth_helper_store(const char *helper, const char *registry, const char *user,
+                      const char *password, struct err *err)
 {
     SCOPED(buf_release) struct buf text = {0};
     SCOPED(buf_release) struct buf out = {0};
-    json_auto_t *doc = json_pack("{s:s, s:s, s:s}", "ServerURL", auth_registry_key(registry), "Username", user,
-                                 "Secret", password);
+    json_auto_t *doc = json_pack("{s:s, s:s, s:s}", "ServerURL", auth_registry_key(registry),
+                                 "Username", user, "Secret", password);
     int status;
 
     if (!doc)

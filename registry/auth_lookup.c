@@ -39,7 +39,8 @@ void auth_key_host(struct str key, struct buf *out)
     size_t begun = out->size;
 
     for (size_t i = 0; i < host.size; i++)
-        buf_addc(out, host.ptr[i] >= 'A' && host.ptr[i] <= 'Z' ? (char)(host.ptr[i] + 32) : host.ptr[i]);
+        buf_addc(out,
+                 host.ptr[i] >= 'A' && host.ptr[i] <= 'Z' ? (char)(host.ptr[i] + 32) : host.ptr[i]);
     struct str added = str_slice(buf_str(out), begun, out->size);
 
     if (str_is(added, "index.docker.io") || str_is(added, "registry-1.docker.io")) {
@@ -107,7 +108,8 @@ const char *auth_helper_of(json_t *doc, const char *registry, bool *is_own)
     json_t *value;
 
     *is_own = false;
-    json_object_foreach(json_object_get(doc, "credHelpers"), key, value) {
+    json_object_foreach(json_object_get(doc, "credHelpers"), key, value)
+    {
         SCOPED(buf_release) struct buf host = {0};
 
         auth_key_host(str_of(key), &host);
@@ -129,7 +131,8 @@ static void add_under(struct strv *out, const char *dir_name, const char *tail)
         strv_addf(out, "%s/%s", dir, tail);
 }
 
-void auth_file_paths(struct strv *out)
+/* Where to look, best first; files that are not there are among them. */
+static void file_paths(struct strv *out)
 {
     const char *only = getenv("REGISTRY_AUTH_FILE");
     const char *config_home = getenv("XDG_CONFIG_HOME");
@@ -171,7 +174,8 @@ int auth_file_read(const char *path, json_t **doc, struct err *err)
     return 1;
 }
 
-/* Whether an "auths" key is that registry's, or exactly `want` ("host/ns/repo", containers-auth.json(5)). */
+/* Whether an "auths" key is that registry's, or exactly `want` ("host/ns/repo",
+ * containers-auth.json(5)). */
 static bool key_fits(const char *key, const char *registry, const char *want)
 {
     SCOPED(buf_release) struct buf host = {0};
@@ -188,12 +192,14 @@ static bool key_fits(const char *key, const char *registry, const char *want)
     return str_is(buf_str(&host), registry);
 }
 
-static int find_auth(json_t *doc, const char *registry, const char *want, struct auth_login *out, struct err *err)
+static int find_auth(json_t *doc, const char *registry, const char *want, struct auth_login *out,
+                     struct err *err)
 {
     json_t *entry;
     const char *key;
 
-    json_object_foreach(json_object_get(doc, "auths"), key, entry) {
+    json_object_foreach(json_object_get(doc, "auths"), key, entry)
+    {
         if (!key_fits(key, registry, want))
             continue;
         int found = auth_entry_read(entry, out, err);
@@ -207,8 +213,8 @@ static int find_auth(json_t *doc, const char *registry, const char *want, struct
 }
 
 /* host/ns/repo, host/ns, then the host. */
-static int find_auth_below(json_t *doc, const char *registry, const char *path, struct auth_login *out,
-                           struct err *err)
+static int find_auth_below(json_t *doc, const char *registry, const char *path,
+                           struct auth_login *out, struct err *err)
 {
     SCOPED(buf_release) struct buf want = {0};
 
@@ -234,9 +240,10 @@ static int ask_helper(const char *helper, bool is_own, const char *registry, str
 
     if (found >= 0)
         return found;
-    /* A store that is set but not there (a desktop's, on a build host) must not stop what needs no login; and for
-     * ECR we are the helper. */
-    if (why.kind == ERR_SYSTEM && why.code == ENOENT && (!is_own || ecr_host_parse(registry, &ecr))) {
+    /* A store that is set but not there (a desktop's, on a build host) must not stop what needs no
+     * login; and for ECR we are the helper. */
+    if (why.kind == ERR_SYSTEM && why.code == ENOENT &&
+        (!is_own || ecr_host_parse(registry, &ecr))) {
         log_debug("%s", why.text);
         return 0;
     }
@@ -244,7 +251,8 @@ static int ask_helper(const char *helper, bool is_own, const char *registry, str
     return -1;
 }
 
-static int find_in(json_t *doc, const char *registry, const char *path, struct auth_login *out, struct err *err)
+static int find_in(json_t *doc, const char *registry, const char *path, struct auth_login *out,
+                   struct err *err)
 {
     bool is_own;
     const char *helper = auth_helper_of(doc, registry, &is_own);
@@ -258,7 +266,8 @@ static int find_in(json_t *doc, const char *registry, const char *path, struct a
     return find_auth_below(doc, registry, path, out, err);
 }
 
-static int find_in_env(const char *registry, const char *path, struct auth_login *out, struct err *err)
+static int find_in_env(const char *registry, const char *path, struct auth_login *out,
+                       struct err *err)
 {
     const char *text = getenv("DOCKER_AUTH_CONFIG");
     struct err why = {0};
@@ -281,7 +290,7 @@ int auth_lookup(const char *registry, const char *path, struct auth_login *out, 
     SCOPED(strv_release) struct strv paths = {0};
     int found = find_in_env(registry, path, out, err);
 
-    auth_file_paths(&paths);
+    file_paths(&paths);
     for (size_t i = 0; i < paths.count && found == 0; i++) {
         json_auto_t *doc = NULL;
         struct err why = {0};

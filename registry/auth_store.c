@@ -15,7 +15,7 @@
 
 #define LINKS_MAX 8
 
-char *auth_store_path(struct err *err)
+static char *store_path(struct err *err)
 {
     const char *only = getenv("REGISTRY_AUTH_FILE");
     const char *config = getenv("DOCKER_CONFIG");
@@ -74,7 +74,7 @@ static void store_close(struct store *s)
 
 static int store_open(struct store *s, struct err *err)
 {
-    s->path = auth_store_path(err);
+    s->path = store_path(err);
     if (!s->path)
         return -1;
     s->path = follow_links(s->path);
@@ -116,7 +116,8 @@ static int drop_entries(json_t *doc, const char *registry)
     void *next;
     int found = 0;
 
-    json_object_foreach_safe(auths, next, key, entry) {
+    json_object_foreach_safe(auths, next, key, entry)
+    {
         SCOPED(buf_release) struct buf host = {0};
         struct str path, rest;
 
@@ -124,8 +125,8 @@ static int drop_entries(json_t *doc, const char *registry)
         if (!str_is(buf_str(&host), registry))
             continue;
         /* A login for a path below the registry is another one. */
-        if (str_search(str_of(key), "://") < 0 && str_cut(str_of(key), '/', &path, &rest) && rest.size > 0 &&
-            !str_starts(rest, "v1") && !str_starts(rest, "v2"))
+        if (str_search(str_of(key), "://") < 0 && str_cut(str_of(key), '/', &path, &rest) &&
+            rest.size > 0 && !str_starts(rest, "v1") && !str_starts(rest, "v2"))
             continue;
         json_object_del(auths, key);
         found = 1;
@@ -133,7 +134,8 @@ static int drop_entries(json_t *doc, const char *registry)
     return found;
 }
 
-int auth_store(const char *registry, const char *user, const char *password, char **where, struct err *err)
+int auth_store(const char *registry, const char *user, const char *password, char **where,
+               struct err *err)
 {
     SCOPED(store_close) struct store s = STORE_CLOSED;
     SCOPED(buf_release) struct buf pair = {0};
@@ -162,14 +164,16 @@ int auth_store(const char *registry, const char *user, const char *password, cha
         json_object_set_new(s.doc, "auths", json_object());
         auths = json_object_get(s.doc, "auths");
     }
-    json_object_set_new(auths, auth_registry_key(registry), json_pack("{s:s}", "auth", buf_cstr(&encoded)));
+    json_object_set_new(auths, auth_registry_key(registry),
+                        json_pack("{s:s}", "auth", buf_cstr(&encoded)));
     if (store_write(&s, err) < 0)
         return -1;
     *where = steal_ptr(&s.path);
     return 0;
 }
 
-static int erase_by_helper(struct store *s, const char *helper, const char *registry, char **where, struct err *err)
+static int erase_by_helper(struct store *s, const char *helper, const char *registry, char **where,
+                           struct err *err)
 {
     SCOPED(auth_login_release) struct auth_login login = {0};
     int found = auth_helper_get(helper, registry, &login, err);

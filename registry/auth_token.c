@@ -12,7 +12,8 @@
 #include "registry/refusal.h"
 
 #define CLIENT_ID "slipway"
-#define LIFETIME_DEFAULT_S 60 /* distribution "Token Authentication": 60 when not given, and never less */
+#define LIFETIME_DEFAULT_S                                                                         \
+    60 /* distribution "Token Authentication": 60 when not given, and never less */
 #define REDIRECTS_MAX 3
 
 static bool is_https(const char *url)
@@ -45,12 +46,15 @@ int auth_realm_check(const char *registry_url, const char *realm, struct err *er
 
     http_redact(realm, &shown);
     if (!http_host(realm, &host))
-        return err_set(err, ERR_REMOTE, 401, "token service \"%s\": not an http or https URL", buf_cstr(&shown));
+        return err_set(err, ERR_REMOTE, 401, "token service \"%s\": not an http or https URL",
+                       buf_cstr(&shown));
     if (is_https(registry_url) && !is_https(realm))
-        return err_set(err, ERR_REMOTE, 401, "token service %s: plain http, though the registry is https",
+        return err_set(err, ERR_REMOTE, 401,
+                       "token service %s: plain http, though the registry is https",
                        buf_cstr(&shown));
     if (http_is_private(realm) && !same_host(registry_url, realm))
-        return err_set(err, ERR_REMOTE, 401, "token service %s: a private address that is not the registry's own",
+        return err_set(err, ERR_REMOTE, 401,
+                       "token service %s: a private address that is not the registry's own",
                        buf_cstr(&shown));
     return 0;
 }
@@ -200,10 +204,12 @@ int auth_token_read(struct str body, char **token, uint64_t *lifetime_s, struct 
     if (!text || !text[0])
         return err_set(err, ERR_REMOTE, 0, "token service's reply holds no token");
     if (!token_is_sane(text))
-        return err_set(err, ERR_REMOTE, 0, "token service's reply: the token holds a space or control character");
+        return err_set(err, ERR_REMOTE, 0,
+                       "token service's reply: the token holds a space or control character");
     *lifetime_s = LIFETIME_DEFAULT_S;
     if (json_is_number(expires) && json_number_value(expires) > LIFETIME_DEFAULT_S)
-        *lifetime_s = json_number_value(expires) > 86400 ? 86400 : (uint64_t)json_number_value(expires);
+        *lifetime_s =
+            json_number_value(expires) > 86400 ? 86400 : (uint64_t)json_number_value(expires);
     *token = xstrdup(text);
     return 0;
 }
@@ -219,7 +225,8 @@ void auth_reply_words(const struct http_reply *reply, struct buf *out)
         buf_addf(out, "%s%s", refusal.code ? ": " : "", refusal.message);
 }
 
-static int refused(const struct auth_token_ask *ask, const struct http_reply *reply, struct err *err)
+static int refused(const struct auth_token_ask *ask, const struct http_reply *reply,
+                   struct err *err)
 {
     SCOPED(buf_release) struct buf words = {0};
     SCOPED(buf_release) struct buf host = {0};
@@ -228,21 +235,23 @@ static int refused(const struct auth_token_ask *ask, const struct http_reply *re
     auth_reply_words(reply, &words);
     http_host(ask->realm, &host);
     if (login && (reply->status == 401 || reply->status == 403 || reply->status == 400))
-        return err_set(err, ERR_REMOTE, reply->status, "token service %s refused the login of %s (from %s): %d%s%s",
+        return err_set(err, ERR_REMOTE, reply->status,
+                       "token service %s refused the login of %s (from %s): %d%s%s",
                        buf_cstr(&host), login->user ? login->user : "an identity token",
-                       login->source ? login->source : "the command line", reply->status, words.size ? ", " : "",
-                       buf_cstr(&words));
-    err_set(err, ERR_REMOTE, reply->status, "token service %s answers %d%s%s", buf_cstr(&host), reply->status,
-            words.size ? ", " : "", buf_cstr(&words));
+                       login->source ? login->source : "the command line", reply->status,
+                       words.size ? ", " : "", buf_cstr(&words));
+    err_set(err, ERR_REMOTE, reply->status, "token service %s answers %d%s%s", buf_cstr(&host),
+            reply->status, words.size ? ", " : "", buf_cstr(&words));
     buf_clear(&host);
     if ((reply->status == 401 || reply->status == 403) && http_host(ask->registry_url, &host))
         err_add(err, " (slipway login %s)", buf_cstr(&host));
     return -1;
 }
 
-/* Our own redirects here, so that every hop is held to the guards; a login goes to the realm's host alone. */
-static int send_guarded(struct http *http, const struct auth_token_ask *ask, struct http_request *request,
-                        struct http_reply *reply, struct err *err)
+/* Our own redirects here, so that every hop is held to the guards; a login goes to the realm's host
+ * alone. */
+static int send_guarded(struct http *http, const struct auth_token_ask *ask,
+                        struct http_request *request, struct http_reply *reply, struct err *err)
 {
     AUTO_FREE char *url = xstrdup(request->url);
 
@@ -259,12 +268,13 @@ static int send_guarded(struct http *http, const struct auth_token_ask *ask, str
         if (reply->status < 300 || reply->status > 308 || !location || request->body.size > 0)
             return 0;
         if (hops == REDIRECTS_MAX)
-            return err_set(err, ERR_REMOTE, reply->status, "token service redirects more than %d times",
-                           REDIRECTS_MAX);
+            return err_set(err, ERR_REMOTE, reply->status,
+                           "token service redirects more than %d times", REDIRECTS_MAX);
         char *next = http_resolve(url, location);
 
         if (!next)
-            return err_set(err, ERR_REMOTE, reply->status, "token service redirects to what is no URL");
+            return err_set(err, ERR_REMOTE, reply->status,
+                           "token service redirects to what is no URL");
         if (!same_host(next, ask->realm))
             request->authorization = NULL;
         free(url);
@@ -279,8 +289,8 @@ static void add_form(struct buf *out, const char *name, const char *value)
 }
 
 /* An identity token is an OAuth refresh token: POST of a form. */
-static int fetch_by_form(struct http *http, const struct auth_token_ask *ask, struct http_reply *reply,
-                         struct err *err)
+static int fetch_by_form(struct http *http, const struct auth_token_ask *ask,
+                         struct http_reply *reply, struct err *err)
 {
     SCOPED(strv_release) struct strv headers = {0};
     SCOPED(buf_release) struct buf form = {0};
@@ -293,16 +303,20 @@ static int fetch_by_form(struct http *http, const struct auth_token_ask *ask, st
         add_form(&form, "scope", ask->scope);
     add_form(&form, "client_id", CLIENT_ID);
     strv_add(&headers, "Content-Type: application/x-www-form-urlencoded");
-    struct http_request request = {.method = "POST", .url = ask->realm, .headers = &headers,
-                                   .body = buf_str(&form), .has_body = true, .repeatable = true};
+    struct http_request request = {.method = "POST",
+                                   .url = ask->realm,
+                                   .headers = &headers,
+                                   .body = buf_str(&form),
+                                   .has_body = true,
+                                   .repeatable = true};
     int result = send_guarded(http, ask, &request, reply, err);
 
     explicit_bzero(form.ptr, form.size);
     return result;
 }
 
-static int fetch_by_query(struct http *http, const struct auth_token_ask *ask, struct http_reply *reply,
-                          struct err *err)
+static int fetch_by_query(struct http *http, const struct auth_token_ask *ask,
+                          struct http_reply *reply, struct err *err)
 {
     SCOPED(buf_release) struct buf url = {0};
     SCOPED(buf_release) struct buf basic = {0};
@@ -310,14 +324,16 @@ static int fetch_by_query(struct http *http, const struct auth_token_ask *ask, s
     auth_token_url(ask, &url);
     if (ask->login && ask->login->user && ask->login->password)
         auth_basic(ask->login, &basic);
-    struct http_request request = {.method = "GET", .url = buf_cstr(&url), .repeatable = true,
+    struct http_request request = {.method = "GET",
+                                   .url = buf_cstr(&url),
+                                   .repeatable = true,
                                    .authorization = basic.size ? buf_cstr(&basic) : NULL};
 
     return send_guarded(http, ask, &request, reply, err);
 }
 
-int auth_token_fetch(struct http *http, const struct auth_token_ask *ask, char **token, uint64_t *lifetime_s,
-                     struct err *err)
+int auth_token_fetch(struct http *http, const struct auth_token_ask *ask, char **token,
+                     uint64_t *lifetime_s, struct err *err)
 {
     SCOPED(http_reply_release) struct http_reply reply = {0};
     bool by_form = ask->login && ask->login->identity_token;
@@ -326,8 +342,10 @@ int auth_token_fetch(struct http *http, const struct auth_token_ask *ask, char *
         return -1;
     if (by_form && fetch_by_form(http, ask, &reply, err) < 0)
         return -1;
-    /* Older services know only the GET; without a password that would be anonymous, and hide the cause. */
-    if (by_form && (reply.status == 404 || reply.status == 405) && ask->login->user && ask->login->password)
+    /* Older services know only the GET; without a password that would be anonymous, and hide the
+     * cause. */
+    if (by_form && (reply.status == 404 || reply.status == 405) && ask->login->user &&
+        ask->login->password)
         by_form = false;
     if (!by_form && fetch_by_query(http, ask, &reply, err) < 0)
         return -1;

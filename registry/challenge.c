@@ -68,7 +68,8 @@ static struct str take_token(struct str *s)
     return token;
 }
 
-/* Credentials-like text after a scheme in place of parameters ("Negotiate YII="); it says nothing to us. */
+/* Credentials-like text after a scheme in place of parameters ("Negotiate YII="); it says nothing
+ * to us. */
 static bool skip_token68(struct str *s)
 {
     size_t n = 0;
@@ -124,7 +125,8 @@ static void set_param(struct challenge *c, struct str name, const struct buf *va
     const struct {
         const char *name;
         char **slot;
-    } known[] = {{"realm", &c->realm}, {"service", &c->service}, {"scope", &c->scope}, {"error", &c->error}};
+    } known[] = {
+        {"realm", &c->realm}, {"service", &c->service}, {"scope", &c->scope}, {"error", &c->error}};
 
     for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
         if (str_is_nocase(name, known[i].name) && !*known[i].slot)
@@ -137,11 +139,12 @@ static int take_param(struct str *rest, struct str name, struct challenge *c, st
     SCOPED(buf_release) struct buf value = {0};
 
     if (!take_value(rest, &value))
-        return err_set(err, ERR_REMOTE, 401, "WWW-Authenticate: the quotes of " STR_FMT " do not close",
-                       STR_ARG(name));
+        return err_set(err, ERR_REMOTE, 401,
+                       "WWW-Authenticate: the quotes of " STR_FMT " do not close", STR_ARG(name));
     skip_space(rest);
     if (rest->size > 0 && rest->ptr[0] != ',')
-        return err_set(err, ERR_REMOTE, 401, "WWW-Authenticate: no comma after " STR_FMT, STR_ARG(name));
+        return err_set(err, ERR_REMOTE, 401, "WWW-Authenticate: no comma after " STR_FMT,
+                       STR_ARG(name));
     set_param(c, name, &value);
     return 0;
 }
@@ -151,7 +154,8 @@ static int begin_challenge(struct str name, struct challenges *list, struct err 
     struct challenge c = {.scheme = CHALLENGE_OTHER};
 
     if (list->count == CHALLENGE_MAX)
-        return err_set(err, ERR_REMOTE, 401, "WWW-Authenticate: more than %d challenges", CHALLENGE_MAX);
+        return err_set(err, ERR_REMOTE, 401, "WWW-Authenticate: more than %d challenges",
+                       CHALLENGE_MAX);
     if (str_is_nocase(name, "basic"))
         c.scheme = CHALLENGE_BASIC;
     else if (str_is_nocase(name, "bearer"))
@@ -167,7 +171,8 @@ static int refuse_byte(struct str rest, struct err *err)
     SCOPED(buf_release) struct buf shown = {0};
 
     buf_add_escaped(&shown, str_slice(rest, 0, 20));
-    return err_set(err, ERR_REMOTE, 401, "WWW-Authenticate: no scheme or parameter at \"%s\"", buf_cstr(&shown));
+    return err_set(err, ERR_REMOTE, 401, "WWW-Authenticate: no scheme or parameter at \"%s\"",
+                   buf_cstr(&shown));
 }
 
 static int parse_all(struct str rest, struct challenges *list, struct err *err)
@@ -187,7 +192,8 @@ static int parse_all(struct str rest, struct challenges *list, struct err *err)
         skip_space(&after);
         if (after.size > 0 && after.ptr[0] == '=') {
             if (list->count == begun)
-                return err_set(err, ERR_REMOTE, 401, "WWW-Authenticate: " STR_FMT " stands before any scheme",
+                return err_set(err, ERR_REMOTE, 401,
+                               "WWW-Authenticate: " STR_FMT " stands before any scheme",
                                STR_ARG(str_slice(name, 0, 100)));
             rest = str_slice(after, 1, after.size);
             skip_space(&rest);

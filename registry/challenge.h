@@ -3,9 +3,10 @@
 #define REGISTRY_CHALLENGE_H
 
 /*
- * WWW-Authenticate: what a registry wants to see before it answers (RFC 9110 §11.6.1; distribution "Token
- * Authentication"). Pure. A header may hold several challenges and a reply several headers; schemes that are neither
- * Basic nor Bearer are kept as CHALLENGE_OTHER, so that an error can name them.
+ * WWW-Authenticate: what a registry wants to see before it answers (RFC 9110 §11.6.1; distribution
+ * "Token Authentication"). Pure. A header may hold several challenges and a reply several headers;
+ * schemes that are neither Basic nor Bearer are kept as CHALLENGE_OTHER, so that an error can name
+ * them.
  */
 #include <stddef.h>
 
@@ -18,11 +19,11 @@ enum challenge_scheme { CHALLENGE_OTHER, CHALLENGE_BASIC, CHALLENGE_BEARER };
 
 struct challenge {
     enum challenge_scheme scheme;
-    char *name;    /* the scheme as sent */
-    char *realm;   /* NULL when not given, as all below */
+    char *name;  /* the scheme as sent */
+    char *realm; /* NULL when not given, as all below */
     char *service;
-    char *scope;   /* "repository:a:pull,push repository:b:pull" */
-    char *error;   /* "insufficient_scope", "invalid_token" */
+    char *scope; /* "repository:a:pull,push repository:b:pull" */
+    char *error; /* "insufficient_scope", "invalid_token" */
 };
 
 struct challenges {

@@ -137,8 +137,9 @@ static int read_token(json_t *reply, struct ecr_login *login, struct err *err)
     return 0;
 }
 
-int ecr_login(const struct aws_options *options, const char *host, struct ecr_login *login, struct err *err)
+int ecr_login(const char *ca_file, const char *host, struct ecr_login *login, struct err *err)
 {
+    struct aws_options options = {.ca_file = ca_file};
     struct ecr_host where;
     struct aws *aws;
     json_auto_t *reply = NULL;
@@ -146,7 +147,7 @@ int ecr_login(const struct aws_options *options, const char *host, struct ecr_lo
 
     if (!ecr_host_parse(host, &where))
         return err_set(err, ERR_USAGE, 0, "%s is no ECR registry", host);
-    aws = aws_open(options, err);
+    aws = aws_open(&options, err);
     if (!aws)
         return err_wrap(err, "log in to %s", host);
     struct aws_request request = {

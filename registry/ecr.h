@@ -11,8 +11,6 @@
 
 #include "base/err.h"
 
-struct aws_options; /* aws/call.h */
-
 struct ecr_host {
     bool is_public;    /* public.ecr.aws: bearer tokens, anonymous pulls */
     char account[13];  /* twelve digits; empty for public */
@@ -33,10 +31,10 @@ struct ecr_login {
 void ecr_login_release(struct ecr_login *login);
 
 /*
- * GetAuthorizationToken for the host's region, signed. `host` as for ecr_host_parse. options NULL: all from the
- * environment. The result is for HTTP Basic at a private registry, and for the Basic of the token request at the public one.
+ * GetAuthorizationToken for the host's region, signed; credentials and endpoint come from the environment. `host` as for
+ * ecr_host_parse. ca_file: PEM trusted besides the system's unless AWS_CA_BUNDLE is set; NULL: none. The result is for HTTP Basic at a private registry, and for the Basic of the token request at the public one.
  * Errors name the credential source, or the permission that is missing (ecr:GetAuthorizationToken).
  */
-int ecr_login(const struct aws_options *options, const char *host, struct ecr_login *login, struct err *err);
+int ecr_login(const char *ca_file, const char *host, struct ecr_login *login, struct err *err);
 
 #endif

@@ -80,6 +80,11 @@ struct http *remote_http(struct remote *remote)
     return remote->http;
 }
 
+struct auth *remote_auth(struct remote *remote)
+{
+    return remote->auth;
+}
+
 static int parse_stand_ins(const struct strv *texts, const char *what, struct stand_in **items, size_t *count,
                            struct err *err)
 {
@@ -163,7 +168,7 @@ struct remote *remote_open(const struct remote_settings *settings, struct err *e
     remote->http = http_open(&options, err);
     if (!remote->http)
         return NULL;
-    remote->auth = auth_open(remote->http);
+    remote->auth = auth_open(remote->http, settings->ca_file);
     return steal_ptr(&remote);
 }
 

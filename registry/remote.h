@@ -24,6 +24,7 @@
 #include "base/http.h"
 #include "base/strv.h"
 
+struct auth;      /* registry/auth.h */
 struct reference; /* registry/reference.h */
 
 struct remote_settings {
@@ -70,6 +71,7 @@ void remote_settings_release(struct remote_settings *settings);
 struct remote *remote_open(const struct remote_settings *settings, struct err *err);
 void remote_free(struct remote *remote);
 struct http *remote_http(struct remote *remote); /* borrowed: for calls that are no registry's */
+struct auth *remote_auth(struct remote *remote); /* borrowed: the logins */
 
 /* Where to pull ref from (mirrors, origin) or, when push, where to push it to (the origin alone). */
 int remote_find(struct remote *remote, const struct reference *ref, bool push, struct remote_places *places,

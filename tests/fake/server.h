@@ -3,8 +3,8 @@
 #define TESTS_FAKE_SERVER_H
 
 /*
- * tests/fake/registry.py for unit tests: started, scripted, its log read. Tests run from the source root.
- * The image web:1 is in it, with one layer of 3000000 bytes.
+ * tests/fake/registry.py for unit tests: started, scripted, its log read. Tests run from the source
+ * root. The image web:1 is in it, with one layer of 3000000 bytes.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -73,15 +73,32 @@ static __attribute__((unused)) bool server_certificate(const char *dir)
 
     snprintf(cert, sizeof(cert), "%s/cert.pem", dir);
     snprintf(key, sizeof(key), "%s/key.pem", dir);
-    const char *const words[] = {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                                 "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext",
-                                 "subjectAltName=DNS:registry.test,IP:127.0.0.1", "-keyout", key, "-out", cert, NULL};
+    const char *const words[] = {"openssl",
+                                 "req",
+                                 "-x509",
+                                 "-newkey",
+                                 "ec",
+                                 "-pkeyopt",
+                                 "ec_paramgen_curve:prime256v1",
+                                 "-nodes",
+                                 "-days",
+                                 "2",
+                                 "-subj",
+                                 "/CN=test",
+                                 "-addext",
+                                 "subjectAltName=DNS:registry.test,IP:127.0.0.1",
+                                 "-keyout",
+                                 key,
+                                 "-out",
+                                 cert,
+                                 NULL};
 
     return server_run(words);
 }
 
-static __attribute__((unused)) void server_start(struct server *s, const char *rules, const struct http_options *options,
-                         const char *const *more)
+static __attribute__((unused)) void server_start(struct server *s, const char *rules,
+                                                 const struct http_options *options,
+                                                 const char *const *more)
 {
     char ready[96], log[96], cert[96], key[96];
     SCOPED(buf_release) struct buf text = {0};
@@ -96,8 +113,9 @@ static __attribute__((unused)) void server_start(struct server *s, const char *r
     snprintf(log, sizeof(log), "%s/log", s->dir);
     snprintf(cert, sizeof(cert), "%s/cert.pem", s->dir);
     snprintf(key, sizeof(key), "%s/key.pem", s->dir);
-    const char *const words[] = {"python3", "tests/fake/registry.py", "--ready", ready, "--log", log, "--rules", rules,
-                                 "--image", "web:1:1:3000000"};
+    const char *const words[] = {
+        "python3", "tests/fake/registry.py", "--ready", ready, "--log", log, "--rules", rules,
+        "--image", "web:1:1:3000000"};
 
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)
         strv_add(&argv, words[i]);
@@ -116,7 +134,8 @@ static __attribute__((unused)) void server_start(struct server *s, const char *r
         clock_sleep_ms(25);
     OKF(fs_read_file(AT_FDCWD, ready, &text, 1 << 16, &err) == 0, "server: %s", err.text);
     json_auto_t *doc = json_parse(buf_str(&text), &err);
-    OKF(doc && json_take(doc, &err, "{s:I, s:I}", "port", &port, "storage_port", &storage) == 0, "%s", err.text);
+    OKF(doc && json_take(doc, &err, "{s:I, s:I}", "port", &port, "storage_port", &storage) == 0,
+        "%s", err.text);
     buf_addf(&s->url, "http%s://127.0.0.1:%d", tls ? "s" : "", (int)port);
     buf_addf(&s->storage_url, "http%s://127.0.0.1:%d", tls ? "s" : "", (int)storage);
     struct http_options quick = options ? *options : (struct http_options){0};
@@ -148,7 +167,8 @@ static __attribute__((unused)) json_t *server_logged(struct server *s, size_t n)
     return json_array_get(s->log, n);
 }
 
-static __attribute__((unused)) const char *server_header(struct server *s, size_t n, const char *name)
+static __attribute__((unused)) const char *server_header(struct server *s, size_t n,
+                                                         const char *name)
 {
     return json_str(json_object_get(server_logged(s, n), "headers"), name);
 }
@@ -159,7 +179,8 @@ static __attribute__((unused)) size_t server_count(struct server *s)
     return json_array_size(s->log);
 }
 
-static __attribute__((unused)) void server_post(struct server *s, const char *path, const char *text)
+static __attribute__((unused)) void server_post(struct server *s, const char *path,
+                                                const char *text)
 {
     SCOPED(http_reply_release) struct http_reply reply = {0};
     SCOPED(buf_release) struct buf url = {0};

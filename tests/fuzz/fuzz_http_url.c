@@ -11,7 +11,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-/* Input: base URL, a new line, Location. What comes out must be a URL again, and stay itself when resolved again. */
+/* Input: base URL, a new line, Location. What comes out must be a URL again, and stay itself when
+ * resolved again. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     AUTO_FREE char *text = str_dup((struct str){(const char *)bytes, size});

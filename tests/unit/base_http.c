@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http against tests/fake/registry.py, which fails on command; every test runs its own. Run from the source root. */
+/* http against tests/fake/registry.py, which fails on command; every test runs its own. Run from
+ * the source root. */
 #include "base/http.h"
 
 #include <fcntl.h>
@@ -14,8 +15,8 @@
 #include "tests/tap.h"
 
 /* One GET of a path (or what `request` says), its result in *reply and *err. */
-static int get(struct server *s, const char *path, struct http_request *request, struct http_reply *reply,
-               struct err *err)
+static int get(struct server *s, const char *path, struct http_request *request,
+               struct http_reply *reply, struct err *err)
 {
     struct http_request plain = {.method = "GET", .repeatable = true};
     SCOPED(buf_release) struct buf url = {0};
@@ -50,10 +51,12 @@ static void plain_get(void)
     SCOPED(http_reply_release) struct http_reply reply = {0};
     struct err err;
 
-    server_start(&s,
-          "[{\"path\":\"^/x\",\"status\":200,\"body\":\"hello\",\"headers\":{\"X-One\":\"a\",\"x-two\":\" b \","
-          "\"X-ONE\":[\"c\"]}}]",
-          NULL, server_redirects);
+    server_start(
+        &s,
+        "[{\"path\":\"^/"
+        "x\",\"status\":200,\"body\":\"hello\",\"headers\":{\"X-One\":\"a\",\"x-two\":\" b \","
+        "\"X-ONE\":[\"c\"]}}]",
+        NULL, server_redirects);
     struct http_request request = {.method = "GET", .hash_reply = true};
 
     OKF(get(&s, "/x?q=a%2Fb&c", &request, &reply, &err) == 0, "%s", err.text);
@@ -73,7 +76,8 @@ static void plain_get(void)
     EQ_STR(server_header(&s, 0, "user-agent"), "slipway/" SLIPWAY_VERSION);
     get(&s, "/x", NULL, &reply, &err);
     OKF(json_integer_value(json_object_get(server_logged(&s, 0), "client")) ==
-            json_integer_value(json_object_get(server_logged(&s, 1), "client")), "one connection for both");
+            json_integer_value(json_object_get(server_logged(&s, 1), "client")),
+        "one connection for both");
 }
 
 static void methods_and_headers(void)
@@ -88,7 +92,8 @@ static void methods_and_headers(void)
     strv_add(&headers, "Accept:  a/b, c/d ");
     strv_add(&headers, "X-Empty:");
     strv_add(&headers, "Content-Type: text/x");
-    struct http_request request = {.method = "HEAD", .headers = &headers, .authorization = "Basic abc"};
+    struct http_request request = {
+        .method = "HEAD", .headers = &headers, .authorization = "Basic abc"};
 
     get(&s, "/x", &request, &reply, &err);
     EQ_STR(json_str(server_logged(&s, 0), "method"), "HEAD");
@@ -103,7 +108,8 @@ static void methods_and_headers(void)
     request = (struct http_request){.method = "PATCH", .body = STR("abc"), .headers = &headers};
     get(&s, "/x", &request, &reply, &err);
     server_logged(&s, 0);
-    EQ_STR(json_str(server_logged(&s, 2), "body_sha256"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    EQ_STR(json_str(server_logged(&s, 2), "body_sha256"),
+           "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     EQ_STR(server_header(&s, 2, "content-type"), "text/x");
     EQ_STR(server_header(&s, 2, "content-length"), "3");
     request = (struct http_request){.method = "DELETE"};
@@ -126,18 +132,22 @@ static void retries(void)
     SCOPED(http_reply_release) struct http_reply reply = {0};
     struct err err;
 
-    server_start(&s,
-          "[{\"path\":\"^/twice\",\"status\":503,\"times\":2},{\"path\":\"^/drop\",\"drop\":true,\"times\":2},"
-          "{\"path\":\"^/always\",\"status\":500,\"body\":\"sorry\"},{\"path\":\"^/gone\",\"drop\":true},"
-          "{\"path\":\"^/wait\",\"status\":429,\"headers\":{\"Retry-After\":\"1\"},\"times\":1},"
-          "{\"path\":\"^/long\",\"status\":503,\"headers\":{\"Retry-After\":\"3600\"}},"
-          "{\"path\":\"^/dead\",\"status\":503,\"headers\":{\"Retry-After\":\"9\"}},"
-          "{\"path\":\".\",\"status\":200}]",
-          NULL, server_redirects);
+    server_start(
+        &s,
+        "[{\"path\":\"^/twice\",\"status\":503,\"times\":2},{\"path\":\"^/"
+        "drop\",\"drop\":true,\"times\":2},"
+        "{\"path\":\"^/always\",\"status\":500,\"body\":\"sorry\"},{\"path\":\"^/"
+        "gone\",\"drop\":true},"
+        "{\"path\":\"^/wait\",\"status\":429,\"headers\":{\"Retry-After\":\"1\"},\"times\":1},"
+        "{\"path\":\"^/long\",\"status\":503,\"headers\":{\"Retry-After\":\"3600\"}},"
+        "{\"path\":\"^/dead\",\"status\":503,\"headers\":{\"Retry-After\":\"9\"}},"
+        "{\"path\":\".\",\"status\":200}]",
+        NULL, server_redirects);
     OKF(get(&s, "/twice", NULL, &reply, &err) == 0 && reply.status == 200, "%s", err.text);
     EQ_INT(reply.attempts, 3);
     OKF(get(&s, "/drop", NULL, &reply, &err) == 0 && reply.status == 200, "%s", err.text);
-    EQ_INT(reply.attempts, 2); /* the connection was a kept one: curl itself tries a fresh one first */
+    EQ_INT(reply.attempts,
+           2); /* the connection was a kept one: curl itself tries a fresh one first */
     OK(get(&s, "/always", NULL, &reply, &err) == 0);
     EQ_INT(reply.status, 500);
     EQ_INT(reply.attempts, 5);
@@ -157,7 +167,8 @@ static void retries(void)
     EQ_INT(reply.attempts, 1);
 
     struct http_request once = {.method = "POST"};
-    server_rules(&s, "[{\"path\":\"^/x\",\"status\":503},{\"path\":\"^/drop-post\",\"drop\":true}]");
+    server_rules(&s,
+                 "[{\"path\":\"^/x\",\"status\":503},{\"path\":\"^/drop-post\",\"drop\":true}]");
     OK(get(&s, "/x", &once, &reply, &err) == 0 && reply.status == 503 && reply.attempts == 1);
     size_t before = server_count(&s);
     OK(get(&s, "/drop-post", &once, &reply, &err) == -1);
@@ -179,21 +190,24 @@ static void redirects(void)
     struct err err;
 
     server_start(&s, "[]", NULL, server_redirects);
-    buf_addf(&rules,
-             "[{\"path\":\"^/v2/a$\",\"status\":307,\"headers\":{\"Location\":\"../b?x=1\"}},"
-             "{\"path\":\"^/b[?]\",\"status\":302,\"headers\":{\"Location\":\"%s/c\"}},"
-             "{\"path\":\"^/loop\",\"status\":301,\"headers\":{\"Location\":\"/loop\"}},"
-             "{\"path\":\"^/bad\",\"status\":301,\"headers\":{\"Location\":\"ftp://x/\"}},"
-             "{\"path\":\"^/meta\",\"status\":301,\"headers\":{\"Location\":\"http://169.254.169.254/x\"}},"
-             "{\"path\":\"^/plain\",\"status\":301,\"headers\":{\"Location\":\"http://example.com/x\"}},"
-             "{\"path\":\"^/none\",\"status\":302},"
-             "{\"server\":\"storage\",\"path\":\".\",\"status\":200,\"body\":\"there\"}]",
-             buf_cstr(&s.storage_url));
+    buf_addf(
+        &rules,
+        "[{\"path\":\"^/v2/a$\",\"status\":307,\"headers\":{\"Location\":\"../b?x=1\"}},"
+        "{\"path\":\"^/b[?]\",\"status\":302,\"headers\":{\"Location\":\"%s/c\"}},"
+        "{\"path\":\"^/loop\",\"status\":301,\"headers\":{\"Location\":\"/loop\"}},"
+        "{\"path\":\"^/bad\",\"status\":301,\"headers\":{\"Location\":\"ftp://x/\"}},"
+        "{\"path\":\"^/meta\",\"status\":301,\"headers\":{\"Location\":\"http://169.254.169.254/"
+        "x\"}},"
+        "{\"path\":\"^/plain\",\"status\":301,\"headers\":{\"Location\":\"http://example.com/x\"}},"
+        "{\"path\":\"^/none\",\"status\":302},"
+        "{\"server\":\"storage\",\"path\":\".\",\"status\":200,\"body\":\"there\"}]",
+        buf_cstr(&s.storage_url));
     server_rules(&s, buf_cstr(&rules));
     strv_add(&headers, "Cookie: a=b");
     strv_add(&headers, "X-Amz-Security-Token: secret");
     strv_add(&headers, "Accept: kept");
-    struct http_request request = {.method = "GET", .headers = &headers, .authorization = "Bearer t"};
+    struct http_request request = {
+        .method = "GET", .headers = &headers, .authorization = "Bearer t"};
 
     OKF(get(&s, "/v2/a", &request, &reply, &err) == 0 && reply.status == 200, "%s", err.text);
     EQ_STR(buf_cstr(&reply.body), "there");
@@ -213,7 +227,8 @@ static void redirects(void)
         {"/loop", "GET http://HOST/loop: redirected more than 10 times"},
         {"/bad", "GET http://HOST/bad: redirected to \"ftp://x/\", which is no URL"},
         {"/meta", "GET http://HOST/meta: redirected to the link-local http://169.254.169.254/x"},
-        {"/plain", "GET http://example.com/x: plain http is refused (--insecure example.com allows it)"},
+        {"/plain",
+         "GET http://example.com/x: plain http is refused (--insecure example.com allows it)"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -258,13 +273,20 @@ static void uploads(void)
     uint64_t sent = 0;
 
     server_start(&s,
-          "[{\"path\":\"^/again\",\"status\":503,\"times\":1},{\"path\":\"^/half\",\"drop_after\":1000000,\"times\":1},"
-          "{\"path\":\"^/no\",\"status\":401,\"ignore_expect\":true},{\"path\":\"^/eof\",\"drop_after\":10},"
-          "{\"path\":\".\",\"status\":201}]",
-          NULL, server_redirects);
+                 "[{\"path\":\"^/again\",\"status\":503,\"times\":1},{\"path\":\"^/"
+                 "half\",\"drop_after\":1000000,\"times\":1},"
+                 "{\"path\":\"^/no\",\"status\":401,\"ignore_expect\":true},{\"path\":\"^/"
+                 "eof\",\"drop_after\":10},"
+                 "{\"path\":\".\",\"status\":201}]",
+                 NULL, server_redirects);
     AUTO_FD int fd = make_file(&s, 3000000);
-    struct http_request request = {.method = "PUT", .has_body_fd = true, .body_fd = fd, .body_offset = 7,
-                                   .body_size = 2500000, .repeatable = true, .on_progress = count_sent,
+    struct http_request request = {.method = "PUT",
+                                   .has_body_fd = true,
+                                   .body_fd = fd,
+                                   .body_offset = 7,
+                                   .body_size = 2500000,
+                                   .repeatable = true,
+                                   .on_progress = count_sent,
                                    .on_progress_arg = &sent};
 
     OKF(get(&s, "/again", &request, &reply, &err) == 0 && reply.status == 201, "%s", err.text);
@@ -278,7 +300,8 @@ static void uploads(void)
     EQ_STR(server_header(&s, 0, "content-length"), "2500000");
     for (size_t i = 0; i < 4; i++) {
         if (i != 2)
-            EQ_STR(json_str(json_array_get(s.log, i), "body_sha256"), json_str(json_array_get(s.log, 3), "body_sha256"));
+            EQ_STR(json_str(json_array_get(s.log, i), "body_sha256"),
+                   json_str(json_array_get(s.log, 3), "body_sha256"));
     }
     EQ_INT(json_integer_value(json_object_get(server_logged(&s, 3), "body_size")), 2500000);
 
@@ -306,74 +329,100 @@ static void file_digest(int fd, char out[static DIGEST_SIZE])
     digest_of(buf_cstr(&bytes), bytes.size, out);
 }
 
-/* A blob of 3000000 bytes under every path, cut and resumed in several ways. */
+/* A blob of 3000000 bytes, cut and resumed in several ways. */
+static const struct {
+    const char *name, *rules; /* of the storage server, where blobs are */
+    bool resume;
+    int status;
+    unsigned attempts;
+    const char *range; /* of the last request */
+} cuts[] = {
+    {"whole", "[]", true, 200, 1, NULL},
+    {"cut, resumed", "[{\"server\":\"storage\",\"cut\":2000000,\"times\":1}]", true, 206, 2,
+     "bytes=2000000-"},
+    {"cut twice, resumed",
+     "[{\"server\":\"storage\",\"cut\":2000000,\"times\":1},{\"server\":\"storage\",\"cut\":"
+     "500000,\"times\":1}]",
+     true, 206, 3, "bytes=2500000-"},
+    {"cut, not resumed", "[{\"server\":\"storage\",\"cut\":2000000,\"times\":1}]", false, 200, 2,
+     NULL},
+    {"cut, no ranges",
+     "[{\"server\":\"storage\",\"cut\":2000000,\"times\":1},{\"server\":\"storage\",\"no_"
+     "range\":true}]",
+     true, 200, 2, "bytes=2000000-"},
+    {"cut, other range",
+     "[{\"server\":\"storage\",\"cut\":2000000,\"times\":1},"
+     "{\"server\":\"storage\",\"set\":{\"Content-Range\":\"bytes 5-6/7\"},\"times\":1}]",
+     true, 200, 3, NULL},
+    {"cut, 416",
+     "[{\"server\":\"storage\",\"cut\":2000000,\"times\":1},{\"server\":\"storage\",\"status\":"
+     "416,\"times\":1}]",
+     true, 200, 3, NULL},
+    {"cut, then 503",
+     "[{\"server\":\"storage\",\"cut\":2000000,\"times\":1},{\"server\":\"storage\",\"status\":"
+     "503,\"times\":1}]",
+     true, 206, 3, "bytes=2000000-"},
+    {"signed URL ran out", "[{\"server\":\"storage\",\"status\":403,\"times\":1}]", true, 200, 2,
+     NULL},
+};
+
+/* The digest of the image's layer; see add_image in tests/fake/registry.py. */
+static void layer_digest(char out[static DIGEST_SIZE])
+{
+    SCOPED(buf_release) struct buf bytes = {0};
+    uint8_t block[SHA256_SIZE];
+
+    sha256_of("web0", 4, block);
+    while (bytes.size < 3000000)
+        buf_add(&bytes, block, sizeof(block));
+    digest_of(bytes.ptr, 3000000, out);
+}
+
+static void download(struct server *s, size_t row, const char *want)
+{
+    SCOPED(http_reply_release) struct http_reply reply = {0};
+    SCOPED(buf_release) struct buf path = {0};
+    const char *name = cuts[row].name;
+    char file[DIGEST_SIZE];
+    struct err err;
+    AUTO_FD int fd =
+        make_file(s, 10); /* with something before, and of an older, longer try behind */
+
+    buf_addf(&path, "/v2/web/blobs/%s", want);
+    server_rules(s, cuts[row].rules);
+    lseek(fd, 3, SEEK_SET);
+    struct http_request request = {.method = "GET",
+                                   .repeatable = true,
+                                   .resume = cuts[row].resume,
+                                   .has_reply_fd = true,
+                                   .reply_fd = fd,
+                                   .reply_max = 3000000,
+                                   .hash_reply = true,
+                                   .authorization = "Bearer secret"};
+
+    OKF(get(s, buf_cstr(&path), &request, &reply, &err) == 0, "%s: %s", name, err.text);
+    OKF(reply.status == cuts[row].status, "%s: status %d", name, reply.status);
+    OKF(reply.attempts == cuts[row].attempts, "%s: %u attempts", name, reply.attempts);
+    OKF(reply.size == 3000000 && reply.body.size == 0, "%s: %zu bytes", name, (size_t)reply.size);
+    EQ_STR(reply.digest, want);
+    file_digest(fd, file);
+    EQ_STR(file, want);
+    const char *range = server_header(s, server_count(s) - 1, "range");
+
+    OKF((range == NULL) == (cuts[row].range == NULL), "%s: range %s", name, range ? range : "none");
+    if (range && cuts[row].range)
+        EQ_STR(range, cuts[row].range);
+}
+
 static void downloads(void)
 {
-    static const struct {
-        const char *name, *rules; /* of the storage server, where blobs are */
-        bool resume;
-        int status;
-        unsigned attempts;
-        const char *range; /* of the last request */
-    } rows[] = {
-        {"whole", "[]", true, 200, 1, NULL},
-        {"cut, resumed", "[{\"server\":\"storage\",\"cut\":2000000,\"times\":1}]", true, 206, 2, "bytes=2000000-"},
-        {"cut twice, resumed", "[{\"server\":\"storage\",\"cut\":2000000,\"times\":1},{\"server\":\"storage\",\"cut\":500000,\"times\":1}]",
-         true, 206, 3, "bytes=2500000-"},
-        {"cut, not resumed", "[{\"server\":\"storage\",\"cut\":2000000,\"times\":1}]", false, 200, 2, NULL},
-        {"cut, no ranges", "[{\"server\":\"storage\",\"cut\":2000000,\"times\":1},{\"server\":\"storage\",\"no_range\":true}]", true,
-         200, 2, "bytes=2000000-"},
-        {"cut, other range",
-         "[{\"server\":\"storage\",\"cut\":2000000,\"times\":1},"
-         "{\"server\":\"storage\",\"set\":{\"Content-Range\":\"bytes 5-6/7\"},\"times\":1}]",
-         true, 200, 3, NULL},
-        {"cut, 416", "[{\"server\":\"storage\",\"cut\":2000000,\"times\":1},{\"server\":\"storage\",\"status\":416,\"times\":1}]",
-         true, 200, 3, NULL},
-        {"cut, then 503", "[{\"server\":\"storage\",\"cut\":2000000,\"times\":1},{\"server\":\"storage\",\"status\":503,\"times\":1}]",
-         true, 206, 3, "bytes=2000000-"},
-        {"signed URL ran out", "[{\"server\":\"storage\",\"status\":403,\"times\":1}]", true, 200, 2, NULL},
-    };
     SCOPED(server_stop) struct server s = {0};
-    char want[DIGEST_SIZE] = "";
+    char want[DIGEST_SIZE];
 
+    layer_digest(want);
     server_start(&s, "[]", NULL, server_redirects);
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        SCOPED(http_reply_release) struct http_reply reply = {0};
-        SCOPED(buf_release) struct buf path = {0};
-        char file[DIGEST_SIZE];
-        struct err err;
-        AUTO_FD int fd = make_file(&s, 10); /* with something before, and of an older, longer try behind */
-
-        if (!want[0]) {
-            /* the image's layer is this text; see add_image */
-            SCOPED(buf_release) struct buf bytes = {0};
-            uint8_t block[SHA256_SIZE];
-
-            sha256_of("web0", 4, block);
-            while (bytes.size < 3000000)
-                buf_add(&bytes, block, sizeof(block));
-            digest_of(bytes.ptr, 3000000, want);
-        }
-        buf_addf(&path, "/v2/web/blobs/%s", want);
-        server_rules(&s, rows[i].rules);
-        lseek(fd, 3, SEEK_SET);
-        struct http_request request = {.method = "GET", .repeatable = true, .resume = rows[i].resume,
-                                       .has_reply_fd = true, .reply_fd = fd, .reply_max = 3000000,
-                                       .hash_reply = true, .authorization = "Bearer secret"};
-
-        OKF(get(&s, buf_cstr(&path), &request, &reply, &err) == 0, "%s: %s", rows[i].name, err.text);
-        OKF(reply.status == rows[i].status, "%s: status %d", rows[i].name, reply.status);
-        OKF(reply.attempts == rows[i].attempts, "%s: %u attempts", rows[i].name, reply.attempts);
-        OKF(reply.size == 3000000 && reply.body.size == 0, "%s: %zu bytes", rows[i].name, (size_t)reply.size);
-        EQ_STR(reply.digest, want);
-        file_digest(fd, file);
-        EQ_STR(file, want);
-        const char *range = server_header(&s, server_count(&s) - 1, "range");
-
-        OKF((range == NULL) == (rows[i].range == NULL), "%s: range %s", rows[i].name, range ? range : "none");
-        if (range && rows[i].range)
-            EQ_STR(range, rows[i].range);
-    }
+    for (size_t i = 0; i < ARRAY_SIZE(cuts); i++)
+        download(&s, i, want);
 }
 
 static void limits(void)
@@ -388,9 +437,11 @@ static void limits(void)
     buf_adds(&rules, "[{\"path\":\"^/error\",\"status\":404,\"body\":\"");
     for (int i = 0; i < 100000; i++)
         buf_addc(&rules, 'e');
-    buf_adds(&rules, "\"},{\"path\":\"^/ten\",\"status\":200,\"body\":\"0123456789\"},{\"path\":\"^/open\",\"status\":200,"
-                     "\"headers\":{\"Content-Length\":\"11\"},\"body\":\"0123456789\",\"times\":1},"
-                     "{\"path\":\"^/head\",\"status\":200,\"headers\":{\"X-A\":\"");
+    buf_adds(&rules,
+             "\"},{\"path\":\"^/ten\",\"status\":200,\"body\":\"0123456789\"},{\"path\":\"^/"
+             "open\",\"status\":200,"
+             "\"headers\":{\"Content-Length\":\"11\"},\"body\":\"0123456789\",\"times\":1},"
+             "{\"path\":\"^/head\",\"status\":200,\"headers\":{\"X-A\":\"");
     for (int i = 0; i < 60000; i++)
         buf_addc(&rules, 'h');
     buf_adds(&rules, "\",\"X-B\":\"");
@@ -411,21 +462,25 @@ static void limits(void)
     OK(get(&s, "/head", &request, &reply, &err) == 0 && reply.status == 200);
 
     AUTO_FD int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
-    request = (struct http_request){.method = "GET", .has_reply_fd = true, .reply_fd = full, .repeatable = true};
+    request = (struct http_request){
+        .method = "GET", .has_reply_fd = true, .reply_fd = full, .repeatable = true};
     OK(get(&s, "/ten", &request, &reply, &err) == -1);
     EQ_INT(err.kind, ERR_SYSTEM);
     EQ_INT(err.code, ENOSPC);
-    EQ_STR(plainly(&s, err.text, &text), "GET http://HOST/ten: write the reply: No space left on device");
+    EQ_STR(plainly(&s, err.text, &text),
+           "GET http://HOST/ten: write the reply: No space left on device");
     EQ_INT(reply.attempts, 1);
 
     int ends[2];
     OK(pipe2(ends, O_CLOEXEC) == 0);
-    server_rules(&s, "[{\"path\":\".\",\"status\":200,\"body\":\"0123456789\",\"headers\":{\"Content-Length\":\"20\"},"
-                  "\"times\":1},{\"path\":\".\",\"status\":200,\"body\":\"0123456789\"}]");
+    server_rules(&s, "[{\"path\":\".\",\"status\":200,\"body\":\"0123456789\",\"headers\":{"
+                     "\"Content-Length\":\"20\"},"
+                     "\"times\":1},{\"path\":\".\",\"status\":200,\"body\":\"0123456789\"}]");
     request.reply_fd = ends[1];
     request.timeout_ms = 1500;
     OK(get(&s, "/pipe", &request, &reply, &err) == -1);
-    OKF(strstr(err.text, "not finished within 1.5 s") || strstr(err.text, "cannot be rewound"), "%s", err.text);
+    OKF(strstr(err.text, "not finished within 1.5 s") || strstr(err.text, "cannot be rewound"),
+        "%s", err.text);
     close(ends[0]);
     close(ends[1]);
 }
@@ -439,14 +494,15 @@ static void times(void)
     struct err err;
 
     server_start(&s,
-          "[{\"path\":\"^/stall\",\"delay\":3},{\"path\":\"^/slow\",\"trickle\":[10,0.2]},"
-          "{\"path\":\"^/late\",\"delay\":2,\"status\":200}]",
-          &options, server_redirects);
+                 "[{\"path\":\"^/stall\",\"delay\":3},{\"path\":\"^/slow\",\"trickle\":[10,0.2]},"
+                 "{\"path\":\"^/late\",\"delay\":2,\"status\":200}]",
+                 &options, server_redirects);
     uint64_t begun = clock_mono_ms();
 
     OK(get(&s, "/stall", NULL, &reply, &err) == -1);
     EQ_INT(err.code, HTTP_FAIL_TIMEOUT);
-    EQ_STR(plainly(&s, err.text, &text), "GET http://HOST/stall: nothing moved for 0.3 s (tried 2 times)");
+    EQ_STR(plainly(&s, err.text, &text),
+           "GET http://HOST/stall: nothing moved for 0.3 s (tried 2 times)");
     OKF(clock_mono_ms() - begun < 4500, "%d ms", (int)(clock_mono_ms() - begun));
     OKF(get(&s, "/slow", NULL, &reply, &err) == 0, "moving slowly is moving: %s", err.text);
     struct http_request request = {.method = "GET", .repeatable = true, .timeout_ms = 200};
@@ -465,11 +521,15 @@ static void no_server(void)
         enum http_fail fail;
     } rows[] = {
         {"http://127.0.0.1:1/x?secret=1",
-         "GET http://127.0.0.1:1/x?secret=*: cannot connect to 127.0.0.1:1: Connection refused (tried 3 times)",
+         "GET http://127.0.0.1:1/x?secret=*: cannot connect to 127.0.0.1:1: Connection refused "
+         "(tried 3 times)",
          HTTP_FAIL_CONNECT},
-        {"https://nowhere.invalid/", "GET https://nowhere.invalid/: the name of host nowhere.invalid cannot be resolved (tried 3 times)",
+        {"https://nowhere.invalid/",
+         "GET https://nowhere.invalid/: the name of host nowhere.invalid cannot be resolved (tried "
+         "3 times)",
          HTTP_FAIL_RESOLVE},
-        {"http://example.com/", "GET http://example.com/: plain http is refused (--insecure example.com allows it)",
+        {"http://example.com/",
+         "GET http://example.com/: plain http is refused (--insecure example.com allows it)",
          HTTP_FAIL_OTHER},
         {"file:///etc/passwd", "GET file:///etc/passwd: not an http or https URL", 0},
         {"https://u:p@h/", "GET https://u:p@h/: not an http or https URL", 0},
@@ -515,15 +575,18 @@ static void tls(void)
     struct err err = {0};
     const char *host;
 
-    server_start(&s, "[{\"path\":\"^/down\",\"status\":302,\"headers\":{\"Location\":\"http://127.0.0.1/x\"}},"
-              "{\"path\":\".\",\"status\":200}]",
-          NULL, server_tls);
+    server_start(
+        &s,
+        "[{\"path\":\"^/down\",\"status\":302,\"headers\":{\"Location\":\"http://127.0.0.1/x\"}},"
+        "{\"path\":\".\",\"status\":200}]",
+        NULL, server_tls);
     host = strstr(buf_cstr(&s.url), "//") + 2;
     OK(get(&s, "/", NULL, &reply, &err) == -1);
     EQ_INT(err.code, HTTP_FAIL_TLS);
     EQ_INT(reply.attempts, 1);
-    OKF(strstr(err.text, "is not trusted: ") && strstr(err.text, "(a private CA is given with --ca-file)"), "%s",
-        err.text);
+    OKF(strstr(err.text, "is not trusted: ") &&
+            strstr(err.text, "(a private CA is given with --ca-file)"),
+        "%s", err.text);
 
     snprintf(ca, sizeof(ca), "%s/cert.pem", s.dir);
     strv_addf(&connect, "registry.test=%s", host);
@@ -533,7 +596,8 @@ static void tls(void)
     s.http = http_open(&options, &err);
     OKF(get(&s, "/", NULL, &reply, &err) == 0 && reply.status == 200, "%s", err.text);
     OK(get(&s, "/down", NULL, &reply, &err) == -1);
-    EQ_STR(plainly(&s, err.text, &text), "GET https://HOST/down: redirected from https to plain http://127.0.0.1/x");
+    EQ_STR(plainly(&s, err.text, &text),
+           "GET https://HOST/down: redirected from https to plain http://127.0.0.1/x");
     struct http_request request = {.method = "GET", .url = "https://registry.test/x"};
 
     OKF(http_send(s.http, &request, &reply, &err) == 0, "connect_to: %s", err.text);
@@ -550,7 +614,8 @@ static void tls(void)
 
     buf_addf(&url, "http://%s/", host);
     request.url = buf_cstr(&url);
-    OKF(http_send(s.http, &request, &reply, &err) == -1 || reply.status == 400, "plain to a TLS port: %s", err.text);
+    OKF(http_send(s.http, &request, &reply, &err) == -1 || reply.status == 400,
+        "plain to a TLS port: %s", err.text);
 }
 
 static void not_tls(void)
@@ -577,19 +642,22 @@ static void by_proxy(void)
     SCOPED(strv_release) struct strv insecure = {0};
     struct err err = {0};
 
-    server_start(&s, "[{\"path\":\"^http://registry.test/x\",\"status\":200}]", NULL, server_redirects);
+    server_start(&s, "[{\"path\":\"^http://registry.test/x\",\"status\":200}]", NULL,
+                 server_redirects);
     setenv("http_proxy", buf_cstr(&s.url), 1);
     setenv("https_proxy", buf_cstr(&s.url), 1);
     strv_add(&insecure, "registry.test");
     struct http_options options = {.insecure = &insecure, .retry_base_ms = 1};
-    struct http_request request = {.method = "GET", .url = "http://registry.test/x", .repeatable = true};
+    struct http_request request = {
+        .method = "GET", .url = "http://registry.test/x", .repeatable = true};
 
     http_free(s.http);
     s.http = http_open(&options, &err);
     OKF(http_send(s.http, &request, &reply, &err) == 0 && reply.status == 200, "%s", err.text);
     request.url = "https://registry.test/x"; /* it knows no CONNECT */
     OK(http_send(s.http, &request, &reply, &err) == -1);
-    OKF(strstr(err.text, "the proxy refused to connect to registry.test (501)") != NULL, "%s", err.text);
+    OKF(strstr(err.text, "the proxy refused to connect to registry.test (501)") != NULL, "%s",
+        err.text);
     unsetenv("http_proxy");
     unsetenv("https_proxy");
 }
@@ -626,9 +694,11 @@ static void threads(void)
     struct err err = {0};
     size_t connections = 0;
 
-    server_start(&s, "[{\"path\":\"^/p\",\"status\":429,\"headers\":{\"Retry-After\":\"1\"},\"times\":1},"
-              "{\"path\":\".\",\"status\":200,\"body\":\"hello\"}]",
-          NULL, server_redirects);
+    server_start(
+        &s,
+        "[{\"path\":\"^/p\",\"status\":429,\"headers\":{\"Retry-After\":\"1\"},\"times\":1},"
+        "{\"path\":\".\",\"status\":200,\"body\":\"hello\"}]",
+        NULL, server_redirects);
     SCOPED(http_reply_release) struct http_reply reply = {0};
     struct http_request told = {.method = "GET"};
 
@@ -648,14 +718,18 @@ static void threads(void)
     for (size_t i = 0; i < count; i++) {
         char port[24];
 
-        snprintf(port, sizeof(port), "%lld", (long long)json_integer_value(json_object_get(json_array_get(s.log, i), "client")));
+        snprintf(
+            port, sizeof(port), "%lld",
+            (long long)json_integer_value(json_object_get(json_array_get(s.log, i), "client")));
         json_object_set_new(seen, port, json_true());
     }
     connections = json_object_size(seen);
-    OKF(connections <= ARRAY_SIZE(jobs), "%zu connections for %zu threads", connections, ARRAY_SIZE(jobs));
+    OKF(connections <= ARRAY_SIZE(jobs), "%zu connections for %zu threads", connections,
+        ARRAY_SIZE(jobs));
 
     /* A pause that one request was given holds for the next to that host. */
-    server_rules(&s, "[{\"status\":429,\"headers\":{\"Retry-After\":\"1\"},\"times\":1},{\"status\":200}]");
+    server_rules(
+        &s, "[{\"status\":429,\"headers\":{\"Retry-After\":\"1\"},\"times\":1},{\"status\":200}]");
     told.repeatable = true;
     told.timeout_ms = 700;
     OK(get(&s, "/x", &told, &reply, &err) == 0 && reply.status == 429);
@@ -665,7 +739,8 @@ static void threads(void)
     OKF(clock_mono_ms() - begun > 700, "the other waited %d ms", (int)(clock_mono_ms() - begun));
 }
 
-TAP_MAIN({"plain get", plain_get}, {"methods and headers", methods_and_headers}, {"retries", retries},
-         {"redirects", redirects}, {"uploads", uploads}, {"downloads", downloads}, {"limits", limits},
-         {"times", times}, {"no server", no_server}, {"bad options", bad_options}, {"tls", tls},
-         {"not tls", not_tls}, {"by proxy", by_proxy}, {"threads", threads})
+TAP_MAIN({"plain get", plain_get}, {"methods and headers", methods_and_headers},
+         {"retries", retries}, {"redirects", redirects}, {"uploads", uploads},
+         {"downloads", downloads}, {"limits", limits}, {"times", times}, {"no server", no_server},
+         {"bad options", bad_options}, {"tls", tls}, {"not tls", not_tls}, {"by proxy", by_proxy},
+         {"threads", threads})

@@ -83,7 +83,8 @@ static void resolving(void)
         {"https://[::1]:5000", "v2/", "https://[::1]:5000/v2/"},
         {"https://h:5000/v2/a/blobs/uploads/", "/v2/a/blobs/uploads/1?_state=a%2Fb=",
          "https://h:5000/v2/a/blobs/uploads/1?_state=a%2Fb="},
-        {"https://h/", "https://s3/../x?sig=%2f&b", "https://s3/../x?sig=%2f&b"}, /* byte for byte */
+        {"https://h/", "https://s3/../x?sig=%2f&b",
+         "https://s3/../x?sig=%2f&b"}, /* byte for byte */
         {"https://h/", " /x ", "https://h/x"},
         {"https://h/", "ftp://x/", NULL},
         {"https://h/", "mailto:x", NULL},
@@ -108,20 +109,34 @@ static void addresses(void)
         const char *url;
         bool loopback, private, link_local;
     } rows[] = {
-        {"http://localhost/", true, false, false},     {"http://LOCALHOST:1/", true, false, false},
-        {"http://a.localhost/", true, false, false},   {"http://alocalhost/", false, false, false},
-        {"http://localhost.x/", false, false, false},  {"http://127.0.0.1/", true, true, false},
-        {"http://127.255.1.2/", true, true, false},    {"http://127.1/", true, true, false},
-        {"http://2130706433/", true, true, false},     {"http://0x7f.1/", true, true, false},
-        {"http://[::1]/", true, true, false},          {"http://[::ffff:127.0.0.1]/", true, true, false},
-        {"http://10.1.2.3/", false, true, false},      {"http://172.16.0.1/", false, true, false},
-        {"http://172.32.0.1/", false, false, false},   {"http://192.168.1.1/", false, true, false},
-        {"http://169.254.169.254/", false, true, true}, {"http://[fe80::1]/", false, true, true},
-        {"http://[fd00:ec2::23]/", false, true, false}, {"http://100.64.0.1/", false, true, false},
-        {"http://0.0.0.0/", false, true, false},       {"http://[::]/", false, true, false},
-        {"http://8.8.8.8/", false, false, false},      {"http://[2600::1]/", false, false, false},
-        {"http://[::ffff:10.0.0.1]/", false, true, false}, {"http://10.1.2.3.example.com/", false, false, false},
-        {"http://224.0.0.1/", false, true, false},     {"https://example.com/", false, false, false},
+        {"http://localhost/", true, false, false},
+        {"http://LOCALHOST:1/", true, false, false},
+        {"http://a.localhost/", true, false, false},
+        {"http://alocalhost/", false, false, false},
+        {"http://localhost.x/", false, false, false},
+        {"http://127.0.0.1/", true, true, false},
+        {"http://127.255.1.2/", true, true, false},
+        {"http://127.1/", true, true, false},
+        {"http://2130706433/", true, true, false},
+        {"http://0x7f.1/", true, true, false},
+        {"http://[::1]/", true, true, false},
+        {"http://[::ffff:127.0.0.1]/", true, true, false},
+        {"http://10.1.2.3/", false, true, false},
+        {"http://172.16.0.1/", false, true, false},
+        {"http://172.32.0.1/", false, false, false},
+        {"http://192.168.1.1/", false, true, false},
+        {"http://169.254.169.254/", false, true, true},
+        {"http://[fe80::1]/", false, true, true},
+        {"http://[fd00:ec2::23]/", false, true, false},
+        {"http://100.64.0.1/", false, true, false},
+        {"http://0.0.0.0/", false, true, false},
+        {"http://[::]/", false, true, false},
+        {"http://8.8.8.8/", false, false, false},
+        {"http://[2600::1]/", false, false, false},
+        {"http://[::ffff:10.0.0.1]/", false, true, false},
+        {"http://10.1.2.3.example.com/", false, false, false},
+        {"http://224.0.0.1/", false, true, false},
+        {"https://example.com/", false, false, false},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -254,8 +269,10 @@ static void retrying(void)
     EQ_INT(http_retry_pause(3, 500, 0), 1000);
     EQ_INT(http_retry_pause(60, 500, 0), HTTP_PAUSE_MAX_MS / 2);
     EQ_INT(http_retry_pause(1, 1, 7), 0);
-    OK(http_retry_status(429) && http_retry_status(503) && !http_retry_status(404) && !http_retry_status(501));
-    OK(http_retry_fail(HTTP_FAIL_CUT) && !http_retry_fail(HTTP_FAIL_TLS) && !http_retry_fail(HTTP_FAIL_LOCAL));
+    OK(http_retry_status(429) && http_retry_status(503) && !http_retry_status(404) &&
+       !http_retry_status(501));
+    OK(http_retry_fail(HTTP_FAIL_CUT) && !http_retry_fail(HTTP_FAIL_TLS) &&
+       !http_retry_fail(HTTP_FAIL_LOCAL));
 }
 
 TAP_MAIN({"hosts", hosts}, {"resolving", resolving}, {"addresses", addresses}, {"origins", origins},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stored logins: docker's config.json, containers' auth.json, credential helpers; and what is pure in the token dance. */
+/* Stored logins: docker's config.json, containers' auth.json, credential helpers; and what is pure
+ * in the token dance. */
 #include "registry/auth_files.h"
 
 #include <fcntl.h>
@@ -19,8 +20,8 @@ struct place {
 static void place_leave(struct place *p)
 {
     struct err ignored;
-    static const char *const names[] = {"DOCKER_CONFIG", "DOCKER_AUTH_CONFIG", "REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR",
-                                        "XDG_CONFIG_HOME"};
+    static const char *const names[] = {"DOCKER_CONFIG", "DOCKER_AUTH_CONFIG", "REGISTRY_AUTH_FILE",
+                                        "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"};
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         unsetenv(names[i]);
@@ -78,7 +79,10 @@ static void show(const struct auth_login *l, struct buf *out)
 {
     const struct {
         const char *name, *value;
-    } parts[] = {{"user", l->user}, {"password", l->password}, {"identity", l->identity_token}, {"registry", l->registry_token}};
+    } parts[] = {{"user", l->user},
+                 {"password", l->password},
+                 {"identity", l->identity_token},
+                 {"registry", l->registry_token}};
 
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
         if (parts[i].value)
@@ -95,7 +99,8 @@ static void entries(void)
         {"{\"auth\":\"dXNlcjpwYTpzcw==\"}", "user=user password=pa:ss", NULL},
         {"{\"auth\":\"dXNlcjpwYXNzAAAA\"}", "user=user password=pass", NULL}, /* NULs at the end */
         {"{\"username\":\"u\",\"password\":\"p\"}", "user=u password=p", NULL},
-        {"{\"username\":\"u\",\"password\":\"p\",\"auth\":\"dXNlcjpwYXNz\"}", "user=user password=pass", NULL},
+        {"{\"username\":\"u\",\"password\":\"p\",\"auth\":\"dXNlcjpwYXNz\"}",
+         "user=user password=pass", NULL},
         {"{\"auth\":\"dXNlcjo=\",\"identitytoken\":\"t\"}", "user=user password= identity=t", NULL},
         {"{\"identitytoken\":\"t\"}", "identity=t", NULL},
         {"{\"registrytoken\":\"r\"}", "registry=r", NULL},
@@ -125,14 +130,19 @@ static void entries(void)
 
 #define LOGIN(name) "{\"username\":\"" name "\",\"password\":\"p\"}"
 
-static const char *user_for(const char *registry, const char *path, char out[static 64], struct err *err)
+static const char *user_for(const char *registry, const char *path, char out[static 64],
+                            struct err *err)
 {
     SCOPED(auth_login_release) struct auth_login login = {0};
     int found;
 
     *err = (struct err){0};
     found = auth_lookup(registry, path, &login, err);
-    snprintf(out, 64, "%s", found < 0 ? "error" : !found ? "none" : login.user ? login.user : login.identity_token);
+    snprintf(out, 64, "%s",
+             found < 0    ? "error"
+             : !found     ? "none"
+             : login.user ? login.user
+                          : login.identity_token);
     return out;
 }
 
@@ -145,10 +155,11 @@ static void lookups(void)
     place_enter(&p);
     EQ_STR(user_for("h", NULL, user, &err), "none");
     put(&p, ".docker/config.json",
-        "{\"auths\":{\"https://index.docker.io/v1/\":" LOGIN("hub") ",\"h:5000\":" LOGIN("five") ",\"H\":" LOGIN("plain")
-        ",\"h/team\":" LOGIN("team") ",\"h/team/app\":" LOGIN("app") ",\"empty\":{},\"https://v1.h/v1/\":" LOGIN("v1") "}}",
+        "{\"auths\":{\"https://index.docker.io/v1/\":" LOGIN("hub") ",\"h:5000\":" LOGIN(
+            "five") ",\"H\":" LOGIN("plain") ",\"h/team\":" LOGIN("team") ",\"h/team/app\":" LOGIN("app") ",\"empty\":{},\"https://v1.h/v1/\":" LOGIN("v1") "}}",
         0600);
-    put(&p, ".config/containers/auth.json", "{\"auths\":{\"h\":" LOGIN("containers") ",\"c\":" LOGIN("c") "}}", 0600);
+    put(&p, ".config/containers/auth.json",
+        "{\"auths\":{\"h\":" LOGIN("containers") ",\"c\":" LOGIN("c") "}}", 0600);
     EQ_STR(user_for("docker.io", "library/node", user, &err), "hub");
     EQ_STR(user_for("h:5000", NULL, user, &err), "five");
     EQ_STR(user_for("h", NULL, user, &err), "plain");
@@ -181,8 +192,9 @@ static void lookups(void)
     EQ_STR(user_for("h", NULL, user, &err), "containers");
     put(&p, "other/config.json", "{\"auths\":{\"h\":{\"auth\":\"!\"}}}", 0600);
     EQ_STR(user_for("h", NULL, user, &err), "error");
-    OKF(str_ends(str_of(err.text), "/other/config.json: auths: h: \"auth\" is not base64 of user:password"), "%s",
-        err.text);
+    OKF(str_ends(str_of(err.text),
+                 "/other/config.json: auths: h: \"auth\" is not base64 of user:password"),
+        "%s", err.text);
     put(&p, "other/config.json", "{\"auths\":", 0600);
     EQ_STR(user_for("h", NULL, user, &err), "error");
     OKF(strstr(err.text, "/other/config.json: line 1") != NULL, "%s", err.text);
@@ -220,26 +232,32 @@ static void helpers(void)
     snprintf(path, sizeof(path), "%s/bin:%s", p.dir, old_path ? old_path : "/bin:/usr/bin");
     setenv("PATH", path, 1);
     put(&p, ".docker/config.json",
-        "{\"credsStore\":\"absent\",\"credHelpers\":{\"known\":\"test\",\"idtok\":\"test\",\"broken\":\"test\","
-        "\"locked\":\"test\",\"missing\":\"nothere\",\"bad\":\"../x\",\"unknown\":\"test\",\"index.docker.io\":\"test\","
+        "{\"credsStore\":\"absent\",\"credHelpers\":{\"known\":\"test\",\"idtok\":\"test\","
+        "\"broken\":\"test\","
+        "\"locked\":\"test\",\"missing\":\"nothere\",\"bad\":\"../"
+        "x\",\"unknown\":\"test\",\"index.docker.io\":\"test\","
         "\"123456789012.dkr.ecr.us-east-1.amazonaws.com\":\"ecr-login-not-installed\"},"
-        "\"auths\":{\"known\":" LOGIN("file") ",\"unknown\":" LOGIN("file") ",\"stored\":" LOGIN("stored") "},\"other\":[1]}",
+        "\"auths\":{\"known\":" LOGIN("file") ",\"unknown\":" LOGIN("file") ",\"stored\":" LOGIN(
+            "stored") "},\"other\":[1]}",
         0600);
     EQ_STR(user_for("known", NULL, user, &err), "helped");
     EQ_STR(user_for("idtok", NULL, user, &err), "identity");
     EQ_STR(user_for("unknown", NULL, user, &err), "file");
-    EQ_STR(user_for("stored", NULL, user, &err), "stored"); /* the store is not there; the file is */
+    EQ_STR(user_for("stored", NULL, user, &err),
+           "stored"); /* the store is not there; the file is */
     EQ_STR(user_for("docker.io", NULL, user, &err), "none");
     EQ_STR(user_for("123456789012.dkr.ecr.us-east-1.amazonaws.com", NULL, user, &err), "none");
     EQ_STR(user_for("locked", NULL, user, &err), "error");
-    OKF(str_ends(str_of(err.text), "/.docker/config.json: docker-credential-test get: the key ring is locked"), "%s",
-        err.text);
+    OKF(str_ends(str_of(err.text),
+                 "/.docker/config.json: docker-credential-test get: the key ring is locked"),
+        "%s", err.text);
     EQ_STR(user_for("broken", NULL, user, &err), "error");
     OKF(strstr(err.text, "docker-credential-test get: line 1") != NULL, "%s", err.text);
     EQ_STR(user_for("missing", NULL, user, &err), "error");
     OKF(str_ends(str_of(err.text), "docker-credential-nothere is not in PATH"), "%s", err.text);
     EQ_STR(user_for("bad", NULL, user, &err), "error");
-    OKF(str_ends(str_of(err.text), "credential helper \"../x\": not a program's name"), "%s", err.text);
+    OKF(str_ends(str_of(err.text), "credential helper \"../x\": not a program's name"), "%s",
+        err.text);
 
     OKF(auth_store("known", "me", "secret", &where, &err) == 0, "%s", err.text);
     EQ_STR(where, "docker-credential-test");
@@ -247,9 +265,12 @@ static void helpers(void)
     EQ_INT(auth_erase("known", &where, &err), 1);
     snprintf(path, sizeof(path), "%s/bin/asked", p.dir);
     OK(fs_read_file(AT_FDCWD, path, &asked, 1 << 16, &err) == 0);
-    OKF(strstr(buf_cstr(&asked), "get https://index.docker.io/v1/\n") != NULL, "%s", buf_cstr(&asked));
-    OKF(strstr(buf_cstr(&asked), "store {\"Secret\":\"secret\",\"ServerURL\":\"known\",\"Username\":\"me\"}\n") != NULL, "%s",
+    OKF(strstr(buf_cstr(&asked), "get https://index.docker.io/v1/\n") != NULL, "%s",
         buf_cstr(&asked));
+    OKF(strstr(buf_cstr(&asked),
+               "store {\"Secret\":\"secret\",\"ServerURL\":\"known\",\"Username\":\"me\"}\n") !=
+            NULL,
+        "%s", buf_cstr(&asked));
     OKF(strstr(buf_cstr(&asked), "erase known\n") != NULL, "%s", buf_cstr(&asked));
     setenv("PATH", strchr(getenv("PATH"), ':') + 1, 1);
 }
@@ -275,8 +296,9 @@ static void storing(void)
 
     /* what we do not know stays; other spellings of the same registry go; a link stays a link */
     put(&p, "real/config.json",
-        "{\"auths\":{\"https://index.docker.io/v1/\":" LOGIN("old") ",\"docker.io\":" LOGIN("older")
-        ",\"docker.io/team\":" LOGIN("team") "},\"HttpHeaders\":{\"A\":\"b\"},\"psFormat\":\"x\"}",
+        "{\"auths\":{\"https://index.docker.io/v1/\":" LOGIN("old") ",\"docker.io\":" LOGIN(
+            "older") ",\"docker.io/team\":" LOGIN("team") "},\"HttpHeaders\":{\"A\":\"b\"},"
+                                                          "\"psFormat\":\"x\"}",
         0644);
     OK(unlink(path) == 0 && symlink("../real/config.json", path) == 0);
     OKF(auth_store("docker.io", "new", "p", &where, &err) == 0, "%s", err.text);
@@ -284,8 +306,10 @@ static void storing(void)
     OK(lstat(path, &st) == 0 && S_ISLNK(st.st_mode));
     OK(fs_read_file(AT_FDCWD, path, &text, 1 << 16, &err) == 0);
     json_auto_t *doc = json_parse(buf_str(&text), &err);
-    json_auto_t *want = json_loads("{\"auths\":{\"https://index.docker.io/v1/\":{\"auth\":\"bmV3OnA=\"},\"docker.io/team\":"
-                                   LOGIN("team") "},\"HttpHeaders\":{\"A\":\"b\"},\"psFormat\":\"x\"}", 0, NULL);
+    json_auto_t *want = json_loads(
+        "{\"auths\":{\"https://index.docker.io/v1/\":{\"auth\":\"bmV3OnA=\"},\"docker.io/"
+        "team\":" LOGIN("team") "},\"HttpHeaders\":{\"A\":\"b\"},\"psFormat\":\"x\"}",
+        0, NULL);
     OKF(json_equal(doc, want), "%s", buf_cstr(&text));
     OK(stat(path, &st) == 0 && (st.st_mode & 07777) == 0600);
 
@@ -314,10 +338,12 @@ static void scopes(void)
         {"", "repository:a:pull", "repository:a:pull", false},
         {"repository:a:pull,push", "repository:a:pull", "repository:a:pull,push", true},
         {"repository:a:pull", "repository:a:pull,push", "repository:a:pull,push", false},
-        {"repository:a:pull,push repository:b:pull", "repository:b:pull", "repository:a:pull,push repository:b:pull", true},
+        {"repository:a:pull,push repository:b:pull", "repository:b:pull",
+         "repository:a:pull,push repository:b:pull", true},
         {"repository:a:pull", "repository:b:pull", "repository:a:pull repository:b:pull", false},
         {"repository:a:pull", "aws", "repository:a:pull aws", false},
-        {"repository:h:5000/a:pull", "repository:h:5000/a:push", "repository:h:5000/a:pull,push", false},
+        {"repository:h:5000/a:pull", "repository:h:5000/a:push", "repository:h:5000/a:pull,push",
+         false},
         {" repository:a:pull ", " repository:a:pull  ", "repository:a:pull", false},
     };
 
@@ -326,7 +352,8 @@ static void scopes(void)
 
         auth_scope_merge(str_of(rows[i].a), str_of(rows[i].b), &out);
         EQ_STR(buf_cstr(&out), rows[i].merged);
-        OKF(auth_scope_covers(str_of(rows[i].a), str_of(rows[i].b)) == rows[i].covers, "row %zu", i);
+        OKF(auth_scope_covers(str_of(rows[i].a), str_of(rows[i].b)) == rows[i].covers, "row %zu",
+            i);
     }
 }
 
@@ -336,26 +363,31 @@ static void realms(void)
         const char *registry, *realm, *err;
     } rows[] = {
         {"https://h/v2/", "https://auth.h/token", NULL},
-        {"https://h/v2/", "http://auth.h/token", "token service http://auth.h/token: plain http, though the registry is https"},
+        {"https://h/v2/", "http://auth.h/token",
+         "token service http://auth.h/token: plain http, though the registry is https"},
         {"http://127.0.0.1:1/v2/", "http://127.0.0.1:2/token", NULL},
         {"http://h:5000/v2/", "http://h/token", NULL},
         {"https://h/v2/", "https://169.254.169.254/t",
-         "token service https://169.254.169.254/t: a private address that is not the registry's own"},
+         "token service https://169.254.169.254/t: a private address that is not the registry's "
+         "own"},
         {"https://h/v2/", "https://127.0.0.1/t?x=y",
          "token service https://127.0.0.1/t?x=*: a private address that is not the registry's own"},
-        {"https://h/v2/", "https://[::1]/t", "token service https://[::1]/t: a private address that is not the registry's own"},
+        {"https://h/v2/", "https://[::1]/t",
+         "token service https://[::1]/t: a private address that is not the registry's own"},
         {"https://[::1]:5000/v2/", "https://[::1]/t", NULL},
         {"https://10.0.0.1/v2/", "https://10.0.0.1:8080/t", NULL},
         {"https://10.0.0.1/v2/", "https://10.0.0.2/t",
          "token service https://10.0.0.2/t: a private address that is not the registry's own"},
         {"https://h/v2/", "registry", "token service \"registry\": not an http or https URL"},
-        {"https://h/v2/", "file:///etc/passwd", "token service \"file:///etc/passwd\": not an http or https URL"},
+        {"https://h/v2/", "file:///etc/passwd",
+         "token service \"file:///etc/passwd\": not an http or https URL"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct err err = {0};
 
-        OKF(auth_realm_check(rows[i].registry, rows[i].realm, &err) == (rows[i].err ? -1 : 0), "row %zu", i);
+        OKF(auth_realm_check(rows[i].registry, rows[i].realm, &err) == (rows[i].err ? -1 : 0),
+            "row %zu", i);
         EQ_STR(err.text, rows[i].err ? rows[i].err : "");
     }
 }
@@ -365,12 +397,16 @@ static void token_urls(void)
     SCOPED(buf_release) struct buf out = {0};
     char user[] = "me & you";
     struct auth_login login = {.user = user};
-    struct auth_token_ask ask = {.realm = "https://a/token", .service = "reg istry", .login = &login,
+    struct auth_token_ask ask = {.realm = "https://a/token",
+                                 .service = "reg istry",
+                                 .login = &login,
                                  .scope = "repository:a/b:pull,push repository:c:pull"};
 
     auth_token_url(&ask, &out);
-    EQ_STR(buf_cstr(&out), "https://a/token?service=reg%20istry&scope=repository:a/b:pull,push&scope=repository:c:pull"
-                           "&account=me%20%26%20you");
+    EQ_STR(
+        buf_cstr(&out),
+        "https://a/token?service=reg%20istry&scope=repository:a/b:pull,push&scope=repository:c:pull"
+        "&account=me%20%26%20you");
     ask = (struct auth_token_ask){.realm = "https://a/token?x=y"};
     buf_clear(&out);
     auth_token_url(&ask, &out);
@@ -395,8 +431,10 @@ static void token_replies(void)
         {"{\"token\":\"t\",\"expires_in\":\"x\"}", "t", 60, NULL},
         {"{}", NULL, 0, "token service's reply holds no token"},
         {"{\"token\":5}", NULL, 0, "token service's reply holds no token"},
-        {"{\"token\":\"a b\"}", NULL, 0, "token service's reply: the token holds a space or control character"},
-        {"{\"token\":\"a\\r\\nX: y\"}", NULL, 0, "token service's reply: the token holds a space or control character"},
+        {"{\"token\":\"a b\"}", NULL, 0,
+         "token service's reply: the token holds a space or control character"},
+        {"{\"token\":\"a\\r\\nX: y\"}", NULL, 0,
+         "token service's reply: the token holds a space or control character"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -404,12 +442,15 @@ static void token_replies(void)
         uint64_t lifetime = 0;
         struct err err = {0};
 
-        OKF(auth_token_read(str_of(rows[i].body), &token, &lifetime, &err) == (rows[i].err ? -1 : 0), "row %zu", i);
+        OKF(auth_token_read(str_of(rows[i].body), &token, &lifetime, &err) ==
+                (rows[i].err ? -1 : 0),
+            "row %zu", i);
         EQ_STR(err.text, rows[i].err ? rows[i].err : "");
         EQ_STR(token ? token : "", rows[i].token ? rows[i].token : "");
         EQ_INT(lifetime, rows[i].lifetime);
     }
 }
 
-TAP_MAIN({"keys", keys}, {"entries", entries}, {"lookups", lookups}, {"helpers", helpers}, {"storing", storing},
-         {"scopes", scopes}, {"realms", realms}, {"token urls", token_urls}, {"token replies", token_replies})
+TAP_MAIN({"keys", keys}, {"entries", entries}, {"lookups", lookups}, {"helpers", helpers},
+         {"storing", storing}, {"scopes", scopes}, {"realms", realms}, {"token urls", token_urls},
+         {"token replies", token_replies})

@@ -179,6 +179,8 @@ static int settle_links(struct index_builder *b, struct err *err)
 
         if (d->record.type != ENTRY_HARDLINK)
             continue;
+        if (strcmp(name, path_of(b, i)) == 0)
+            return err_set(err, ERR_INPUT, EINVAL, "\"%s\" is a hard link to itself", name);
         target = find_before(b, name, i);
         if (target == NEVER || b->drafts[target].record.type == ENTRY_WHITEOUT)
             return err_set(err, ERR_INPUT, ENOENT, "\"%s\" is a hard link to \"%s\", which is not there",

@@ -156,11 +156,6 @@ static void refusals(void)
          "step or put it into "
          "the context",
          2},
-        {"FROM a\nADD git@example.org:x.git /", NULL,
-         "Dockerfile:2: ADD of a git repository is not supported: git@example.org:x.git; fetch it "
-         "in a RUN step or put "
-         "it into the context",
-         2},
         {"FROM a AS x\nONBUILD RUN q\nFROM x", NULL,
          "Dockerfile:3: ONBUILD on line 2 of stage x would fire here; firing triggers is not "
          "supported",

@@ -342,9 +342,10 @@ static int open_lowers(struct container *c, struct err *err)
 
 static int open_upper(struct container *c, struct err *err)
 {
-    struct stat root;
+    const struct view *view = stack_view(&c->stack, c->layout, err);
+    struct view_entry root;
 
-    if (layout_tmp_open(c->layout, &c->tmp, err) < 0)
+    if (!view || layout_tmp_open(c->layout, &c->tmp, err) < 0)
         return -1;
     if (mkdirat(c->tmp.fd, "upper", 0755) < 0 || mkdirat(c->tmp.fd, "work", 0755) < 0)
         return err_errno(err, "make the container's directories");
@@ -352,9 +353,9 @@ static int open_upper(struct container *c, struct err *err)
     c->work_fd = c->upper_fd < 0 ? -1 : fs_open_dir(c->tmp.fd, "work", err);
     if (c->work_fd < 0)
         return -1;
-    /* The upper directory is the container's root directory: it takes the looks of the one below. */
-    if (fstat(c->lowers[0], &root) < 0 || fchown(c->upper_fd, root.st_uid, root.st_gid) < 0 ||
-        fchmod(c->upper_fd, root.st_mode & 07777) < 0)
+    /* The upper directory is the container's root directory: it looks as the layers say, if one of them says so. */
+    if (view_lookup(view, ".", &root) &&
+        (fchown(c->upper_fd, root.entry.uid, root.entry.gid) < 0 || fchmod(c->upper_fd, root.entry.mode) < 0))
         return err_errno(err, "set up the container's root directory");
     return 0;
 }

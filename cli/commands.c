@@ -13,6 +13,8 @@ extern const struct cmd cmd_build;
 extern const struct cmd cmd_run;
 extern const struct cmd cmd_push;
 extern const struct cmd cmd_pull;
+extern const struct cmd cmd_login;
+extern const struct cmd cmd_logout;
 extern const struct cmd cmd_images;
 extern const struct cmd cmd_tag;
 extern const struct cmd cmd_rm;
@@ -29,6 +31,8 @@ const struct cmd *const commands[] = {
     &cmd_run,
     &cmd_push,
     &cmd_pull,
+    &cmd_login,
+    &cmd_logout,
     &cmd_images,
     &cmd_tag,
     &cmd_rm,

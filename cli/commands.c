@@ -21,6 +21,8 @@ extern const struct cmd cmd_rm;
 extern const struct cmd cmd_inspect;
 extern const struct cmd cmd_history;
 extern const struct cmd cmd_import;
+extern const struct cmd cmd_save;
+extern const struct cmd cmd_load;
 extern const struct cmd cmd_prune;
 extern const struct cmd cmd_du;
 extern const struct cmd cmd_version;
@@ -39,6 +41,8 @@ const struct cmd *const commands[] = {
     &cmd_inspect,
     &cmd_history,
     &cmd_import,
+    &cmd_save,
+    &cmd_load,
     &cmd_prune,
     &cmd_du,
     &cmd_version,

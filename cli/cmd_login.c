@@ -122,7 +122,7 @@ static int login_by_aws(const struct login_opts *opts, const struct login_place 
         return -1;
     remote = remote_open(&settings, err);
     if (!remote || ecr_login(settings.ca_file, place->host, &login, err) < 0 ||
-        login_check(remote, place, login.user, login.password, err) < 0)
+        login_check(remote, place, login.user, login.password, "AWS credentials", err) < 0)
         return -1;
     if (!opts->store) {
         log_info("AWS credentials open %s; slipway uses them by itself, nothing is stored",
@@ -156,7 +156,7 @@ static int login_run(struct cmd_context *context, const void *values, int count,
     remote = registry_opts_open(&opts->registry, err);
     if (!remote)
         return -1;
-    int checked = login_check(remote, &place, buf_cstr(&user), buf_cstr(&password), err);
+    int checked = login_check(remote, &place, buf_cstr(&user), buf_cstr(&password), NULL, err);
 
     if (checked < 0 ||
         auth_store(place.host, buf_cstr(&user), buf_cstr(&password), &where, err) < 0)

@@ -8,6 +8,7 @@
 #include "base/http.h"
 #include "base/scope.h"
 #include "registry/auth.h"
+#include "registry/auth_files.h"
 #include "registry/ecr.h"
 #include "registry/reference.h"
 #include "registry/remote.h"
@@ -21,18 +22,14 @@ void login_place_release(struct login_place *place)
 int login_place_parse(const char *text, struct login_place *place, struct err *err)
 {
     SCOPED(reference_release) struct reference ref = {0};
-    struct str host = str_of(text ? text : "docker.io");
-    struct str rest;
+    SCOPED(buf_release) struct buf host = {0};
     struct err ignored = {0};
     struct ecr_host ecr;
-    ptrdiff_t scheme = str_search(host, "://");
 
-    if (scheme >= 0)
-        host = str_slice(host, (size_t)scheme + 3, host.size);
-    str_cut(host, '/', &host, &rest);
+    auth_key_host(str_of(text ? text : "docker.io"), &host);
     /* The grammar of references knows what a host may be; without dot or port it would take it for
      * a repository. */
-    AUTO_FREE char *probe = xasprintf(STR_FMT "/x/x", STR_ARG(host));
+    AUTO_FREE char *probe = xasprintf("%s/x/x", buf_cstr(&host));
 
     if (reference_parse(probe, &ref, &ignored) < 0 || strcmp(ref.path, "x/x") != 0)
         return err_set(err, ERR_USAGE, 0,
@@ -61,7 +58,7 @@ static int asks_for_login(struct remote *remote, const char *url, const char *ho
 }
 
 int login_check(struct remote *remote, const struct login_place *place, const char *user,
-                const char *password, struct err *err)
+                const char *password, const char *source, struct err *err)
 {
     SCOPED(reference_release) struct reference ref = {0};
     SCOPED(remote_places_release) struct remote_places places = {0};
@@ -78,7 +75,7 @@ int login_check(struct remote *remote, const struct login_place *place, const ch
     if (asks <= 0)
         return asks;
     request.url = url;
-    auth_set(remote_auth(remote), place->host, user, password);
+    auth_set(remote_auth(remote), place->host, user, password, source);
     if (auth_send(remote_auth(remote), place->host, NULL, &request, &reply, err) < 0)
         return -1;
     if (reply.status == 401 || reply.status == 403)

@@ -18,8 +18,8 @@ void login_place_release(struct login_place *place);
 /* "registry.example", "https://registry.example/v2/"; NULL: Docker Hub. */
 int login_place_parse(const char *text, struct login_place *place, struct err *err);
 /* Asks for /v2/. 1: the registry took the login, 0: it asks for none, -1: it refused, or is none.
- */
+ * source: as for auth_set(). */
 int login_check(struct remote *remote, const struct login_place *place, const char *user,
-                const char *password, struct err *err);
+                const char *password, const char *source, struct err *err);
 
 #endif

@@ -39,7 +39,7 @@ struct account {
 };
 
 struct given {
-    char *registry, *user, *password;
+    char *registry, *user, *password, *source;
 };
 
 struct auth {
@@ -108,6 +108,7 @@ void auth_free(struct auth *auth)
         free(auth->given[i].registry);
         free(auth->given[i].user);
         free(auth->given[i].password);
+        free(auth->given[i].source);
     }
     free(auth->given);
     free(auth->ca_file);
@@ -115,11 +116,12 @@ void auth_free(struct auth *auth)
     free(auth);
 }
 
-void auth_set(struct auth *auth, const char *registry, const char *user, const char *password)
+void auth_set(struct auth *auth, const char *registry, const char *user, const char *password,
+              const char *source)
 {
     VEC_GROW(auth->given, auth->given_count, auth->given_capacity);
     auth->given[auth->given_count++] =
-        (struct given){xstrdup(registry), xstrdup(user), xstrdup(password)};
+        (struct given){xstrdup(registry), xstrdup(user), xstrdup(password), xstrdup(source)};
 }
 
 static bool is_ecr(const char *registry, bool *is_public)
@@ -257,6 +259,7 @@ static int find_login(struct auth *auth, struct account *a, struct err *err)
         a->looked_up = true;
         a->from = FROM_USER;
         a->login.user = xstrdup(g->user);
+        a->login.source = xstrdup(g->source);
         a->login.password = g->user ? xstrdup(g->password ? g->password : "") : NULL;
         return 0;
     }

@@ -37,9 +37,10 @@ struct auth_login {
  * NULL: none. */
 struct auth *auth_open(struct http *http, const char *ca_file);
 void auth_free(struct auth *auth);
-/* A login given on the command line; beats all stored ones. user NULL: anonymous, stored logins are
- * not looked at. */
-void auth_set(struct auth *auth, const char *registry, const char *user, const char *password);
+/* A login given; beats all stored ones. user NULL: anonymous, stored logins are not looked at.
+ * source, for messages: NULL is "the command line". */
+void auth_set(struct auth *auth, const char *registry, const char *user, const char *password,
+              const char *source);
 /*
  * Sends the request, whose URL is on the registry's own host (or a mirror's: then that host is
  * `registry`), with what authorization it takes. registry: as in a reference, "docker.io",

@@ -132,7 +132,7 @@ static void bearer_login(void)
     no_logins(&s);
     struct auth *auth = auth_open(s.http, NULL);
 
-    auth_set(auth, registry_of(&s), "me", "pass");
+    auth_set(auth, registry_of(&s), "me", "pass", NULL);
     OKF(ask(auth, &s, "POST", "/v2/web/blobs/uploads/", PUSH, &reply, &err) == 0 &&
             reply.status == 202,
         "%s", err.text);
@@ -152,7 +152,7 @@ static void bearer_login(void)
     auth_free(auth);
 
     auth = auth_open(s.http, NULL);
-    auth_set(auth, registry_of(&s), "me", "wrong");
+    auth_set(auth, registry_of(&s), "me", "wrong", NULL);
     OK(ask(auth, &s, "GET", "/v2/web/manifests/1", PULL, &reply, &err) == -1);
     EQ_STR(requests(&s, &from, &text), "GET /v2/web/manifests/1 401, GET /token 401");
     EQ_STR(plainly(&s, err.text, &shown),
@@ -250,7 +250,7 @@ static void basic(void)
     auth_free(auth);
 
     auth = auth_open(s.http, NULL);
-    auth_set(auth, registry_of(&s), NULL, NULL);
+    auth_set(auth, registry_of(&s), NULL, NULL, NULL);
     OK(ask(auth, &s, "GET", "/v2/", NULL, &reply, &err) == 0 && reply.status == 401);
     EQ_STR(requests(&s, &from, &text), "GET /v2/ 401"); /* stored logins are not looked at */
     auth_free(auth);
@@ -320,7 +320,7 @@ static void unknown_schemes(void)
     no_logins(&s);
     struct auth *auth = auth_open(s.http, NULL);
 
-    auth_set(auth, registry_of(&s), "me", "pass");
+    auth_set(auth, registry_of(&s), "me", "pass", NULL);
     OK(ask(auth, &s, "GET", "/v2/b", NULL, &reply, &err) == 0 && reply.status == 401);
     OK(ask(auth, &s, "GET", "/v2/a", NULL, &reply, &err) == 0 && reply.status == 200);
     EQ_STR(requests(&s, &from, &text), "GET /v2/b 401, GET /v2/a 401, GET /v2/a 200");

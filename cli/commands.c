@@ -25,6 +25,7 @@ extern const struct cmd cmd_save;
 extern const struct cmd cmd_load;
 extern const struct cmd cmd_prune;
 extern const struct cmd cmd_du;
+extern const struct cmd cmd_ecs_deploy;
 extern const struct cmd cmd_version;
 extern const struct cmd cmd_completion;
 
@@ -45,6 +46,7 @@ const struct cmd *const commands[] = {
     &cmd_load,
     &cmd_prune,
     &cmd_du,
+    &cmd_ecs_deploy,
     &cmd_version,
     &cmd_completion,
     NULL,

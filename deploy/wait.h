@@ -44,13 +44,15 @@ void wait_result_release(struct wait_result *r);
 int wait_deployment(struct aws *aws, const struct ecs_target *target, const char *taskdef_arn, const json_t *after,
                     const struct wait_options *options, struct wait_result *result, struct err *err);
 
-/* The judges, pure. reason: appended to when the outcome is neither pending nor done. */
+/* The judges (deploy/judge.c), pure. reason: appended to when the outcome is neither pending nor done. */
 /* A service of DescribeServices; id: our deployment's ("ecs-svc/…"), NULL when not known yet. */
 enum wait_outcome wait_judge_service(const json_t *service, const char *id, const char *taskdef_arn,
                                      struct buf *reason);
 enum wait_outcome wait_judge_deployment(const json_t *service_deployment, struct buf *reason);
 /* The id of the deployment of ours in a service, or NULL; borrowed from service. */
 const char *wait_our_id(const json_t *service, const char *taskdef_arn);
+/* The deployment of that id in a service, or NULL; borrowed. */
+const json_t *wait_find(const json_t *service, const char *id);
 /* Lines for one stopped task: why it stopped, each container's exit status decoded. */
 void wait_report_task(const json_t *task, struct strv *lines);
 

@@ -15,7 +15,8 @@ The port (0: any free one) is written to the port file once it listens. The scri
                          "message": "…", "body": "<html>…", "drop": true}]; drop closes the connection, body is sent as it is
   services               [{"cluster": "prod", "name": "web", …}], see aws_ecs.py
   repositories           {"web": {…}}; registry_token, token_expires: see aws_ecr.py
-Admin, unsigned, in plain HTTP: GET /_admin/state, GET /_admin/log, POST /_admin/script (merged into the state).
+Admin, unsigned, in plain HTTP: GET /_admin/state, GET /_admin/log, POST /_admin/script (merged into the state),
+POST /_admin/reset (a fresh state with that script, and an empty log).
 """
 import argparse, calendar, email.utils, hashlib, hmac, http.server, json, os, ssl, sys, threading, time, urllib.parse
 
@@ -182,10 +183,10 @@ class Models:
 # --- state -------------------------------------------------------------------------------------------------------------
 
 class State:
-    def __init__(self, log):
+    def __init__(self, log, models=None):
         self.lock, self.log_file, self.log = threading.RLock(), log, []
         self.account, self.region, self.skew = "123456789012", None, 0
-        self.keys, self.faults, self.models = dict(DEFAULT_KEYS), [], Models()
+        self.keys, self.faults, self.models = dict(DEFAULT_KEYS), [], models or Models()
         self.ecs, self.ecr, self.places = aws_ecs.Ecs(self), aws_ecr.Ecr(self), aws_places.Places(self)
 
     def now(self):
@@ -250,6 +251,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def admin(self, path, body):
         if self.command == "POST" and path == "/_admin/script":
             self.state.merge(json.loads(body))
+            return self.reply(200, "{}")
+        if self.command == "POST" and path == "/_admin/reset":
+            if self.state.log_file:
+                self.state.log_file.truncate(0)
+            fresh = State(self.state.log_file, self.state.models)
+            fresh.merge(json.loads(body))
+            Handler.state = fresh
             return self.reply(200, "{}")
         if path == "/_admin/log":
             return self.reply(200, json.dumps(self.state.log))

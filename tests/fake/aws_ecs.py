@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """ECS for tests/fake/aws.py: task definitions, and services whose deployments move, one step for each poll.
 Script: "service_deployments": true (default) or false: whether List/DescribeServiceDeployments exist; when they do, a step is
-taken by DescribeServiceDeployments, else by DescribeServices. "describe_revisions": the same for DescribeServiceRevisions.
+taken by DescribeServiceDeployments, else by DescribeServices. "describe_revisions": the same for DescribeServiceRevisions,
+without which no client can tell whose a service deployment is.
 "services": [{
   "cluster": "prod", "name": "web", "desired": 2, "task_definition": "web:1" (made when missing),
   "controller": "ECS" | "CODE_DEPLOY" | "EXTERNAL", "launch_type": "FARGATE",
@@ -289,7 +290,7 @@ class Ecs:
             if not s:
                 failures.append({"arn": f"{self.cluster_arn(data.get('cluster', 'default'))}/{name}", "reason": "MISSING"})
                 continue
-            if not self.has_deployments:
+            if not (self.has_deployments and self.has_revisions):
                 s.advance()
             services.append(s.describe())
         return {"services": services, "failures": failures}

@@ -202,6 +202,8 @@ static int make_room(struct unpack *u, const struct entry *e, const char *name, 
         return S_ISDIR(st.st_mode) && set_opaque(u->parent_fd, name, "y", e->path, err) < 0 ? -1 : 1;
     if (S_ISDIR(st.st_mode) && e->type == ENTRY_DIR)
         return 1;
+    if (e->implied && !*replaced)
+        return err_set(err, ERR_INPUT, ENOTDIR, "\"%s\" is marked opaque, but it is not a directory", e->path);
     if (S_ISDIR(st.st_mode))
         return fs_remove_tree(u->parent_fd, name, err) < 0 ? err_wrap(err, "replace %s", e->path) : 0;
     return unlinkat(u->parent_fd, name, 0) < 0 ? err_errno(err, "replace %s", e->path) : 0;

@@ -13,6 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
+/* with _FORTIFY_SOURCE glibc makes macros of some of them under clang */
+#undef sprintf
+#undef vsprintf
+
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok strtok_r strncpy strncat atoi atol atoll atof
 #pragma GCC poison gmtime localtime ctime asctime system popen tmpnam mktemp nftw gets
 

@@ -68,7 +68,7 @@ static int explain_failure(const struct fetching *f, const char *from, struct er
     if (err->kind == ERR_NETWORK && err->code == HTTP_FAIL_TOO_LARGE)
         return err_set(err, ERR_REMOTE, 0, "%s sent more for blob %s than the %" PRIu64 " bytes its manifest says",
                        from, f->blob->digest, f->blob->size);
-    if (err->kind == ERR_NETWORK && err->code == HTTP_FAIL_LOCAL)
+    if (err->kind == ERR_SYSTEM || (err->kind == ERR_NETWORK && err->code == HTTP_FAIL_LOCAL))
         return err_wrap(err, "store %s cannot take blob %s", f->layout->root, f->blob->digest);
     return -1;
 }

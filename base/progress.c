@@ -169,12 +169,30 @@ void progress_advance(int number, uint64_t done, uint64_t total)
     pthread_mutex_unlock(&state.lock);
 }
 
+/* Takes terminal sequences (ECMA-48 §5.4: ESC [ parameters, final) out: tools colour their output wherever it goes. */
+static void drop_sequences(struct buf *b)
+{
+    size_t to = 0;
+
+    for (size_t i = 0; i < b->size; i++) {
+        if (b->ptr[i] != 0x1b || i + 1 == b->size || b->ptr[i + 1] != '[') {
+            b->ptr[to++] = b->ptr[i];
+            continue;
+        }
+        i += 2;
+        while (i < b->size && b->ptr[i] >= 0x20 && b->ptr[i] < 0x40)
+            i++;
+    }
+    b->size = to;
+}
+
 static void output_line(struct step *s)
 {
     SCOPED(buf_release) struct buf line = {0};
 
     if (state.mode != PROGRESS_QUIET) {
         buf_addf(&line, "#%d ", s->number);
+        drop_sequences(&s->partial);
         buf_add_escaped(&line, str_trim_right(buf_str(&s->partial)));
         buf_addc(&line, '\n');
         emit(line.ptr, line.size);

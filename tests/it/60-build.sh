@@ -158,3 +158,11 @@ t "... and the store goes on" slipway build -f run.Dockerfile -t run:1 ctx
 mkdir -p same
 printf 'FROM base:1\nRUN echo x >/x\nRUN true\nRUN rm /x\nRUN true\nRUN true\nRUN test ! -e /x && echo x >/x\nRUN true\nRUN test "$(cat /x)" = x\n' >same/Dockerfile
 t "equal layers may stand in one stack" slipway build -t same:1 same
+
+# Tools colour what they print wherever it goes.
+printf 'FROM base:1\nRUN printf "a \\033[1;31mred\\033[0m word\\n"; printf "tail\\033["; printf "\\n\\033[38;5;1"; echo; printf "bell \\007\\n"\n' >same/Dockerfile
+t "colours are taken out of a step's output" slipway --progress plain build --no-cache -t same:2 same
+cp "$T/err" colours
+t "... the words stay" matches colours '^#[0-9]+ a red word$'
+t "... half a sequence is nothing" matches colours '^#[0-9]+ tail'
+t "... other control bytes are escaped" has colours 'bell \x07'

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/http_curl.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -40,7 +41,8 @@ struct http_wire {
     bool ready;
     CURLSH *share;
     const char *ca_bytes;
-    struct buf ca_bundle; /* the system's and ours, when there is ours */
+    const char *ca_dir;   /* hashed; NULL: curl's own bundle */
+    struct buf ca_bundle; /* certificates besides, or in place of that */
     const struct strv *connect_to;
     struct curl_slist *connect_list;
     struct idle idle[IDLE_MAX];
@@ -118,20 +120,49 @@ static int load_symbols(struct curl_api *api, struct err *err)
     return 0;
 }
 
-/* CURLOPT_CAINFO replaces the system's bundle; ours shall be besides, so both go into one blob. */
-static void make_ca_bundle(struct http_wire *wire)
+static const char *env_value(const char *name)
 {
-    const char *base = getenv("SSL_CERT_FILE");
+    const char *value = getenv(name);
+
+    return value && value[0] ? value : NULL;
+}
+
+/* A directory in which OpenSSL finds a certificate by its name's hash ("1a2b3c4d.0"). */
+static bool is_hashed_dir(const char *path)
+{
+    DIR *dir = path ? opendir(path) : NULL;
+    struct dirent *entry;
+    bool found = false;
+
+    while (dir && !found && (entry = readdir(dir)))
+        found = strlen(entry->d_name) == 10 && strcmp(entry->d_name + 8, ".0") == 0;
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
+/*
+ * What is trusted. To read the system's whole bundle takes OpenSSL 3 a tenth of a second and more
+ * for the first connection; from a hashed directory it takes the one certificate it needs, so that
+ * is used where there is one. CURLOPT_CAINFO_BLOB replaces the bundle; our own certificates shall
+ * be besides, so without a directory both go in.
+ */
+static void choose_trust(struct http_wire *wire)
+{
     curl_version_info_data *info = wire->curl.version_info(CURLVERSION_NOW);
+    bool knows_paths = info->age >= CURLVERSION_SEVENTH;
+    const char *file = env_value("SSL_CERT_FILE");
     struct err ignored;
 
-    if ((!base || !base[0]) && info->age >= CURLVERSION_SEVENTH)
-        base = info->cainfo;
-    if (base && base[0])
-        fs_read_file(AT_FDCWD, base, &wire->ca_bundle, CA_FILE_MAX, &ignored);
-    buf_addc(&wire->ca_bundle, '\n');
+    wire->ca_dir = env_value("SSL_CERT_DIR");
+    if (!wire->ca_dir && !file && knows_paths && is_hashed_dir(info->capath))
+        wire->ca_dir = info->capath;
+    if (!file && !wire->ca_dir && knows_paths)
+        file = info->cainfo;
+    if (file && (wire->ca_bytes || env_value("SSL_CERT_FILE")))
+        fs_read_file(AT_FDCWD, file, &wire->ca_bundle, CA_FILE_MAX, &ignored);
     if (wire->ca_bytes)
-        buf_adds(&wire->ca_bundle, wire->ca_bytes);
+        buf_addf(&wire->ca_bundle, "\n%s", wire->ca_bytes);
 }
 
 static int make_ready(struct http_wire *wire, struct err *err)
@@ -152,8 +183,7 @@ static int make_ready(struct http_wire *wire, struct err *err)
     wire->curl.share_setopt(wire->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
     for (size_t i = 0; wire->connect_to && i < wire->connect_to->count; i++)
         wire->connect_list = wire->curl.slist_append(wire->connect_list, wire->connect_to->ptr[i]);
-    if (wire->ca_bytes || getenv("SSL_CERT_FILE"))
-        make_ca_bundle(wire);
+    choose_trust(wire);
     wire->ready = true;
     return 0;
 }
@@ -175,15 +205,15 @@ static void set_common(struct http_wire *wire, CURL *easy)
     curl->easy_setopt(easy, CURLOPT_USERAGENT, "slipway/" SLIPWAY_VERSION);
     if (wire->connect_list)
         curl->easy_setopt(easy, CURLOPT_CONNECT_TO, wire->connect_list);
+    if (wire->ca_dir) {
+        curl->easy_setopt(easy, CURLOPT_CAINFO, NULL);
+        curl->easy_setopt(easy, CURLOPT_CAPATH, wire->ca_dir);
+    }
     if (wire->ca_bundle.size > 0) {
         struct curl_blob blob = {wire->ca_bundle.ptr, wire->ca_bundle.size, CURL_BLOB_NOCOPY};
 
         curl->easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
     }
-    const char *dir = getenv("SSL_CERT_DIR");
-
-    if (dir && dir[0])
-        curl->easy_setopt(easy, CURLOPT_CAPATH, dir);
 }
 
 const struct curl_api *http_curl_api(const struct http_wire *wire)

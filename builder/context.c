@@ -39,7 +39,6 @@ static void free_children(struct context_node *node)
         struct context_node *child = &node->children[i];
 
         free_children(child);
-        free(child->name);
         free(child->path);
         free(child->link);
     }
@@ -152,10 +151,11 @@ static int add_child(struct context *context, struct context_node *node, int dir
                      size_t *capacity, unsigned depth, struct err *err)
 {
     bool top = strcmp(node->path, ".") == 0;
-    struct context_node child = {.name = xstrdup(name),
-                                 .path = top ? xstrdup(name) : xasprintf("%s/%s", node->path, name)};
-    int out = read_node(dir_fd, &child, err);
+    struct context_node child = {.path = top ? xstrdup(name) : xasprintf("%s/%s", node->path, name)};
+    int out;
 
+    child.name = child.path + (top ? 0 : strlen(node->path) + 1);
+    out = read_node(dir_fd, &child, err);
     if (out == 0)
         out = left_out(context, &child, depth, err);
     if (out == 0 && S_ISSOCK(child.st.st_mode)) {
@@ -164,7 +164,6 @@ static int add_child(struct context *context, struct context_node *node, int dir
     }
     if (out) {
         free_children(&child);
-        free(child.name);
         free(child.path);
         free(child.link);
         return out < 0 ? -1 : 0;

@@ -17,8 +17,8 @@
 struct layout;
 
 struct context_node {
-    char *name;
-    char *path; /* clean, relative to the context; "." is the root */
+    char *path;       /* clean, relative to the context; "." is the root */
+    const char *name; /* its last component, in path */
     struct stat st;
     char *link; /* of a symbolic link */
     struct context_node *children;

@@ -32,7 +32,7 @@ int copy_plan_hash(const struct copy_request *request, const struct copy_plan *p
         sha256_add_u64(h, (uint64_t)item->made | (uint64_t)item->archive << 1 | (uint64_t)!!item->text << 2);
         if (item->text)
             sha256_add_framed(h, (struct str){item->text->text, item->text->size});
-        else if (!item->made && origin_hash(request->origin, &item->file, h, err) < 0)
+        else if (!item->made && origin_hash(request->origin, item->file, h, err) < 0)
             return -1;
     }
     /* Owners of what an archive holds are its own unless --chown says otherwise. */
@@ -47,17 +47,17 @@ static int write_file(const struct copy_request *request, struct layer_writer *w
 {
     SCOPED(xattr_set_release) struct xattr_set set = {0};
     struct entry e = item->entry;
-    AUTO_FD int fd = origin_open(request->origin, &item->file, err);
+    AUTO_FD int fd = origin_open(request->origin, item->file, err);
 
     if (fd < 0)
         return -1;
     if (request->origin->context ? xattr_read_fd(&set, fd, err) < 0
-                                 : origin_xattrs(request->origin, &item->file, &set, err) < 0)
-        return err_wrap(err, "%s", item->file.entry.path);
+                                 : origin_xattrs(request->origin, item->file, &set, err) < 0)
+        return err_wrap(err, "%s", origin_path(request->origin, item->file));
     e.xattrs = set.items;
     e.xattrs_count = set.count;
     if (layer_add_fd(w, &e, fd, err) < 0)
-        return err_wrap(err, "%s", item->file.entry.path);
+        return err_wrap(err, "%s", origin_path(request->origin, item->file));
     return 0;
 }
 
@@ -72,8 +72,8 @@ static int write_item(const struct copy_request *request, struct layer_writer *w
     if (e.type == ENTRY_FILE)
         return write_file(request, w, item, err);
     if (e.type == ENTRY_DIR && !item->made) {
-        if (origin_xattrs(request->origin, &item->file, &set, err) < 0)
-            return err_wrap(err, "%s", item->file.entry.path);
+        if (origin_xattrs(request->origin, item->file, &set, err) < 0)
+            return err_wrap(err, "%s", origin_path(request->origin, item->file));
         e.xattrs = set.items;
         e.xattrs_count = set.count;
     }
@@ -172,7 +172,7 @@ static int write_archive(const struct copy_request *request, struct layer_writer
                          struct err *err)
 {
     SCOPED(unpack_release) struct unpack u = {.request = request, .w = w, .dest = item->target};
-    AUTO_FD int fd = origin_open(request->origin, &item->file, err);
+    AUTO_FD int fd = origin_open(request->origin, item->file, err);
     struct archive_reader *r;
     struct entry e;
     int rc;
@@ -182,14 +182,14 @@ static int write_archive(const struct copy_request *request, struct layer_writer
         return -1;
     r = archive_reader_open(fd, err);
     if (!r)
-        return err_wrap(err, "%s", item->file.entry.path);
+        return err_wrap(err, "%s", origin_path(request->origin, item->file));
     while ((rc = archive_next(r, &e, err)) > 0)
         if (unpack_entry(&u, r, &e, err) < 0) {
             rc = -1;
             break;
         }
     archive_reader_close(r);
-    return rc < 0 ? err_wrap(err, "%s", item->file.entry.path) : 0;
+    return rc < 0 ? err_wrap(err, "%s", origin_path(request->origin, item->file)) : 0;
 }
 
 int copy_write(const struct copy_request *request, const struct copy_plan *plan, struct pool *pool,

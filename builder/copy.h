@@ -35,10 +35,12 @@ struct copy_request {
 struct copy_item {
     char *target;                 /* where in the image, owned; entry.path */
     struct entry entry;           /* as it will be written */
-    struct origin_file file;      /* its content, unless … */
+    struct origin_ref file;       /* its content, unless … */
     const struct copy_file *text; /* … it is a heredoc, or … */
     bool made;                    /* … a directory made for the others */
     bool archive;                 /* ADD: unpack it here */
+    bool shared;                  /* has other names in the origin: see struct origin_file */
+    uint64_t device, inode;
     size_t order;                 /* as they were named; the later of two wins */
 };
 

@@ -95,7 +95,7 @@ static int glob_below(struct planner *p, const char *dir, struct str rest, struc
     }
     if (at.entry.type != ENTRY_DIR)
         return 0;
-    if (origin_list_dir(p->request->origin, &at, &list, err) < 0)
+    if (origin_list_dir(p->request->origin, at.ref, &list, err) < 0)
         return -1;
     for (size_t i = 0; i < list.count; i++)
         if (glob_child(p, dir, &list.items[i], component, rest, err) < 0)
@@ -236,7 +236,10 @@ static int add_file(struct planner *p, char *target, const struct origin_file *f
 {
     struct copy_item *item = add_item(p, target);
 
-    item->file = *file;
+    item->file = file->ref;
+    item->shared = file->shared;
+    item->device = file->device;
+    item->inode = file->inode;
     item->entry = file->entry;
     item->entry.path = target;
     set_owner_and_mode(p->request, &item->entry);
@@ -247,7 +250,7 @@ static int add_contents(struct planner *p, const char *target, const struct orig
 {
     SCOPED(origin_list_release) struct origin_list list = {0};
 
-    if (origin_list_dir(p->request->origin, dir, &list, err) < 0)
+    if (origin_list_dir(p->request->origin, dir->ref, &list, err) < 0)
         return -1;
     for (size_t i = 0; i < list.count; i++) {
         const struct origin_file *child = &list.items[i];
@@ -274,7 +277,7 @@ static int add_archive(struct planner *p, const struct origin_file *file, struct
 
     if (!p->request->spec->is_add || file->entry.type != ENTRY_FILE)
         return 0;
-    AUTO_FD int fd = origin_open(p->request->origin, file, err);
+    AUTO_FD int fd = origin_open(p->request->origin, file->ref, err);
     if (fd < 0)
         return -1;
     is_archive = archive_probe(fd, err);
@@ -283,7 +286,7 @@ static int add_archive(struct planner *p, const struct origin_file *file, struct
     if (!p->dest_exists)
         add_missing(p, p->dest);
     item = add_item(p, xstrdup(p->dest));
-    item->file = *file;
+    item->file = file->ref;
     item->entry.type = ENTRY_DIR;
     item->archive = true;
     p->plan->archives++;
@@ -381,10 +384,10 @@ static int by_inode(const void *a, const void *b)
 {
     const struct copy_item *const *x = a, *const *y = b;
 
-    if ((*x)->file.device != (*y)->file.device)
-        return (*x)->file.device < (*y)->file.device ? -1 : 1;
-    if ((*x)->file.inode != (*y)->file.inode)
-        return (*x)->file.inode < (*y)->file.inode ? -1 : 1;
+    if ((*x)->device != (*y)->device)
+        return (*x)->device < (*y)->device ? -1 : 1;
+    if ((*x)->inode != (*y)->inode)
+        return (*x)->inode < (*y)->inode ? -1 : 1;
     return *x < *y ? -1 : *x > *y; /* items are in path order */
 }
 
@@ -395,11 +398,11 @@ static void link_names(struct copy_plan *plan)
     size_t count = 0;
 
     for (size_t i = 0; i < plan->count; i++)
-        if (plan->items[i].file.shared && plan->items[i].entry.type == ENTRY_FILE)
+        if (plan->items[i].shared && plan->items[i].entry.type == ENTRY_FILE)
             shared[count++] = &plan->items[i];
     qsort(shared, count, sizeof(*shared), by_inode);
     for (size_t i = 1, first = 0; i < count; i++) {
-        if (shared[i]->file.device != shared[first]->file.device || shared[i]->file.inode != shared[first]->file.inode) {
+        if (shared[i]->device != shared[first]->device || shared[i]->inode != shared[first]->inode) {
             first = i;
             continue;
         }

@@ -16,7 +16,7 @@
 
 static void from_node(struct origin_file *file, struct context_node *node)
 {
-    *file = (struct origin_file){.node = node, .device = node->st.st_dev, .inode = node->st.st_ino};
+    *file = (struct origin_file){.ref.node = node, .device = node->st.st_dev, .inode = node->st.st_ino};
     entry_of_stat(&file->entry, &node->st);
     file->entry.path = node->path;
     file->entry.link = node->link;
@@ -24,23 +24,28 @@ static void from_node(struct origin_file *file, struct context_node *node)
 }
 
 /* In an index the names of one inode carry the first name as `link`; the first itself carries none. */
-static void from_view(struct origin_file *file, const struct view_entry *at)
+static void from_view(struct origin_file *file, const struct index *index, size_t layer, size_t record)
 {
-    *file = (struct origin_file){.at = *at, .entry = at->entry, .device = at->layer};
+    *file = (struct origin_file){.ref = {.layer = (uint32_t)layer, .record = (uint32_t)record}, .device = layer};
+    index_get(index, record, &file->entry);
     if (file->entry.type == ENTRY_FILE) {
-        struct sha256 h;
-        uint8_t raw[SHA256_SIZE];
-        const char *name = at->entry.link ? at->entry.link : at->entry.path;
-
-        sha256_begin(&h);
-        sha256_add(&h, name, strlen(name));
-        sha256_end(&h, raw);
-        memcpy(&file->inode, raw, sizeof(file->inode));
+        file->inode = file->entry.link ? index_find(index, file->entry.link) : record;
         file->shared = true;
         file->entry.link = NULL;
     }
     file->entry.xattrs = NULL;
     file->entry.xattrs_count = 0;
+}
+
+/* A directory that its topmost layer only implies looks as a lower one says: the view has put that together. */
+static void restore_merged(struct origin_file *file, const struct view_entry *at)
+{
+    if (at->entry.type != ENTRY_DIR)
+        return;
+    file->entry.mode = at->entry.mode;
+    file->entry.uid = at->entry.uid;
+    file->entry.gid = at->entry.gid;
+    file->entry.mtime = at->entry.mtime;
 }
 
 /* What is left of a path once link `target` stands in the place of the component before `rest`. */
@@ -116,9 +121,8 @@ int origin_find(struct origin *origin, const char *path, bool last, struct origi
         return err->code == ENOTDIR ? 0 : -1;
     if (found == 0)
         return 0;
-    /* The looked-up path is in our buffer; the index has the same text for longer. */
-    at.entry.path = index_path(view->layers[at.layer], at.record);
-    from_view(file, &at);
+    from_view(file, view->layers[at.layer], at.layer, at.record);
+    restore_merged(file, &at);
     return 1;
 }
 
@@ -134,43 +138,65 @@ static struct origin_file *grow(struct origin_list *list)
     return &list->items[list->count++];
 }
 
-int origin_list_dir(struct origin *origin, const struct origin_file *dir, struct origin_list *list, struct err *err)
+/* Index and record; the stack's view is there, for it gave the ref. */
+static const struct index *index_of(const struct origin *origin, struct origin_ref file)
+{
+    return origin->stack->view.layers[file.layer];
+}
+
+const char *origin_path(const struct origin *origin, struct origin_ref file)
+{
+    return origin->context ? file.node->path : index_path(index_of(origin, file), file.record);
+}
+
+int origin_list_dir(struct origin *origin, struct origin_ref dir, struct origin_list *list, struct err *err)
 {
     SCOPED(view_list_release) struct view_list names = {0};
     const struct view *view;
 
     if (origin->context) {
-        if (context_load(origin->context, dir->node, err) < 0)
+        if (context_load(origin->context, dir.node, err) < 0)
             return -1;
-        for (size_t i = 0; i < dir->node->count; i++)
-            from_node(grow(list), &dir->node->children[i]);
+        for (size_t i = 0; i < dir.node->count; i++)
+            from_node(grow(list), &dir.node->children[i]);
         return 0;
     }
     view = stack_view(origin->stack, origin->layout, err);
     if (!view)
         return -1;
-    view_list_dir(view, dir->entry.path, &names);
-    for (size_t i = 0; i < names.count; i++)
-        from_view(grow(list), &names.items[i].at);
+    view_list_dir(view, origin_path(origin, dir), &names);
+    for (size_t i = 0; i < names.count; i++) {
+        const struct view_entry *at = &names.items[i].at;
+        struct origin_file *file = grow(list);
+
+        from_view(file, view->layers[at->layer], at->layer, at->record);
+        restore_merged(file, at);
+    }
     return 0;
 }
 
-int origin_open(struct origin *origin, const struct origin_file *file, struct err *err)
+int origin_open(struct origin *origin, struct origin_ref file, struct err *err)
 {
+    struct view_entry at = {.layer = file.layer, .record = file.record};
+
     if (origin->context)
-        return context_open_file(origin->context, file->node, err);
-    return stack_open_file(origin->stack, origin->layout, &file->at, err);
+        return context_open_file(origin->context, file.node, err);
+    index_get(index_of(origin, file), file.record, &at.entry);
+    return stack_open_file(origin->stack, origin->layout, &at, err);
 }
 
-int origin_xattrs(struct origin *origin, const struct origin_file *file, struct xattr_set *set, struct err *err)
+int origin_xattrs(struct origin *origin, struct origin_ref file, struct xattr_set *set, struct err *err)
 {
+    struct entry e;
+
     if (!origin->context) {
-        for (size_t i = 0; i < file->at.entry.xattrs_count; i++)
-            xattr_set_add(set, str_of(file->at.entry.xattrs[i].name), file->at.entry.xattrs[i].value);
+        index_get(index_of(origin, file), file.record, &e);
+        for (size_t i = 0; i < e.xattrs_count; i++)
+            xattr_set_add(set, str_of(e.xattrs[i].name), e.xattrs[i].value);
         return 0;
     }
     /* Links, devices and pipes carry none of the attributes that travel. */
-    if (file->entry.type != ENTRY_FILE && file->entry.type != ENTRY_DIR)
+    if (!S_ISREG(file.node->st.st_mode) && !S_ISDIR(file.node->st.st_mode))
         return 0;
     AUTO_FD int fd = origin_open(origin, file, err);
     if (fd < 0)
@@ -178,7 +204,7 @@ int origin_xattrs(struct origin *origin, const struct origin_file *file, struct 
     return xattr_read_fd(set, fd, err);
 }
 
-static int hash_directory(struct origin *origin, const struct origin_file *file, struct sha256 *h, struct err *err)
+static int hash_directory(struct origin *origin, struct origin_ref file, struct sha256 *h, struct err *err)
 {
     SCOPED(xattr_set_release) struct xattr_set set = {0};
 
@@ -192,22 +218,29 @@ static int hash_directory(struct origin *origin, const struct origin_file *file,
     return 0;
 }
 
-int origin_hash(struct origin *origin, const struct origin_file *file, struct sha256 *h, struct err *err)
+int origin_hash(struct origin *origin, struct origin_ref file, struct sha256 *h, struct err *err)
 {
     uint8_t digest[SHA256_SIZE];
+    struct entry e;
 
-    if (file->entry.type == ENTRY_DIR)
-        return hash_directory(origin, file, h, err);
-    if (file->entry.type != ENTRY_FILE)
-        return 0;
     if (origin->context) {
-        if (context_digest(origin->context, file->node, digest, err) < 0)
+        entry_of_stat(&e, &file.node->st);
+        if (e.type == ENTRY_DIR)
+            return hash_directory(origin, file, h, err);
+        if (e.type != ENTRY_FILE)
+            return 0;
+        if (context_digest(origin->context, file.node, digest, err) < 0)
             return -1;
         sha256_add(h, digest, sizeof(digest));
         return 0;
     }
-    sha256_add_framed(h, str_of(origin->stack->layers[file->at.layer].diff_id));
-    sha256_add_framed(h, str_of(file->at.entry.path));
+    index_get(index_of(origin, file), file.record, &e);
+    if (e.type == ENTRY_DIR)
+        return hash_directory(origin, file, h, err);
+    if (e.type != ENTRY_FILE)
+        return 0;
+    sha256_add_framed(h, str_of(origin->stack->layers[file.layer].diff_id));
+    sha256_add_framed(h, str_of(e.path));
     return 0;
 }
 

@@ -25,13 +25,18 @@ struct origin {
     const char *label;       /* for messages: "the build context", "stage builder" */
 };
 
-/* One file of an origin. Strings are borrowed from it and live as long. */
+/* One file of an origin, small: a plan holds many. */
+struct origin_ref {
+    struct context_node *node; /* of a context; else: */
+    uint32_t layer, record;    /* which index of the stack's view, which record */
+};
+
+/* The same with its metadata. Strings are borrowed from the origin and live as long. */
 struct origin_file {
-    struct entry entry;         /* entry.path: where it is in the origin, without links; no xattrs: origin_xattrs() */
-    bool shared;                /* other names have the same inode: */
-    uint64_t device, inode;     /* … equal pairs within one origin are the same file */
-    struct context_node *node;  /* of a context */
-    struct view_entry at;       /* of a stack */
+    struct origin_ref ref;
+    struct entry entry;      /* entry.path: where it is in the origin, without links; no xattrs: origin_xattrs() */
+    bool shared;             /* other names have the same inode: */
+    uint64_t device, inode;  /* … equal pairs within one origin are the same file */
 };
 
 /* 1: found, links followed (`last` false: but not a last one). 0: not there. -1. */
@@ -43,13 +48,14 @@ struct origin_list {
 };
 void origin_list_release(struct origin_list *list);
 /* Appends what is in a directory, sorted by name. */
-int origin_list_dir(struct origin *origin, const struct origin_file *dir, struct origin_list *list, struct err *err);
+int origin_list_dir(struct origin *origin, struct origin_ref dir, struct origin_list *list, struct err *err);
 
-int origin_open(struct origin *origin, const struct origin_file *file, struct err *err); /* content */
+const char *origin_path(const struct origin *origin, struct origin_ref file); /* borrowed from the origin */
+int origin_open(struct origin *origin, struct origin_ref file, struct err *err); /* content */
 /* Appends the attributes that travel with an image. */
-int origin_xattrs(struct origin *origin, const struct origin_file *file, struct xattr_set *set, struct err *err);
+int origin_xattrs(struct origin *origin, struct origin_ref file, struct xattr_set *set, struct err *err);
 /* Adds what stands for content and attributes to a cache key: a digest, or the layer that holds them. */
-int origin_hash(struct origin *origin, const struct origin_file *file, struct sha256 *h, struct err *err);
+int origin_hash(struct origin *origin, struct origin_ref file, struct sha256 *h, struct err *err);
 /* Why nothing is at path, for the end of an error: "; .dockerignore leaves it out". "" when nothing is known. */
 const char *origin_hint(const struct origin *origin, const char *path);
 

@@ -13,7 +13,8 @@
 #include "base/log.h"
 #include "base/scope.h"
 
-#define REFRESH_MIN_S 60 /* credentials handed out near their end are not asked for again before this */
+#define REFRESH_MIN_S                                                                              \
+    60 /* credentials handed out near their end are not asked for again before this */
 
 struct aws {
     struct aws_config config;
@@ -30,7 +31,8 @@ struct aws *aws_open(const struct aws_options *options, struct err *err)
     const struct aws_options *o = options ? options : &none;
     struct aws *aws = xcalloc(1, sizeof(*aws));
     SCOPED(strv_release) struct strv insecure = {0};
-    struct http_options http = {.ca_file = o->ca_file, .insecure = &insecure, .connect_to = o->connect_to, .attempts = 1};
+    struct http_options http = {
+        .ca_file = o->ca_file, .insecure = &insecure, .connect_to = o->connect_to, .attempts = 1};
 
     if (aws_config_load(&aws->config, o->env, o->profile, o->region, err) < 0) {
         aws_free(aws);
@@ -84,7 +86,7 @@ static int give_creds(void *arg, bool refresh, struct aws_creds *creds, struct e
     return 0;
 }
 
-const char *aws_region(struct aws *aws, struct err *err)
+static const char *region_of(struct aws *aws, struct err *err)
 {
     const char *region = aws_config_region(&aws->config);
 
@@ -93,14 +95,11 @@ const char *aws_region(struct aws *aws, struct err *err)
     if (!aws->region)
         aws->region = metadata_region(&aws->config, aws->http);
     if (!aws->region)
-        err_set(err, ERR_USAGE, 0, "no AWS region: give --region, set AWS_REGION, or put region into profile \"%s\" of %s",
-                aws->config.profile, aws->config.config_path);
+        err_set(
+            err, ERR_USAGE, 0,
+            "no AWS region: give --region, set AWS_REGION, or put region into profile \"%s\" of %s",
+            aws->config.profile, aws->config.config_path);
     return aws->region;
-}
-
-const char *aws_source(const struct aws *aws)
-{
-    return aws->creds.source;
 }
 
 int aws_call(struct aws *aws, const struct aws_request *request, json_t **reply, struct err *err)
@@ -113,7 +112,7 @@ int aws_call(struct aws *aws, const struct aws_request *request, json_t **reply,
         .http = aws->http,
         .state = &aws->state,
         .service = request->service,
-        .region = request->region ? request->region : aws_region(aws, err),
+        .region = request->region ? request->region : region_of(aws, err),
         .action = request->action,
         .content_type = "application/x-amz-json-1.1",
         .fips = request->fips,

@@ -78,8 +78,8 @@ static char *file_path(const struct aws_config *c, const char *env_name, const c
     return expand_path(c, path ? path : fallback);
 }
 
-int aws_config_load(struct aws_config *c, const struct strv *env, const char *profile, const char *region,
-                    struct err *err)
+int aws_config_load(struct aws_config *c, const struct strv *env, const char *profile,
+                    const char *region, struct err *err)
 {
     const char *chosen = profile;
 
@@ -99,11 +99,12 @@ int aws_config_load(struct aws_config *c, const struct strv *env, const char *pr
     c->region_option = xstrdup(region);
     c->config_path = file_path(c, "AWS_CONFIG_FILE", "~/.aws/config");
     c->credentials_path = file_path(c, "AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials");
-    if (read_file(c->config_path, &c->config, err) < 0 || read_file(c->credentials_path, &c->credentials, err) < 0)
+    if (read_file(c->config_path, &c->config, err) < 0 ||
+        read_file(c->credentials_path, &c->credentials, err) < 0)
         return -1;
     if (chosen && !aws_config_profile(c, chosen) && !aws_config_credentials(c, chosen))
-        return err_set(err, ERR_USAGE, 0, "the profile \"%s\" is neither in %s nor in %s", chosen, c->config_path,
-                       c->credentials_path);
+        return err_set(err, ERR_USAGE, 0, "the profile \"%s\" is neither in %s nor in %s", chosen,
+                       c->config_path, c->credentials_path);
     return 0;
 }
 
@@ -159,7 +160,8 @@ const char *aws_config_endpoint(const struct aws_config *c, const char *service_
     AUTO_FREE char *env_name = xasprintf("AWS_ENDPOINT_URL_%s", service_id);
     const char *services, *url = NULL;
 
-    if (aws_config_flag(c, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls"))
+    if (aws_config_flag(c, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+                        "ignore_configured_endpoint_urls"))
         return NULL;
     url = aws_config_env(c, env_name);
     if (!url)

@@ -21,7 +21,8 @@ struct chain {
 };
 
 /* 1: found; 0: not configured; -1: configured, but fails */
-typedef int source_fn(struct chain *chain, const char *profile, struct aws_creds *creds, struct err *err);
+typedef int source_fn(struct chain *chain, const char *profile, struct aws_creds *creds,
+                      struct err *err);
 
 static void wipe(char **text)
 {
@@ -65,7 +66,8 @@ static int from_keys(const char *key, const char *secret, const char *token, con
         return 0;
     if (!key || !secret)
         return err_set(err, ERR_USAGE, 0, "%s: the %s is there, the %s is not", source,
-                       key ? "access key id" : "secret access key", key ? "secret access key" : "access key id");
+                       key ? "access key id" : "secret access key",
+                       key ? "secret access key" : "access key id");
     *creds = (struct aws_creds){
         .access_key_id = xstrdup(key),
         .secret_access_key = xstrdup(secret),
@@ -75,7 +77,8 @@ static int from_keys(const char *key, const char *secret, const char *token, con
     return 1;
 }
 
-static int from_environment(struct chain *chain, const char *profile, struct aws_creds *creds, struct err *err)
+static int from_environment(struct chain *chain, const char *profile, struct aws_creds *creds,
+                            struct err *err)
 {
     const struct aws_config *c = chain->config;
     const char *token = aws_config_env(c, "AWS_SESSION_TOKEN");
@@ -83,8 +86,9 @@ static int from_environment(struct chain *chain, const char *profile, struct aws
     (void)profile;
     if (!token)
         token = aws_config_env(c, "AWS_SECURITY_TOKEN");
-    return from_keys(aws_config_env(c, "AWS_ACCESS_KEY_ID"), aws_config_env(c, "AWS_SECRET_ACCESS_KEY"), token,
-                     "the environment", creds, err);
+    return from_keys(aws_config_env(c, "AWS_ACCESS_KEY_ID"),
+                     aws_config_env(c, "AWS_SECRET_ACCESS_KEY"), token, "the environment", creds,
+                     err);
 }
 
 static const char *get(const struct ini_section *section, const char *key)
@@ -104,15 +108,18 @@ static int from_section(const struct ini_section *section, const char *profile, 
                      token ? token : get(section, "aws_security_token"), source, creds, err);
 }
 
-static int from_credentials_file(struct chain *chain, const char *profile, struct aws_creds *creds, struct err *err)
+static int from_credentials_file(struct chain *chain, const char *profile, struct aws_creds *creds,
+                                 struct err *err)
 {
-    return from_section(aws_config_credentials(chain->config, profile), profile, chain->config->credentials_path, creds,
-                        err);
+    return from_section(aws_config_credentials(chain->config, profile), profile,
+                        chain->config->credentials_path, creds, err);
 }
 
-static int from_config_file(struct chain *chain, const char *profile, struct aws_creds *creds, struct err *err)
+static int from_config_file(struct chain *chain, const char *profile, struct aws_creds *creds,
+                            struct err *err)
 {
-    return from_section(aws_config_profile(chain->config, profile), profile, chain->config->config_path, creds, err);
+    return from_section(aws_config_profile(chain->config, profile), profile,
+                        chain->config->config_path, creds, err);
 }
 
 /* A key of the profile, wherever of the two files it stands. */
@@ -154,14 +161,16 @@ static int split_words(const char *text, struct strv *words, struct err *err)
     return 0;
 }
 
-static int from_process(struct chain *chain, const char *profile, struct aws_creds *creds, struct err *err)
+static int from_process(struct chain *chain, const char *profile, struct aws_creds *creds,
+                        struct err *err)
 {
     const char *line = profile_key(chain, profile, "credential_process");
     AUTO_FREE char *source = xasprintf("credential_process of profile \"%s\"", profile);
     SCOPED(strv_release) struct strv argv = {0};
     SCOPED(buf_release) struct buf out = {0};
     SCOPED(buf_release) struct buf errors = {0};
-    struct proc proc = {.argv = &argv, .env = &chain->config->env, .timeout_ms = PROCESS_TIMEOUT_MS};
+    struct proc proc = {
+        .argv = &argv, .env = &chain->config->env, .timeout_ms = PROCESS_TIMEOUT_MS};
     int status = 0;
 
     if (!line)
@@ -174,24 +183,27 @@ static int from_process(struct chain *chain, const char *profile, struct aws_cre
         SCOPED(buf_release) struct buf safe = {0};
 
         buf_add_escaped(&safe, str_trim(buf_str(&errors)));
-        return err_set(err, ERR_COMMAND, status, "%s: %s ended with status %d: %s", source, argv.ptr[0], status,
-                       buf_cstr(&safe));
+        return err_set(err, ERR_COMMAND, status, "%s: %s ended with status %d: %s", source,
+                       argv.ptr[0], status, buf_cstr(&safe));
     }
     return metadata_parse(buf_str(&out), source, creds, err) < 0 ? -1 : 1;
 }
 
 /* ---- roles ---- */
 
-static int from_profile(struct chain *chain, const char *profile, struct aws_creds *creds, struct err *err);
+static int from_profile(struct chain *chain, const char *profile, struct aws_creds *creds,
+                        struct err *err);
 
-static int base_of_role(struct chain *chain, const char *profile, struct aws_creds *base, struct err *err)
+static int base_of_role(struct chain *chain, const char *profile, struct aws_creds *base,
+                        struct err *err)
 {
     const char *source = profile_key(chain, profile, "source_profile");
     const char *where = profile_key(chain, profile, "credential_source");
     int rc;
 
     if (!source == !where)
-        return err_set(err, ERR_USAGE, 0, "profile \"%s\" has role_arn and %s of source_profile and credential_source",
+        return err_set(err, ERR_USAGE, 0,
+                       "profile \"%s\" has role_arn and %s of source_profile and credential_source",
                        profile, source ? "both" : "neither");
     if (where) {
         if (!strcmp(where, "Environment"))
@@ -201,8 +213,12 @@ static int base_of_role(struct chain *chain, const char *profile, struct aws_cre
         else if (!strcmp(where, "Ec2InstanceMetadata"))
             rc = metadata_instance(chain->config, chain->http, base, err);
         else
-            return err_set(err, ERR_USAGE, 0, "profile \"%s\": unknown credential_source \"%s\"", profile, where);
-        return rc ? rc : err_set(err, ERR_USAGE, 0, "profile \"%s\": credential_source %s has no credentials", profile, where);
+            return err_set(err, ERR_USAGE, 0, "profile \"%s\": unknown credential_source \"%s\"",
+                           profile, where);
+        return rc ? rc
+                  : err_set(err, ERR_USAGE, 0,
+                            "profile \"%s\": credential_source %s has no credentials", profile,
+                            where);
     }
     if (!strcmp(source, profile)) { /* a role assumed with the profile's own keys */
         rc = from_credentials_file(chain, profile, base, err);
@@ -210,13 +226,18 @@ static int base_of_role(struct chain *chain, const char *profile, struct aws_cre
             rc = from_config_file(chain, profile, base, err);
     } else {
         if (strv_has(&chain->visited, source))
-            return err_set(err, ERR_USAGE, 0, "source_profile goes in a circle through profile \"%s\"", source);
+            return err_set(err, ERR_USAGE, 0,
+                           "source_profile goes in a circle through profile \"%s\"", source);
         rc = from_profile(chain, source, base, err);
     }
-    return rc ? rc : err_set(err, ERR_USAGE, 0, "profile \"%s\": its source_profile \"%s\" has no credentials", profile, source);
+    return rc ? rc
+              : err_set(err, ERR_USAGE, 0,
+                        "profile \"%s\": its source_profile \"%s\" has no credentials", profile,
+                        source);
 }
 
-static int from_role(struct chain *chain, const char *profile, struct aws_creds *creds, struct err *err)
+static int from_role(struct chain *chain, const char *profile, struct aws_creds *creds,
+                     struct err *err)
 {
     SCOPED(aws_creds_release) struct aws_creds base = {0};
     struct sts_role role = {
@@ -229,14 +250,18 @@ static int from_role(struct chain *chain, const char *profile, struct aws_creds 
     if (!role.arn || profile_key(chain, profile, "web_identity_token_file"))
         return 0;
     if (profile_key(chain, profile, "mfa_serial"))
-        return err_set(err, ERR_USAGE, 0, "profile \"%s\" asks for a second factor (mfa_serial), which is not supported; "
-                       "put session credentials into the environment", profile);
+        return err_set(
+            err, ERR_USAGE, 0,
+            "profile \"%s\" asks for a second factor (mfa_serial), which is not supported; "
+            "put session credentials into the environment",
+            profile);
     if (base_of_role(chain, profile, &base, err) < 0)
         return -1;
     return sts_assume_role(chain->config, chain->http, &role, &base, creds, err) < 0 ? -1 : 1;
 }
 
-static int from_web_identity(struct chain *chain, const char *profile, struct aws_creds *creds, struct err *err)
+static int from_web_identity(struct chain *chain, const char *profile, struct aws_creds *creds,
+                             struct err *err)
 {
     const struct aws_config *c = chain->config;
     const char *file = env_allowed(chain) ? aws_config_env(c, "AWS_WEB_IDENTITY_TOKEN_FILE") : NULL;
@@ -246,44 +271,57 @@ static int from_web_identity(struct chain *chain, const char *profile, struct aw
         role.arn = aws_config_env(c, "AWS_ROLE_ARN");
         role.session = aws_config_env(c, "AWS_ROLE_SESSION_NAME");
         if (!role.arn)
-            return err_set(err, ERR_USAGE, 0, "AWS_WEB_IDENTITY_TOKEN_FILE is set, AWS_ROLE_ARN is not");
+            return err_set(err, ERR_USAGE, 0,
+                           "AWS_WEB_IDENTITY_TOKEN_FILE is set, AWS_ROLE_ARN is not");
     } else {
         file = profile_key(chain, profile, "web_identity_token_file");
         role.arn = profile_key(chain, profile, "role_arn");
         role.session = profile_key(chain, profile, "role_session_name");
         if (file && !role.arn)
-            return err_set(err, ERR_USAGE, 0, "profile \"%s\" has web_identity_token_file, but no role_arn", profile);
+            return err_set(err, ERR_USAGE, 0,
+                           "profile \"%s\" has web_identity_token_file, but no role_arn", profile);
     }
     if (!file)
         return 0;
     return sts_assume_role_with_web_identity(c, chain->http, &role, file, creds, err) < 0 ? -1 : 1;
 }
 
-static int from_sso(struct chain *chain, const char *profile, struct aws_creds *creds, struct err *err)
+static int from_sso(struct chain *chain, const char *profile, struct aws_creds *creds,
+                    struct err *err)
 {
     (void)creds;
-    if (!profile_key(chain, profile, "sso_session") && !profile_key(chain, profile, "sso_start_url"))
+    if (!profile_key(chain, profile, "sso_session") &&
+        !profile_key(chain, profile, "sso_start_url"))
         return 0;
-    return err_set(err, ERR_USAGE, 0, "profile \"%s\" signs in with SSO, which is not supported; run `eval \"$(aws configure "
-                   "export-credentials --profile %s --format env)\"` before slipway", profile, profile);
+    return err_set(
+        err, ERR_USAGE, 0,
+        "profile \"%s\" signs in with SSO, which is not supported; run `eval \"$(aws configure "
+        "export-credentials --profile %s --format env)\"` before slipway",
+        profile, profile);
 }
 
-static int from_login(struct chain *chain, const char *profile, struct aws_creds *creds, struct err *err)
+static int from_login(struct chain *chain, const char *profile, struct aws_creds *creds,
+                      struct err *err)
 {
     (void)creds;
     if (!profile_key(chain, profile, "login_session"))
         return 0;
-    return err_set(err, ERR_USAGE, 0, "profile \"%s\" signs in with `aws login`, which is not supported; run `eval \"$(aws "
-                   "configure export-credentials --profile %s --format env)\"` before slipway", profile, profile);
+    return err_set(
+        err, ERR_USAGE, 0,
+        "profile \"%s\" signs in with `aws login`, which is not supported; run `eval \"$(aws "
+        "configure export-credentials --profile %s --format env)\"` before slipway",
+        profile, profile);
 }
 
-static int from_container(struct chain *chain, const char *profile, struct aws_creds *creds, struct err *err)
+static int from_container(struct chain *chain, const char *profile, struct aws_creds *creds,
+                          struct err *err)
 {
     (void)profile;
     return metadata_container(chain->config, chain->http, creds, err);
 }
 
-static int from_instance(struct chain *chain, const char *profile, struct aws_creds *creds, struct err *err)
+static int from_instance(struct chain *chain, const char *profile, struct aws_creds *creds,
+                         struct err *err)
 {
     (void)profile;
     return metadata_instance(chain->config, chain->http, creds, err);
@@ -302,7 +340,8 @@ static const struct {
     {"config file", from_config_file},
 };
 
-static int from_profile(struct chain *chain, const char *profile, struct aws_creds *creds, struct err *err)
+static int from_profile(struct chain *chain, const char *profile, struct aws_creds *creds,
+                        struct err *err)
 {
     int rc = 0;
 
@@ -314,13 +353,16 @@ static int from_profile(struct chain *chain, const char *profile, struct aws_cre
 
 static int nothing_found(const struct aws_config *c, struct err *err)
 {
-    return err_set(err, ERR_USAGE, 0,
-                   "no AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, profile \"%s\" has none in "
-                   "%s or %s, there is no web identity token, no container endpoint and no instance role",
-                   c->profile, c->credentials_path, c->config_path);
+    return err_set(
+        err, ERR_USAGE, 0,
+        "no AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, profile "
+        "\"%s\" has none in "
+        "%s or %s, there is no web identity token, no container endpoint and no instance role",
+        c->profile, c->credentials_path, c->config_path);
 }
 
-int aws_creds_get(const struct aws_config *config, struct http *http, struct aws_creds *creds, struct err *err)
+int aws_creds_get(const struct aws_config *config, struct http *http, struct aws_creds *creds,
+                  struct err *err)
 {
     struct chain chain = {.config = config, .http = http};
     struct aws_creds found = {0};

@@ -6,7 +6,8 @@
 
 #include "base/scope.h"
 
-/* botocore: data/partitions.json. A region belongs to the first partition whose prefix it starts with. */
+/* botocore: data/partitions.json. A region belongs to the first partition whose prefix it starts
+ * with. */
 static const struct {
     struct aws_partition partition;
     const char *prefix;
@@ -34,7 +35,8 @@ const struct aws_partition *aws_partition_of(const char *region)
 
 bool aws_region_valid(struct str region)
 {
-    if (!region.size || region.size > 63 || region.ptr[0] == '-' || region.ptr[region.size - 1] == '-')
+    if (!region.size || region.size > 63 || region.ptr[0] == '-' ||
+        region.ptr[region.size - 1] == '-')
         return false;
     for (size_t i = 0; i < region.size; i++) {
         unsigned char c = (unsigned char)region.ptr[i];
@@ -45,19 +47,23 @@ bool aws_region_valid(struct str region)
     return true;
 }
 
-static int configured(const struct aws_service *service, const struct endpoint_want *want, struct buf *out,
-                      struct err *err)
+static int configured(const struct aws_service *service, const struct endpoint_want *want,
+                      struct buf *out, struct err *err)
 {
     struct str url = str_of(want->url);
 
     if (want->fips || want->dual_stack)
-        return err_set(err, ERR_USAGE, 0, "%s: a configured endpoint (%s) excludes %s; unset one of them", service->name,
-                       want->url, want->fips ? "AWS_USE_FIPS_ENDPOINT" : "AWS_USE_DUALSTACK_ENDPOINT");
+        return err_set(err, ERR_USAGE, 0,
+                       "%s: a configured endpoint (%s) excludes %s; unset one of them",
+                       service->name, want->url,
+                       want->fips ? "AWS_USE_FIPS_ENDPOINT" : "AWS_USE_DUALSTACK_ENDPOINT");
     if (!str_starts(url, "http://") && !str_starts(url, "https://"))
-        return err_set(err, ERR_USAGE, 0, "%s: endpoint \"%s\" is no http or https URL", service->name, want->url);
+        return err_set(err, ERR_USAGE, 0, "%s: endpoint \"%s\" is no http or https URL",
+                       service->name, want->url);
     for (size_t i = 0; i < url.size; i++) {
         if ((unsigned char)url.ptr[i] <= ' ' || url.ptr[i] == '?' || url.ptr[i] == '#')
-            return err_set(err, ERR_USAGE, 0, "%s: endpoint \"%s\" has a query, a fragment or white space",
+            return err_set(err, ERR_USAGE, 0,
+                           "%s: endpoint \"%s\" has a query, a fragment or white space",
                            service->name, want->url);
     }
     /* The host in lower case: it is signed as the server will read it. */
@@ -73,7 +79,8 @@ static int configured(const struct aws_service *service, const struct endpoint_w
     return 0;
 }
 
-int endpoint_url(const struct aws_service *service, const struct endpoint_want *want, struct buf *out, struct err *err)
+int endpoint_url(const struct aws_service *service, const struct endpoint_want *want,
+                 struct buf *out, struct err *err)
 {
     const struct aws_partition *partition;
     const char *host = service->host;
@@ -81,7 +88,8 @@ int endpoint_url(const struct aws_service *service, const struct endpoint_want *
     if (want->url)
         return configured(service, want, out, err);
     if (!aws_region_valid(str_of(want->region)))
-        return err_set(err, ERR_USAGE, 0, "\"%s\" is no AWS region", want->region ? want->region : "");
+        return err_set(err, ERR_USAGE, 0, "\"%s\" is no AWS region",
+                       want->region ? want->region : "");
     partition = aws_partition_of(want->region);
     if (want->dual_stack && service->host_dual)
         host = service->host_dual;

@@ -44,7 +44,8 @@ static int find_endpoint(const struct exchange *x, struct buf *url, struct err *
         .region = x->region,
         .url = aws_config_endpoint(x->config, x->service->id),
         .fips = aws_config_flag(x->config, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
-        .dual_stack = aws_config_flag(x->config, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"),
+        .dual_stack =
+            aws_config_flag(x->config, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"),
     };
 
     if (!want.url) {
@@ -70,7 +71,8 @@ static int sign(struct run *r, struct strv *headers, struct buf *authorization, 
     r->refresh = false;
     snprintf(r->source, sizeof(r->source), "%s", creds.source ? creds.source : "");
     if (!http_host(buf_cstr(&r->url), &host))
-        return err_set(err, ERR_USAGE, 0, "%s: endpoint %s is no URL", x->service->name, buf_cstr(&r->url));
+        return err_set(err, ERR_USAGE, 0, "%s: endpoint %s is no URL", x->service->name,
+                       buf_cstr(&r->url));
     path = str_slice(path, (size_t)str_search(path, "//") + 2, path.size);
     path = str_slice(path, (size_t)str_find(path, '/'), path.size);
     strv_addf(&signed_headers, "Host: %s", buf_cstr(&host));
@@ -126,8 +128,8 @@ static bool server_time(const struct http_reply *reply, int64_t *out)
     struct tm tm = {0};
     char month[4] = "";
 
-    if (!date || sscanf(date, "%*3s, %d %3s %d %d:%d:%d", &tm.tm_mday, month, &tm.tm_year, &tm.tm_hour, &tm.tm_min,
-                        &tm.tm_sec) != 6)
+    if (!date || sscanf(date, "%*3s, %d %3s %d %d:%d:%d", &tm.tm_mday, month, &tm.tm_year,
+                        &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
         return false;
     tm.tm_year -= 1900;
     for (tm.tm_mon = 0; tm.tm_mon < 12 && strcmp(months[tm.tm_mon], month); tm.tm_mon++)
@@ -150,8 +152,8 @@ static bool clock_fixed(struct run *r, const struct http_reply *reply)
         return false;
     r->skewed = true;
     r->x->state->clock_offset = off;
-    log_warn("this machine's clock is off by %" PRId64 " s from %s's; signing with the server's", -off,
-             r->x->service->name);
+    log_warn("this machine's clock is off by %" PRId64 " s from %s's; signing with the server's",
+             -off, r->x->service->name);
     return true;
 }
 
@@ -216,7 +218,8 @@ static int run(struct run *r, struct http_reply *reply, struct aws_fault *fault,
         if (rc == -2)
             return -1;
         if (rc < 0) {
-            bool again = err->kind == ERR_NETWORK && err->code != HTTP_FAIL_TLS && err->code != HTTP_FAIL_TOO_LARGE;
+            bool again = err->kind == ERR_NETWORK && err->code != HTTP_FAIL_TLS &&
+                         err->code != HTTP_FAIL_TOO_LARGE;
 
             if (again && pause_before_retry(r, err->code == HTTP_FAIL_TIMEOUT))
                 continue;
@@ -227,13 +230,16 @@ static int run(struct run *r, struct http_reply *reply, struct aws_fault *fault,
             return 0;
         }
         read_fault(reply, fault);
-        log_debug("%s %s: HTTP %d %s, try %u", x->service->name, x->action, fault->status, fault->code, r->tried);
+        log_debug("%s %s: HTTP %d %s, try %u", x->service->name, x->action, fault->status,
+                  fault->code, r->tried);
         if (!try_again(r, reply, fault))
-            return fault_err(fault, x->service->name, x->action, r->source[0] ? r->source : NULL, err);
+            return fault_err(fault, x->service->name, x->action, r->source[0] ? r->source : NULL,
+                             err);
     }
 }
 
-int exchange_run(const struct exchange *x, struct http_reply *reply, struct aws_fault *fault, struct err *err)
+int exchange_run(const struct exchange *x, struct http_reply *reply, struct aws_fault *fault,
+                 struct err *err)
 {
     struct run r = {.x = x, .attempts = attempts_of(x->config)};
     struct err last = {0};

@@ -33,7 +33,8 @@ static void add_entity(struct buf *out, struct str name)
 {
     static const struct {
         const char *name, *text;
-    } known[] = {{"lt", "<"}, {"gt", ">"}, {"amp", "&"}, {"quot", "\""}, {"apos", "'"}, {"#39", "'"}, {"#34", "\""}};
+    } known[] = {{"lt", "<"},   {"gt", ">"},  {"amp", "&"}, {"quot", "\""},
+                 {"apos", "'"}, {"#39", "'"}, {"#34", "\""}};
 
     for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
         if (str_is(name, known[i].name)) {
@@ -125,7 +126,8 @@ static void read_xml(struct str body, struct aws_fault *fault)
         put(fault->request_id, sizeof(fault->request_id), buf_str(&text));
 }
 
-/* A refused signature comes with the canonical request, and that holds the session token: not for any log. */
+/* A refused signature comes with the canonical request, and that holds the session token: not for
+ * any log. */
 static void drop_canonical(struct aws_fault *fault)
 {
     char *at = strstr(fault->message, "The Canonical String");
@@ -133,7 +135,8 @@ static void drop_canonical(struct aws_fault *fault)
     if (!at)
         return;
     *at = 0;
-    while (at > fault->message && (at[-1] == ' ' || at[-1] == 'n' || at[-1] == '\\')) /* escaped line ends */
+    while (at > fault->message &&
+           (at[-1] == ' ' || at[-1] == 'n' || at[-1] == '\\')) /* escaped line ends */
         *--at = 0;
 }
 
@@ -177,13 +180,23 @@ static bool any_of(const struct aws_fault *fault, const char *const *codes)
 
 bool fault_throttled(const struct aws_fault *fault)
 {
-    /* botocore: retries/standard.py. LimitExceededException is left out: for ECS and ECR it is a quota, not a rate. */
+    /* botocore: retries/standard.py. LimitExceededException is left out: for ECS and ECR it is a
+     * quota, not a rate. */
     static const char *const codes[] = {
-        "Throttling",           "ThrottlingException",      "ThrottledException",
-        "RequestThrottled",     "RequestThrottledException", "TooManyRequestsException",
-        "RequestLimitExceeded", "BandwidthLimitExceeded",   "SlowDown",
-        "EC2ThrottledException", "ProvisionedThroughputExceededException", "PriorRequestNotComplete",
-        "TransactionInProgressException", NULL,
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        "BandwidthLimitExceeded",
+        "SlowDown",
+        "EC2ThrottledException",
+        "ProvisionedThroughputExceededException",
+        "PriorRequestNotComplete",
+        "TransactionInProgressException",
+        NULL,
     };
 
     return any_of(fault, codes) || fault->status == 429;
@@ -191,47 +204,58 @@ bool fault_throttled(const struct aws_fault *fault)
 
 bool fault_transient(const struct aws_fault *fault)
 {
-    static const char *const codes[] = {"RequestTimeout", "RequestTimeoutException", "InternalFailure",
-                                        "ServiceUnavailable", "InternalError", NULL};
+    static const char *const codes[] = {"RequestTimeout",  "RequestTimeoutException",
+                                        "InternalFailure", "ServiceUnavailable",
+                                        "InternalError",   NULL};
 
-    return fault_throttled(fault) || any_of(fault, codes) || fault->status == 500 || fault->status == 502 ||
-           fault->status == 503 || fault->status == 504;
+    return fault_throttled(fault) || any_of(fault, codes) || fault->status == 500 ||
+           fault->status == 502 || fault->status == 503 || fault->status == 504;
 }
 
 bool fault_expired(const struct aws_fault *fault)
 {
-    static const char *const codes[] = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", NULL};
+    static const char *const codes[] = {"ExpiredToken", "ExpiredTokenException", "RequestExpired",
+                                        NULL};
 
     return any_of(fault, codes);
 }
 
 bool fault_signature(const struct aws_fault *fault)
 {
-    static const char *const codes[] = {"SignatureDoesNotMatch", "InvalidSignatureException", "RequestTimeTooSkewed",
-                                        "AuthFailure", NULL};
+    static const char *const codes[] = {"SignatureDoesNotMatch", "InvalidSignatureException",
+                                        "RequestTimeTooSkewed", "AuthFailure", NULL};
 
     return any_of(fault, codes);
 }
 
-bool fault_credentials(const struct aws_fault *fault)
+/* The keys themselves are not known. */
+static bool fault_credentials(const struct aws_fault *fault)
 {
-    static const char *const codes[] = {"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId",
-                                        "MissingAuthenticationToken", "MissingAuthenticationTokenException",
-                                        "IncompleteSignature", "IncompleteSignatureException", "InvalidToken", NULL};
+    static const char *const codes[] = {"UnrecognizedClientException",
+                                        "InvalidClientTokenId",
+                                        "InvalidAccessKeyId",
+                                        "MissingAuthenticationToken",
+                                        "MissingAuthenticationTokenException",
+                                        "IncompleteSignature",
+                                        "IncompleteSignatureException",
+                                        "InvalidToken",
+                                        NULL};
 
     return any_of(fault, codes);
 }
 
 bool fault_denied(const struct aws_fault *fault)
 {
-    static const char *const codes[] = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation",
-                                        "UnauthorizedException", "NotAuthorized", NULL};
+    static const char *const codes[] = {"AccessDenied",          "AccessDeniedException",
+                                        "UnauthorizedOperation", "UnauthorizedException",
+                                        "NotAuthorized",         NULL};
 
     return any_of(fault, codes);
 }
 
 /* IAM's own words: "… is not authorized to perform: iam:PassRole on resource: arn:… because …". */
-static void add_permission(const char *message, const char *service, const char *action, struct err *err)
+static void add_permission(const char *message, const char *service, const char *action,
+                           struct err *err)
 {
     static const char perform[] = "not authorized to perform: ", on[] = "on resource: ";
     struct str text = str_of(message), what, rest, resource;
@@ -245,20 +269,22 @@ static void add_permission(const char *message, const char *service, const char 
     rest = str_trim_left(rest);
     if (str_starts(rest, on)) {
         str_cut(str_slice(rest, sizeof(on) - 1, rest.size), ' ', &resource, &rest);
-        err_add(err, "; the missing permission is " STR_FMT " on " STR_FMT, STR_ARG(what), STR_ARG(resource));
+        err_add(err, "; the missing permission is " STR_FMT " on " STR_FMT, STR_ARG(what),
+                STR_ARG(resource));
         return;
     }
     err_add(err, "; the missing permission is " STR_FMT, STR_ARG(what));
 }
 
-int fault_err(const struct aws_fault *fault, const char *service, const char *action, const char *source,
-              struct err *err)
+int fault_err(const struct aws_fault *fault, const char *service, const char *action,
+              const char *source, struct err *err)
 {
     const char *message = fault->message[0] ? fault->message : "no message";
     bool id = fault->request_id[0] != 0;
 
-    err_set(err, ERR_REMOTE, fault->status, "%s %s: %s%s%s (HTTP %d%s%s)", service, action, fault->code,
-            fault->code[0] ? ": " : "", message, fault->status, id ? ", request id " : "", fault->request_id);
+    err_set(err, ERR_REMOTE, fault->status, "%s %s: %s%s%s (HTTP %d%s%s)", service, action,
+            fault->code, fault->code[0] ? ": " : "", message, fault->status,
+            id ? ", request id " : "", fault->request_id);
     if (fault_denied(fault))
         add_permission(fault->message, service, action, err);
     if (source && (fault_credentials(fault) || fault_signature(fault) || fault_expired(fault)))

@@ -46,7 +46,8 @@ static int section_name(const struct reader *r, struct str text, struct buf *out
         }
     }
     if (quote)
-        return err_set(err, ERR_INPUT, 0, "%s:%zu: section name has an open quote", r->file, r->line);
+        return err_set(err, ERR_INPUT, 0, "%s:%zu: section name has an open quote", r->file,
+                       r->line);
     if (!out->size)
         return err_set(err, ERR_INPUT, 0, "%s:%zu: section without a name", r->file, r->line);
     return 0;
@@ -124,7 +125,8 @@ static int more(struct reader *r, struct str line, struct err *err)
     if (r->nested) {
         buf_addf(&text, "%s.", r->outer);
         if (!split_pair(line, &text, &value))
-            return err_set(err, ERR_INPUT, 0, "%s:%zu: expected \"key = value\" in the block of \"%s\"", r->file,
+            return err_set(err, ERR_INPUT, 0,
+                           "%s:%zu: expected \"key = value\" in the block of \"%s\"", r->file,
                            r->line, r->outer);
         put(s, buf_cstr(&text), value);
         return 0;
@@ -149,7 +151,8 @@ static int read_line(struct reader *r, struct str raw, struct err *err)
     if (line.ptr[0] == '[')
         return begin_section(r, line, err);
     if (!r->section)
-        return err_set(err, ERR_INPUT, 0, "%s:%zu: text before the first [section]", r->file, r->line);
+        return err_set(err, ERR_INPUT, 0, "%s:%zu: text before the first [section]", r->file,
+                       r->line);
     if (!split_pair(line, &key, &value))
         return err_set(err, ERR_INPUT, 0, "%s:%zu: expected \"key = value\"", r->file, r->line);
     put(&r->ini->sections[r->section - 1], buf_cstr(&key), value);

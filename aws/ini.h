@@ -3,10 +3,10 @@
 #define AWS_INI_H
 
 /*
- * The INI dialect of ~/.aws/config and ~/.aws/credentials (AWS SDKs and Tools Reference, "Shared config and credentials
- * files"). Pure. [section "quoted name"], key = value, comments with # and ; at the start of a line, a value without text
- * followed by indented lines is a nested block: its keys are kept as "outer.inner". Later values win; sections of the same
- * name are one.
+ * The INI dialect of ~/.aws/config and ~/.aws/credentials (AWS SDKs and Tools Reference, "Shared
+ * config and credentials files"). Pure. [section "quoted name"], key = value, comments with # and ;
+ * at the start of a line, a value without text followed by indented lines is a nested block: its
+ * keys are kept as "outer.inner". Later values win; sections of the same name are one.
  */
 #include <stddef.h>
 
@@ -33,6 +33,7 @@ struct ini {
 int ini_parse(struct str text, const char *file, struct ini *ini, struct err *err);
 void ini_release(struct ini *ini);
 const struct ini_section *ini_section(const struct ini *ini, const char *name);
-const char *ini_get(const struct ini_section *section, const char *key); /* section may be NULL; borrowed */
+const char *ini_get(const struct ini_section *section,
+                    const char *key); /* section may be NULL; borrowed */
 
 #endif

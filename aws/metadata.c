@@ -33,7 +33,8 @@ int metadata_parse(struct str text, const char *source, struct aws_creds *creds,
     if (code && strcmp(code, "Success") != 0) {
         const char *message = json_str(doc, "Message");
 
-        return err_set(err, ERR_REMOTE, 0, "%s: %s: %s", source, code, message ? message : "no credentials");
+        return err_set(err, ERR_REMOTE, 0, "%s: %s: %s", source, code,
+                       message ? message : "no credentials");
     }
     key = json_str(doc, "AccessKeyId");
     secret = json_str(doc, "SecretAccessKey");
@@ -42,7 +43,8 @@ int metadata_parse(struct str text, const char *source, struct aws_creds *creds,
         token = json_str(doc, "SessionToken");
     expires = json_str(doc, "Expiration");
     if (!key || !secret || !*key || !*secret)
-        return err_set(err, ERR_REMOTE, 0, "%s: the reply has no AccessKeyId and SecretAccessKey", source);
+        return err_set(err, ERR_REMOTE, 0, "%s: the reply has no AccessKeyId and SecretAccessKey",
+                       source);
     if (expires && !clock_parse_rfc3339(str_of(expires), &until))
         return err_set(err, ERR_REMOTE, 0, "%s: Expiration is no time", source);
     *creds = (struct aws_creds){
@@ -59,7 +61,8 @@ int metadata_parse(struct str text, const char *source, struct aws_creds *creds,
 
 static bool full_uri_allowed(const char *uri)
 {
-    static const char *const hosts[] = {CONTAINER_HOST, "169.254.170.23", "[fd00:ec2::23]", "localhost"};
+    static const char *const hosts[] = {CONTAINER_HOST, "169.254.170.23", "[fd00:ec2::23]",
+                                        "localhost"};
     SCOPED(buf_release) struct buf host = {0};
 
     if (str_starts(str_of(uri), "https://") || http_is_loopback(uri))
@@ -69,13 +72,15 @@ static bool full_uri_allowed(const char *uri)
     for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
         struct str have = buf_str(&host);
 
-        if (str_starts(have, hosts[i]) && (have.size == strlen(hosts[i]) || have.ptr[strlen(hosts[i])] == ':'))
+        if (str_starts(have, hosts[i]) &&
+            (have.size == strlen(hosts[i]) || have.ptr[strlen(hosts[i])] == ':'))
             return true;
     }
     return false;
 }
 
-/* The value of the Authorization header: the file's is read anew each time (EKS Pod Identity turns it over). */
+/* The value of the Authorization header: the file's is read anew each time (EKS Pod Identity turns
+ * it over). */
 static int container_token(const struct aws_config *config, struct buf *token, struct err *err)
 {
     const char *file = aws_config_env(config, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
@@ -88,34 +93,43 @@ static int container_token(const struct aws_config *config, struct buf *token, s
             return err_errno(err, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: open %s", file);
         if (fs_read(fd, token, TOKEN_MAX, err) < 0)
             return err_wrap(err, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE %s", file);
-        while (token->size && (token->ptr[token->size - 1] == '\n' || token->ptr[token->size - 1] == '\r'))
+        while (token->size &&
+               (token->ptr[token->size - 1] == '\n' || token->ptr[token->size - 1] == '\r'))
             token->ptr[--token->size] = 0;
     } else if (text) {
         buf_adds(token, text);
     }
     if (str_find(buf_str(token), '\n') >= 0 || str_find(buf_str(token), '\r') >= 0)
         return err_set(err, ERR_USAGE, 0, "%s holds a line break",
-                       file ? "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE" : "AWS_CONTAINER_AUTHORIZATION_TOKEN");
+                       file ? "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
+                            : "AWS_CONTAINER_AUTHORIZATION_TOKEN");
     return 0;
 }
 
-int metadata_container(const struct aws_config *config, struct http *http, struct aws_creds *creds, struct err *err)
+int metadata_container(const struct aws_config *config, struct http *http, struct aws_creds *creds,
+                       struct err *err)
 {
     const char *relative = aws_config_env(config, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
     const char *full = aws_config_env(config, "AWS_CONTAINER_CREDENTIALS_FULL_URI");
     SCOPED(buf_release) struct buf token = {0};
     AUTO_FREE char *url = NULL;
-    struct http_request request = {.method = "GET", .timeout_ms = CONTAINER_TIMEOUT_MS, .no_redirect = true,
-                                   .connect_timeout_ms = CONTAINER_TIMEOUT_MS, .reply_max = TOKEN_MAX};
+    struct http_request request = {.method = "GET",
+                                   .timeout_ms = CONTAINER_TIMEOUT_MS,
+                                   .no_redirect = true,
+                                   .connect_timeout_ms = CONTAINER_TIMEOUT_MS,
+                                   .reply_max = TOKEN_MAX};
 
     if (!relative && !full)
         return 0;
     if (relative && *relative != '/')
-        return err_set(err, ERR_USAGE, 0, "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI does not begin with /");
+        return err_set(err, ERR_USAGE, 0,
+                       "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI does not begin with /");
     url = relative ? xasprintf("http://" CONTAINER_HOST "%s", relative) : xstrdup(full);
     if (!relative && !full_uri_allowed(url))
-        return err_set(err, ERR_USAGE, 0, "AWS_CONTAINER_CREDENTIALS_FULL_URI %s: plain http is for loopback and the "
-                       "container hosts only", url);
+        return err_set(err, ERR_USAGE, 0,
+                       "AWS_CONTAINER_CREDENTIALS_FULL_URI %s: plain http is for loopback and the "
+                       "container hosts only",
+                       url);
     if (container_token(config, &token, err) < 0)
         return -1;
     request.url = url;
@@ -126,7 +140,10 @@ int metadata_container(const struct aws_config *config, struct http *http, struc
         int rc = http_send(http, &request, &reply, &last);
 
         if (rc == 0 && reply.status == 200)
-            return metadata_parse(buf_str(&reply.body), "the container credentials endpoint", creds, err) < 0 ? -1 : 1;
+            return metadata_parse(buf_str(&reply.body), "the container credentials endpoint", creds,
+                                  err) < 0
+                       ? -1
+                       : 1;
         if (rc == 0)
             err_set(&last, ERR_REMOTE, reply.status, "HTTP %d", reply.status);
         if (i == CONTAINER_TRIES || (rc == 0 && reply.status / 100 == 4)) {
@@ -178,13 +195,19 @@ struct instance {
     struct strv headers; /* the session's token */
 };
 
-static int ask(struct instance *in, const char *method, const char *path, struct http_reply *reply, struct err *err)
+static int ask(struct instance *in, const char *method, const char *path, struct http_reply *reply,
+               struct err *err)
 {
     AUTO_FREE char *url = xasprintf("%s%s", in->base, path);
     uint64_t timeout_ms = 1000 * number_or(in->config, "AWS_METADATA_SERVICE_TIMEOUT", 1);
     uint64_t tries = number_or(in->config, "AWS_METADATA_SERVICE_NUM_ATTEMPTS", 1);
-    struct http_request request = {.method = method, .url = url, .headers = &in->headers, .timeout_ms = timeout_ms,
-                                   .connect_timeout_ms = timeout_ms, .reply_max = TOKEN_MAX, .no_redirect = true,
+    struct http_request request = {.method = method,
+                                   .url = url,
+                                   .headers = &in->headers,
+                                   .timeout_ms = timeout_ms,
+                                   .connect_timeout_ms = timeout_ms,
+                                   .reply_max = TOKEN_MAX,
+                                   .no_redirect = true,
                                    .has_body = !strcmp(method, "PUT")};
     int rc = -1;
 
@@ -214,10 +237,13 @@ static int instance_begin(struct instance *in, struct err *err)
         return 1;
     }
     if (reply.status == 400)
-        return err_set(err, ERR_REMOTE, 400, "the instance metadata service refused the token request (HTTP 400)");
+        return err_set(err, ERR_REMOTE, 400,
+                       "the instance metadata service refused the token request (HTTP 400)");
     if (no_v1 && str_is_nocase(str_of(no_v1), "true"))
-        return err_set(err, ERR_REMOTE, reply.status, "the instance metadata service gave no session token (HTTP %d) and "
-                       "AWS_EC2_METADATA_V1_DISABLED is set", reply.status);
+        return err_set(err, ERR_REMOTE, reply.status,
+                       "the instance metadata service gave no session token (HTTP %d) and "
+                       "AWS_EC2_METADATA_V1_DISABLED is set",
+                       reply.status);
     return 1;
 }
 
@@ -240,7 +266,8 @@ static int instance_creds(struct instance *in, struct aws_creds *creds, struct e
     if (reply.status == 404)
         return 0; /* an instance without a role */
     if (reply.status != 200)
-        return err_set(err, ERR_REMOTE, reply.status, "instance metadata: HTTP %d for the role's name", reply.status);
+        return err_set(err, ERR_REMOTE, reply.status,
+                       "instance metadata: HTTP %d for the role's name", reply.status);
     str_cut(str_trim(buf_str(&reply.body)), '\n', &role, &rest);
     if (!role.size)
         return 0;
@@ -248,9 +275,13 @@ static int instance_creds(struct instance *in, struct aws_creds *creds, struct e
     if (ask(in, "GET", path, &role_reply, err) < 0)
         return err_wrap(err, "instance metadata");
     if (role_reply.status != 200)
-        return err_set(err, ERR_REMOTE, role_reply.status, "instance metadata: HTTP %d for the credentials of role "
-                       STR_FMT, role_reply.status, STR_ARG(role));
-    return metadata_parse(buf_str(&role_reply.body), "the instance metadata service", creds, err) < 0 ? -1 : 1;
+        return err_set(err, ERR_REMOTE, role_reply.status,
+                       "instance metadata: HTTP %d for the credentials of role " STR_FMT,
+                       role_reply.status, STR_ARG(role));
+    return metadata_parse(buf_str(&role_reply.body), "the instance metadata service", creds, err) <
+                   0
+               ? -1
+               : 1;
 }
 
 static void instance_release(struct instance *in)
@@ -259,7 +290,8 @@ static void instance_release(struct instance *in)
     strv_release(&in->headers);
 }
 
-int metadata_instance(const struct aws_config *config, struct http *http, struct aws_creds *creds, struct err *err)
+int metadata_instance(const struct aws_config *config, struct http *http, struct aws_creds *creds,
+                      struct err *err)
 {
     SCOPED(instance_release) struct instance in = {.config = config, .http = http};
     int rc;

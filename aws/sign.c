@@ -14,7 +14,8 @@
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 
-/* Whole segments, without empty ones, "." and ".."; a slash at the end stays. As the AWS tools do it. */
+/* Whole segments, without empty ones, "." and ".."; a slash at the end stays. As the AWS tools do
+ * it. */
 static void add_path(struct buf *out, struct str path)
 {
     struct str *kept = xcalloc(path.size + 1, sizeof(*kept));
@@ -141,7 +142,8 @@ static void add_headers(struct buf *out, struct buf *names, const struct strv *h
 
         if (!str_cut(str_of(headers->ptr[i]), ':', &name, &value))
             continue;
-        pairs[count] = (struct pair){.name = str_dup(str_trim(name)), .value = header_value(value), .order = i};
+        pairs[count] = (struct pair){
+            .name = str_dup(str_trim(name)), .value = header_value(value), .order = i};
         for (char *p = pairs[count].name; *p; p++)
             *p = (char)tolower((unsigned char)*p);
         count++;
@@ -167,7 +169,8 @@ static void add_hash(struct buf *out, struct str bytes)
     hex_encode(out, hash, sizeof(hash));
 }
 
-void sign_canonical(const struct sign_request *request, struct buf *canonical, struct buf *signed_names)
+void sign_canonical(const struct sign_request *request, struct buf *canonical,
+                    struct buf *signed_names)
 {
     buf_addf(canonical, "%s\n", request->method);
     add_path(canonical, request->path);
@@ -187,7 +190,7 @@ static void add_scope(const struct sign_request *request, struct buf *out)
     buf_addf(out, "%.8s/%s/%s/aws4_request", when, request->region, request->service);
 }
 
-void sign_string(const struct sign_request *request, struct str canonical, struct buf *out)
+static void sign_string(const struct sign_request *request, struct str canonical, struct buf *out)
 {
     char when[CLOCK_TEXT_SIZE];
 
@@ -197,7 +200,8 @@ void sign_string(const struct sign_request *request, struct str canonical, struc
     add_hash(out, canonical);
 }
 
-static void signature(const struct sign_request *request, const char *secret, struct str text, struct buf *out)
+static void signature(const struct sign_request *request, const char *secret, struct str text,
+                      struct buf *out)
 {
     SCOPED(buf_release) struct buf first = {0};
     char when[CLOCK_TEXT_SIZE];
@@ -226,8 +230,8 @@ static bool has_header(const struct strv *headers, const char *name)
     return false;
 }
 
-void aws_sign(const struct sign_request *request, const struct aws_creds *creds, struct strv *headers,
-              struct buf *authorization)
+void aws_sign(const struct sign_request *request, const struct aws_creds *creds,
+              struct strv *headers, struct buf *authorization)
 {
     SCOPED(strv_release) struct strv all = {0};
     SCOPED(buf_release) struct buf canonical = {0};

@@ -3,8 +3,9 @@
 #define AWS_SIGN_H
 
 /*
- * AWS Signature Version 4 (IAM User Guide, "Create a signed AWS API request"): request in, headers out. Pure: the time
- * is an argument. Every header handed in is signed, so hand in only those that reach the server unchanged.
+ * AWS Signature Version 4 (IAM User Guide, "Create a signed AWS API request"): request in, headers
+ * out. Pure: the time is an argument. Every header handed in is signed, so hand in only those that
+ * reach the server unchanged.
  */
 #include <time.h>
 
@@ -26,14 +27,15 @@ struct sign_request {
 };
 
 /*
- * Appends "X-Amz-Date: …" and, for session credentials, "X-Amz-Security-Token: …" to `headers` (start from a copy of the
- * request's, or an empty vector), unless the request has them, and writes the Authorization header's value.
+ * Appends "X-Amz-Date: …" and, for session credentials, "X-Amz-Security-Token: …" to `headers`
+ * (start from a copy of the request's, or an empty vector), unless the request has them, and writes
+ * the Authorization header's value.
  */
-void aws_sign(const struct sign_request *request, const struct aws_creds *creds, struct strv *headers,
-              struct buf *authorization);
+void aws_sign(const struct sign_request *request, const struct aws_creds *creds,
+              struct strv *headers, struct buf *authorization);
 
-/* The two steps before the signature, for tests and for a server that checks one. */
-void sign_canonical(const struct sign_request *request, struct buf *canonical, struct buf *signed_names);
-void sign_string(const struct sign_request *request, struct str canonical, struct buf *out);
+/* The canonical request, for tests. */
+void sign_canonical(const struct sign_request *request, struct buf *canonical,
+                    struct buf *signed_names);
 
 #endif

@@ -78,8 +78,9 @@ static int give_base(void *arg, bool refresh, struct aws_creds *creds, struct er
     return 0;
 }
 
-static int assume(const struct aws_config *config, struct http *http, const struct sts_role *role, const char *action,
-                  struct str body, const struct aws_creds *base, struct aws_creds *creds, struct err *err)
+static int assume(const struct aws_config *config, struct http *http, const struct sts_role *role,
+                  const char *action, struct str body, const struct aws_creds *base,
+                  struct aws_creds *creds, struct err *err)
 {
     SCOPED(http_reply_release) struct http_reply reply = {0};
     SCOPED(aws_creds_release) struct aws_creds asker = {0};
@@ -116,8 +117,9 @@ int sts_assume_role(const struct aws_config *config, struct http *http, const st
     return assume(config, http, role, "AssumeRole", buf_str(&body), base, creds, err);
 }
 
-int sts_assume_role_with_web_identity(const struct aws_config *config, struct http *http, const struct sts_role *role,
-                                      const char *token_file, struct aws_creds *creds, struct err *err)
+int sts_assume_role_with_web_identity(const struct aws_config *config, struct http *http,
+                                      const struct sts_role *role, const char *token_file,
+                                      struct aws_creds *creds, struct err *err)
 {
     SCOPED(buf_release) struct buf body = {0};
     SCOPED(buf_release) struct buf token = {0};
@@ -129,5 +131,6 @@ int sts_assume_role_with_web_identity(const struct aws_config *config, struct ht
         return err_wrap(err, "web identity token %s", token_file);
     add_role(&body, "AssumeRoleWithWebIdentity", role);
     add_param(&body, "WebIdentityToken", str_trim(buf_str(&token)));
-    return assume(config, http, role, "AssumeRoleWithWebIdentity", buf_str(&body), NULL, creds, err);
+    return assume(config, http, role, "AssumeRoleWithWebIdentity", buf_str(&body), NULL, creds,
+                  err);
 }

@@ -17,7 +17,8 @@ struct sts_role {
 int sts_assume_role(const struct aws_config *config, struct http *http, const struct sts_role *role,
                     const struct aws_creds *base, struct aws_creds *creds, struct err *err);
 /* token_file is read anew for each call; the call itself is not signed. */
-int sts_assume_role_with_web_identity(const struct aws_config *config, struct http *http, const struct sts_role *role,
-                                      const char *token_file, struct aws_creds *creds, struct err *err);
+int sts_assume_role_with_web_identity(const struct aws_config *config, struct http *http,
+                                      const struct sts_role *role, const char *token_file,
+                                      struct aws_creds *creds, struct err *err);
 
 #endif

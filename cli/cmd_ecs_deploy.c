@@ -18,7 +18,8 @@
 #define EXIT_TIMED_OUT 4
 
 struct deploy_opts {
-    const char *cluster, *service, *taskdef, *timeout, *poll, *imagedefinitions, *image_detail, *region, *profile;
+    const char *cluster, *service, *taskdef, *timeout, *poll, *imagedefinitions, *image_detail,
+        *region;
     struct strv images;
     bool no_wait, dry_run, json;
     struct registry_opts registry;
@@ -26,29 +27,67 @@ struct deploy_opts {
 
 #define AT(field) offsetof(struct deploy_opts, field)
 static const struct opt deploy_opts[] = {
-    {.type = OPT_STR, .name = "cluster", .value = "NAME", .help = "cluster of the service (default: default)", .offset = AT(cluster)},
-    {.type = OPT_STR, .name = "service", .value = "NAME", .help = "service to update", .offset = AT(service)},
-    {.type = OPT_STR, .name = "task-definition", .value = "FILE", .help = "task definition, JSON", .offset = AT(taskdef)},
-    {.type = OPT_LIST, .name = "image", .value = "[NAME=]IMAGE",
-     .help = "image for the container or the placeholder <NAME>", .offset = AT(images)},
-    {.type = OPT_STR, .name = "timeout", .value = "TIME", .help = "wait at most so long (default 30m)", .offset = AT(timeout)},
-    {.type = OPT_STR, .name = "poll", .value = "TIME", .help = "first pause between two looks (default 2s)", .offset = AT(poll)},
-    {.type = OPT_FLAG, .name = "no-wait", .help = "do not follow the deployment", .offset = AT(no_wait)},
-    {.type = OPT_STR, .name = "imagedefinitions", .value = "FILE", .help = "write CodePipeline's imagedefinitions.json",
+    {.type = OPT_STR,
+     .name = "cluster",
+     .value = "NAME",
+     .help = "cluster of the service (default: default)",
+     .offset = AT(cluster)},
+    {.type = OPT_STR,
+     .name = "service",
+     .value = "NAME",
+     .help = "service to update",
+     .offset = AT(service)},
+    {.type = OPT_STR,
+     .name = "task-definition",
+     .value = "FILE",
+     .help = "task definition, JSON",
+     .offset = AT(taskdef)},
+    {.type = OPT_LIST,
+     .name = "image",
+     .value = "[NAME=]IMAGE",
+     .help = "image for the container or the placeholder <NAME>",
+     .offset = AT(images)},
+    {.type = OPT_STR,
+     .name = "timeout",
+     .value = "TIME",
+     .help = "wait at most so long (default 30m)",
+     .offset = AT(timeout)},
+    {.type = OPT_STR,
+     .name = "poll",
+     .value = "TIME",
+     .help = "first pause between two looks (default 2s)",
+     .offset = AT(poll)},
+    {.type = OPT_FLAG,
+     .name = "no-wait",
+     .help = "do not follow the deployment",
+     .offset = AT(no_wait)},
+    {.type = OPT_STR,
+     .name = "imagedefinitions",
+     .value = "FILE",
+     .help = "write CodePipeline's imagedefinitions.json",
      .offset = AT(imagedefinitions)},
-    {.type = OPT_STR, .name = "image-detail", .value = "FILE", .help = "write CodePipeline's imageDetail.json",
+    {.type = OPT_STR,
+     .name = "image-detail",
+     .value = "FILE",
+     .help = "write CodePipeline's imageDetail.json",
      .offset = AT(image_detail)},
-    {.type = OPT_FLAG, .name = "dry-run", .help = "check everything, change nothing, print the task definition",
+    {.type = OPT_FLAG,
+     .name = "dry-run",
+     .help = "check everything, change nothing, print the task definition",
      .offset = AT(dry_run)},
     {.type = OPT_FLAG, .name = "json", .help = "print the result as JSON", .offset = AT(json)},
-    {.type = OPT_STR, .name = "region", .value = "REGION", .help = "AWS region of the cluster", .offset = AT(region)},
-    {.type = OPT_STR, .name = "profile", .value = "NAME", .help = "profile of the AWS configuration files", .offset = AT(profile)},
+    {.type = OPT_STR,
+     .name = "region",
+     .value = "REGION",
+     .help = "AWS region of the cluster",
+     .offset = AT(region)},
     REGISTRY_OPTS(struct deploy_opts, registry),
     {.type = OPT_END},
 };
 
 /* "90", "90s", "30m", "2h", "500ms" */
-static int parse_time(const char *option, const char *text, uint64_t fallback, uint64_t *out, struct err *err)
+static int parse_time(const char *option, const char *text, uint64_t fallback, uint64_t *out,
+                      struct err *err)
 {
     static const struct {
         const char *unit;
@@ -89,7 +128,8 @@ static int check_opts(const struct deploy_opts *o, struct err *err)
     return 0;
 }
 
-static void print(const struct deploy_request *request, const struct deploy_result *result, bool json)
+static void print(const struct deploy_request *request, const struct deploy_result *result,
+                  bool json)
 {
     SCOPED(buf_release) struct buf out = {0};
     json_auto_t *doc = NULL;
@@ -125,12 +165,14 @@ static int conclude(const struct deploy_request *request, const struct deploy_re
     }
     for (size_t i = 0; i < w->report.count; i++)
         log_info("%s", w->report.ptr[i]);
-    log_error("the deployment of %s to service %s %s%s%s", result->taskdef_arn, request->target.service,
-              ends[w->outcome].words, w->reason ? ": " : "", w->reason ? w->reason : "");
+    log_error("the deployment of %s to service %s %s%s%s", result->taskdef_arn,
+              request->target.service, ends[w->outcome].words, w->reason ? ": " : "",
+              w->reason ? w->reason : "");
     return ends[w->outcome].status;
 }
 
-static int deploy(const struct deploy_opts *o, struct aws *aws, struct remote *remote, struct err *err)
+static int deploy(const struct deploy_opts *o, struct aws *aws, struct remote *remote,
+                  struct err *err)
 {
     SCOPED(deploy_result_release) struct deploy_result result = {0};
     struct deploy_request request = {
@@ -155,11 +197,12 @@ static int deploy(const struct deploy_opts *o, struct aws *aws, struct remote *r
     return conclude(&request, &result);
 }
 
-static int deploy_run_cmd(struct cmd_context *context, const void *opts, int count, char **args, struct err *err)
+static int deploy_run_cmd(struct cmd_context *context, const void *opts, int count, char **args,
+                          struct err *err)
 {
     const struct deploy_opts *o = opts;
     SCOPED(remote_settings_release) struct remote_settings settings = {0};
-    struct aws_options aws_options = {.region = o->region, .profile = o->profile};
+    struct aws_options aws_options = {.region = o->region};
     struct remote *remote;
     struct aws *aws;
     int rc = -1;

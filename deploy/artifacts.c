@@ -12,7 +12,8 @@ void artifact_imagedefinitions(const struct artifact_image *images, size_t count
     json_auto_t *list = json_array();
 
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(list, json_pack("{s:s, s:s}", "name", images[i].name, "imageUri", images[i].uri));
+        json_array_append_new(
+            list, json_pack("{s:s, s:s}", "name", images[i].name, "imageUri", images[i].uri));
     json_print(list, out);
     buf_addc(out, '\n');
 }
@@ -27,8 +28,8 @@ static void pushed_text(int64_t pushed, char out[static 40])
     struct tm tm = {0};
 
     gmtime_r(&t, &tm);
-    snprintf(out, 40, "%s %s %02d %02d:%02d:%02d UTC %d", days[tm.tm_wday], months[tm.tm_mon], tm.tm_mday, tm.tm_hour,
-             tm.tm_min, tm.tm_sec, tm.tm_year + 1900);
+    snprintf(out, 40, "%s %s %02d %02d:%02d:%02d UTC %d", days[tm.tm_wday], months[tm.tm_mon],
+             tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, tm.tm_year + 1900);
 }
 
 static void set(json_t *doc, const char *key, const char *value)

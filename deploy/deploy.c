@@ -33,7 +33,8 @@ void deploy_result_release(struct deploy_result *r)
     wait_result_release(&r->wait);
 }
 
-static void say(const struct deploy_request *request, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void say(const struct deploy_request *request, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 static void say(const struct deploy_request *request, const char *fmt, ...)
 {
     AUTO_FREE char *line = NULL;
@@ -58,8 +59,10 @@ static int read_taskdef(const struct deploy_request *request, json_t **doc, stru
     return taskdef_parse(buf_str(&text), request->taskdef_file, doc, err);
 }
 
-/* An image that does not fit is refused where ECS's choice of machine is known, told where it is not. */
-static int check_platform(const struct item_want *want, const struct deploy_image *image, struct err *err)
+/* An image that does not fit is refused where ECS's choice of machine is known, told where it is
+ * not. */
+static int check_platform(const struct item_want *want, const struct deploy_image *image,
+                          struct err *err)
 {
     char have[PLATFORM_TEXT_SIZE];
     struct err why = {0};
@@ -70,13 +73,15 @@ static int check_platform(const struct item_want *want, const struct deploy_imag
         *err = why;
         return -1;
     }
-    log_warn("image %s is for %s; the task definition has no runtimePlatform and the service is not on Fargate, so its "
-             "instances decide whether it runs", image->uri, platform_format(&image->platform, have));
+    log_warn("image %s is for %s; the task definition has no runtimePlatform and the service is "
+             "not on Fargate, so its "
+             "instances decide whether it runs",
+             image->uri, platform_format(&image->platform, have));
     return 0;
 }
 
-static int add_image(const struct deploy_request *request, const char *text, const struct item_want *want,
-                     struct deploy_result *result, struct err *err)
+static int add_image(const struct deploy_request *request, const char *text,
+                     const struct item_want *want, struct deploy_result *result, struct err *err)
 {
     struct deploy_item item = {0};
     struct str name, ref;
@@ -114,7 +119,8 @@ static int write_file(const char *path, const struct buf *text, struct err *err)
     return 0;
 }
 
-static int write_imagedefinitions(const struct deploy_request *request, const struct deploy_result *result, struct err *err)
+static int write_imagedefinitions(const struct deploy_request *request,
+                                  const struct deploy_result *result, struct err *err)
 {
     SCOPED(buf_release) struct buf text = {0};
     SCOPED(strv_release) struct strv names = {0};
@@ -123,12 +129,14 @@ static int write_imagedefinitions(const struct deploy_request *request, const st
     const json_t *c;
     size_t i;
 
-    json_array_foreach(json_object_get(result->taskdef, "containerDefinitions"), i, c) {
+    json_array_foreach(json_object_get(result->taskdef, "containerDefinitions"), i, c)
+    {
         for (size_t k = 0; k < result->count; k++) {
             if (strcmp(json_str(c, "image"), result->items[k].image.uri) != 0)
                 continue;
             VEC_GROW(images, count, capacity);
-            images[count++] = (struct artifact_image){json_str(c, "name"), result->items[k].image.uri};
+            images[count++] =
+                (struct artifact_image){json_str(c, "name"), result->items[k].image.uri};
             break;
         }
     }
@@ -137,7 +145,8 @@ static int write_imagedefinitions(const struct deploy_request *request, const st
     return write_file(request->imagedefinitions, &text, err);
 }
 
-static int write_image_detail(const struct deploy_request *request, const struct deploy_result *result, struct err *err)
+static int write_image_detail(const struct deploy_request *request,
+                              const struct deploy_result *result, struct err *err)
 {
     SCOPED(buf_release) struct buf text = {0};
     const struct deploy_image *image = &result->items[0].image;
@@ -156,10 +165,12 @@ static int write_image_detail(const struct deploy_request *request, const struct
     return write_file(request->image_detail, &text, err);
 }
 
-static int write_artifacts(const struct deploy_request *request, const struct deploy_result *result, struct err *err)
+static int write_artifacts(const struct deploy_request *request, const struct deploy_result *result,
+                           struct err *err)
 {
     if (!result->count && (request->imagedefinitions || request->image_detail))
-        return err_set(err, ERR_USAGE, 0, "%s needs an --image", request->image_detail ? "--image-detail" : "--imagedefinitions");
+        return err_set(err, ERR_USAGE, 0, "%s needs an --image",
+                       request->image_detail ? "--image-detail" : "--imagedefinitions");
     if (request->dry_run)
         return 0;
     if (request->imagedefinitions && write_imagedefinitions(request, result, err) < 0)
@@ -168,7 +179,8 @@ static int write_artifacts(const struct deploy_request *request, const struct de
 }
 
 /* All that can be refused is refused here, before anything changes. */
-static int prepare(const struct deploy_request *request, struct deploy_result *result, struct err *err)
+static int prepare(const struct deploy_request *request, struct deploy_result *result,
+                   struct err *err)
 {
     json_auto_t *service = NULL;
     struct item_want want = {0};
@@ -177,7 +189,8 @@ static int prepare(const struct deploy_request *request, struct deploy_result *r
         return -1;
     if (taskdef_platform(result->taskdef, &want.platform, &want.is_certain, err) < 0)
         return err_wrap(err, "%s", request->taskdef_file);
-    if (ecs_service(request->aws, &request->target, &service, err) < 0 || ecs_can_update(service, err) < 0)
+    if (ecs_service(request->aws, &request->target, &service, err) < 0 ||
+        ecs_can_update(service, err) < 0)
         return -1;
     want.is_certain |= ecs_on_fargate(service);
     for (size_t i = 0; i < request->images->count; i++) {
@@ -209,10 +222,12 @@ int deploy_run(const struct deploy_request *request, struct deploy_result *resul
         return 0;
     }
     result->waited = true;
-    return wait_deployment(request->aws, &request->target, result->taskdef_arn, after, &request->wait, &result->wait, err);
+    return wait_deployment(request->aws, &request->target, result->taskdef_arn, after,
+                           &request->wait, &result->wait, err);
 }
 
-const char *deploy_outcome_name(enum wait_outcome outcome)
+/* As the manual has it. */
+static const char *outcome_name(enum wait_outcome outcome)
 {
     static const char *const names[] = {"pending", "done", "failed", "rolled-back", "timed-out"};
 
@@ -234,7 +249,10 @@ json_t *deploy_result_json(const struct deploy_request *request, const struct de
     set(out, "taskDefinition", result->taskdef_arn);
     set(out, "deployment", result->wait.deployment);
     set(out, "reason", result->wait.reason);
-    set(out, "outcome", request->dry_run ? "dry-run" : result->waited ? deploy_outcome_name(result->wait.outcome) : "started");
+    set(out, "outcome",
+        request->dry_run ? "dry-run"
+        : result->waited ? outcome_name(result->wait.outcome)
+                         : "started");
     for (size_t i = 0; i < result->count; i++) {
         const struct deploy_image *image = &result->items[i].image;
         AUTO_FREE char *containers = taskdef_containers_of(result->taskdef, image->uri);

@@ -3,8 +3,9 @@
 #define DEPLOY_DEPLOY_H
 
 /*
- * The whole of a rolling deployment: read the task definition, ask ECS for the service and the registries for the images,
- * refuse what cannot work before anything is changed, register, update, follow.
+ * The whole of a rolling deployment: read the task definition, ask ECS for the service and the
+ * registries for the images, refuse what cannot work before anything is changed, register, update,
+ * follow.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,12 +25,12 @@ struct deploy_request {
     struct remote *remote;
     struct ecs_target target;
     const char *taskdef_file;
-    const struct strv *images;   /* "NAME=REFERENCE", or "REFERENCE" for the only container */
+    const struct strv *images;    /* "NAME=REFERENCE", or "REFERENCE" for the only container */
     const char *imagedefinitions; /* file to write; NULL: none */
     const char *image_detail;     /* file to write, of the first image; NULL: none */
-    bool dry_run;                /* ask, but change and write nothing */
+    bool dry_run;                 /* ask, but change and write nothing */
     bool no_wait;
-    struct wait_options wait;    /* on_event also tells the steps */
+    struct wait_options wait; /* on_event also tells the steps */
 };
 
 struct deploy_item {
@@ -47,10 +48,12 @@ struct deploy_result {
 };
 
 void deploy_result_release(struct deploy_result *r);
-/* 0 also when the deployment ended badly: see wait.outcome. The result is filled as far as it went, on -1 too. */
+/* 0 also when the deployment ended badly: see wait.outcome. The result is filled as far as it went,
+ * on -1 too. */
 int deploy_run(const struct deploy_request *request, struct deploy_result *result, struct err *err);
-/* {"cluster", "service", "taskDefinition", "deployment", "outcome", "reason", "report", "images": […]}; new. */
-json_t *deploy_result_json(const struct deploy_request *request, const struct deploy_result *result);
-const char *deploy_outcome_name(enum wait_outcome outcome); /* "done", "failed", "rolled-back", "timed-out" */
+/* {"cluster", "service", "taskDefinition", "deployment", "outcome", "reason", "report", "images":
+ * […]}; new. */
+json_t *deploy_result_json(const struct deploy_request *request,
+                           const struct deploy_result *result);
 
 #endif

@@ -10,8 +10,8 @@
 #include "base/log.h"
 #include "base/scope.h"
 
-#define LISTED 20      /* service deployments looked at: ours is among the newest */
-#define TASKS_MAX 100  /* DescribeTasks takes no more */
+#define LISTED 20     /* service deployments looked at: ours is among the newest */
+#define TASKS_MAX 100 /* DescribeTasks takes no more */
 
 static const struct aws_service ecs = {
     .name = "ecs",
@@ -26,11 +26,12 @@ static const char *cluster_of(const struct ecs_target *target)
     return target->cluster ? target->cluster : "default";
 }
 
-static int call(struct aws *aws, const char *action, json_t *input, json_t **reply, struct aws_fault *fault,
-                struct err *err)
+static int call(struct aws *aws, const char *action, json_t *input, json_t **reply,
+                struct aws_fault *fault, struct err *err)
 {
     json_auto_t *owned = input;
-    struct aws_request request = {.service = &ecs, .action = action, .input = owned, .fault = fault};
+    struct aws_request request = {
+        .service = &ecs, .action = action, .input = owned, .fault = fault};
 
     return aws_call(aws, &request, reply, err);
 }
@@ -44,14 +45,16 @@ int ecs_register(struct aws *aws, json_t *taskdef, char **arn, struct err *err)
         return -1;
     got = json_str(json_object_get(reply, "taskDefinition"), "taskDefinitionArn");
     if (!got)
-        return err_set(err, ERR_REMOTE, 0, "ecs RegisterTaskDefinition: the reply has no taskDefinitionArn");
+        return err_set(err, ERR_REMOTE, 0,
+                       "ecs RegisterTaskDefinition: the reply has no taskDefinitionArn");
     *arn = xstrdup(got);
     return 0;
 }
 
 int ecs_service(struct aws *aws, const struct ecs_target *target, json_t **service, struct err *err)
 {
-    json_t *input = json_pack("{s:s, s:[s]}", "cluster", cluster_of(target), "services", target->service);
+    json_t *input =
+        json_pack("{s:s, s:[s]}", "cluster", cluster_of(target), "services", target->service);
     json_auto_t *reply = NULL;
     json_t *found;
 
@@ -59,10 +62,12 @@ int ecs_service(struct aws *aws, const struct ecs_target *target, json_t **servi
         return -1;
     found = json_array_get(json_object_get(reply, "services"), 0);
     if (!json_is_object(found)) {
-        const char *reason = json_str(json_array_get(json_object_get(reply, "failures"), 0), "reason");
+        const char *reason =
+            json_str(json_array_get(json_object_get(reply, "failures"), 0), "reason");
 
-        return err_set(err, ERR_REMOTE, 404, "there is no service \"%s\" in cluster \"%s\"%s%s%s", target->service,
-                       cluster_of(target), reason ? " (" : "", reason ? reason : "", reason ? ")" : "");
+        return err_set(err, ERR_REMOTE, 404, "there is no service \"%s\" in cluster \"%s\"%s%s%s",
+                       target->service, cluster_of(target), reason ? " (" : "",
+                       reason ? reason : "", reason ? ")" : "");
     }
     *service = json_incref(found);
     return 0;
@@ -74,10 +79,14 @@ int ecs_can_update(const json_t *service, struct err *err)
     const char *type = json_str(json_object_get(service, "deploymentController"), "type");
 
     if (status && strcmp(status, "ACTIVE") != 0)
-        return err_set(err, ERR_INPUT, 0, "service \"%s\" is %s, not ACTIVE", name ? name : "", status);
+        return err_set(err, ERR_INPUT, 0, "service \"%s\" is %s, not ACTIVE", name ? name : "",
+                       status);
     if (type && strcmp(type, "ECS") != 0)
-        return err_set(err, ERR_INPUT, 0, "service \"%s\" is moved by the %s deployment controller; only rolling deployments "
-                       "(controller ECS) are supported", name ? name : "", type);
+        return err_set(
+            err, ERR_INPUT, 0,
+            "service \"%s\" is moved by the %s deployment controller; only rolling deployments "
+            "(controller ECS) are supported",
+            name ? name : "", type);
     return 0;
 }
 
@@ -87,7 +96,8 @@ bool ecs_on_fargate(const json_t *service)
     size_t i;
     json_t *item;
 
-    json_array_foreach(json_object_get(service, "capacityProviderStrategy"), i, item) {
+    json_array_foreach(json_object_get(service, "capacityProviderStrategy"), i, item)
+    {
         const char *provider = json_str(item, "capacityProvider");
 
         if (provider && str_starts(str_of(provider), "FARGATE"))
@@ -96,11 +106,11 @@ bool ecs_on_fargate(const json_t *service)
     return type && !strcmp(type, "FARGATE");
 }
 
-int ecs_update(struct aws *aws, const struct ecs_target *target, const char *taskdef_arn, json_t **service,
-               struct err *err)
+int ecs_update(struct aws *aws, const struct ecs_target *target, const char *taskdef_arn,
+               json_t **service, struct err *err)
 {
-    json_t *input = json_pack("{s:s, s:s, s:s}", "cluster", cluster_of(target), "service", target->service,
-                              "taskDefinition", taskdef_arn);
+    json_t *input = json_pack("{s:s, s:s, s:s}", "cluster", cluster_of(target), "service",
+                              target->service, "taskDefinition", taskdef_arn);
     json_auto_t *reply = NULL;
     json_t *found;
 
@@ -116,12 +126,13 @@ int ecs_update(struct aws *aws, const struct ecs_target *target, const char *tas
 /* Whether a refusal means that there is no such call, or none for us: then we can do without it. */
 static bool no_such_call(const struct aws_fault *fault)
 {
-    return fault_is(fault, "UnknownOperationException") || fault_is(fault, "InvalidAction") || fault_denied(fault) ||
-           fault_is(fault, "UnsupportedFeatureException") || fault->status == 404 ||
-           (!fault->code[0] && fault->status >= 500);
+    return fault_is(fault, "UnknownOperationException") || fault_is(fault, "InvalidAction") ||
+           fault_denied(fault) || fault_is(fault, "UnsupportedFeatureException") ||
+           fault->status == 404 || (!fault->code[0] && fault->status >= 500);
 }
 
-static int without(const char *action, const struct aws_fault *fault, const struct err *why, struct err *err)
+static int without(const char *action, const struct aws_fault *fault, const struct err *why,
+                   struct err *err)
 {
     if (!no_such_call(fault)) {
         *err = *why;
@@ -135,7 +146,8 @@ static int without(const char *action, const struct aws_fault *fault, const stru
 }
 
 /* Which of the listed deployments has a target revision that runs taskdef_arn. */
-static int match_revision(struct aws *aws, json_t *listed, const char *taskdef_arn, char **arn, struct err *err)
+static int match_revision(struct aws *aws, json_t *listed, const char *taskdef_arn, char **arn,
+                          struct err *err)
 {
     json_t *arns = json_array(), *revision, *item;
     json_auto_t *input = json_pack("{s:o}", "serviceRevisionArns", arns);
@@ -144,7 +156,8 @@ static int match_revision(struct aws *aws, json_t *listed, const char *taskdef_a
     struct err why = {0};
     size_t i, k;
 
-    json_array_foreach(listed, i, item) {
+    json_array_foreach(listed, i, item)
+    {
         const char *target = json_str(item, "targetServiceRevisionArn");
 
         if (target && json_array_size(arns) < LISTED)
@@ -154,12 +167,15 @@ static int match_revision(struct aws *aws, json_t *listed, const char *taskdef_a
         return 0;
     if (call(aws, "DescribeServiceRevisions", json_incref(input), &reply, &fault, &why) < 0)
         return without("ecs DescribeServiceRevisions", &fault, &why, err);
-    json_array_foreach(json_object_get(reply, "serviceRevisions"), i, revision) {
-        const char *name = json_str(revision, "serviceRevisionArn"), *runs = json_str(revision, "taskDefinition");
+    json_array_foreach(json_object_get(reply, "serviceRevisions"), i, revision)
+    {
+        const char *name = json_str(revision, "serviceRevisionArn"),
+                   *runs = json_str(revision, "taskDefinition");
 
         if (!name || !runs || strcmp(runs, taskdef_arn) != 0)
             continue;
-        json_array_foreach(listed, k, item) {
+        json_array_foreach(listed, k, item)
+        {
             const char *target = json_str(item, "targetServiceRevisionArn");
 
             if (target && !strcmp(target, name) && json_str(item, "serviceDeploymentArn")) {
@@ -171,11 +187,11 @@ static int match_revision(struct aws *aws, json_t *listed, const char *taskdef_a
     return 0;
 }
 
-int ecs_service_deployment(struct aws *aws, const struct ecs_target *target, const char *taskdef_arn, char **arn,
-                           struct err *err)
+int ecs_service_deployment(struct aws *aws, const struct ecs_target *target,
+                           const char *taskdef_arn, char **arn, struct err *err)
 {
-    json_t *input = json_pack("{s:s, s:s, s:i}", "cluster", cluster_of(target), "service", target->service, "maxResults",
-                              LISTED);
+    json_t *input = json_pack("{s:s, s:s, s:i}", "cluster", cluster_of(target), "service",
+                              target->service, "maxResults", LISTED);
     json_auto_t *reply = NULL;
     struct aws_fault fault;
     struct err why = {0};
@@ -185,7 +201,8 @@ int ecs_service_deployment(struct aws *aws, const struct ecs_target *target, con
     return match_revision(aws, json_object_get(reply, "serviceDeployments"), taskdef_arn, arn, err);
 }
 
-int ecs_describe_service_deployment(struct aws *aws, const char *arn, json_t **deployment, struct err *err)
+int ecs_describe_service_deployment(struct aws *aws, const char *arn, json_t **deployment,
+                                    struct err *err)
 {
     json_t *input = json_pack("{s:[s]}", "serviceDeploymentArns", arn);
     json_auto_t *reply = NULL;
@@ -203,7 +220,8 @@ int ecs_describe_service_deployment(struct aws *aws, const char *arn, json_t **d
 static int newest_first(const void *a, const void *b)
 {
     json_t *const *x = a, *const *y = b;
-    double s = json_number_value(json_object_get(*x, "stoppedAt")), t = json_number_value(json_object_get(*y, "stoppedAt"));
+    double s = json_number_value(json_object_get(*x, "stoppedAt")),
+           t = json_number_value(json_object_get(*y, "stoppedAt"));
 
     return (s < t) - (s > t);
 }
@@ -215,7 +233,8 @@ static json_t *pick_tasks(json_t *all, const char *taskdef_arn, size_t max)
     json_t **kept = xcalloc(json_array_size(all) + 1, sizeof(*kept));
     json_t *picked = json_array(), *task;
 
-    json_array_foreach(all, i, task) {
+    json_array_foreach(all, i, task)
+    {
         const char *runs = json_str(task, "taskDefinitionArn");
 
         if (runs && !strcmp(runs, taskdef_arn))
@@ -228,11 +247,11 @@ static json_t *pick_tasks(json_t *all, const char *taskdef_arn, size_t max)
     return picked;
 }
 
-int ecs_stopped_tasks(struct aws *aws, const struct ecs_target *target, const char *taskdef_arn, size_t max,
-                      json_t **tasks, struct err *err)
+int ecs_stopped_tasks(struct aws *aws, const struct ecs_target *target, const char *taskdef_arn,
+                      size_t max, json_t **tasks, struct err *err)
 {
-    json_t *input = json_pack("{s:s, s:s, s:s, s:i}", "cluster", cluster_of(target), "serviceName", target->service,
-                              "desiredStatus", "STOPPED", "maxResults", TASKS_MAX);
+    json_t *input = json_pack("{s:s, s:s, s:s, s:i}", "cluster", cluster_of(target), "serviceName",
+                              target->service, "desiredStatus", "STOPPED", "maxResults", TASKS_MAX);
     json_auto_t *listed = NULL;
     json_auto_t *reply = NULL;
     json_t *arns;

@@ -19,8 +19,8 @@ void deploy_image_release(struct deploy_image *image)
     image->size = 0;
 }
 
-static int fetch_config(struct remote *remote, const struct remote_place *place, const struct descriptor *config,
-                        struct platform *platform, struct err *err)
+static int fetch_config(struct remote *remote, const struct remote_place *place,
+                        const struct descriptor *config, struct platform *platform, struct err *err)
 {
     AUTO_FREE char *path = xasprintf("blobs/%s", config->digest);
     SCOPED(http_reply_release) struct http_reply reply = {0};
@@ -28,7 +28,10 @@ static int fetch_config(struct remote *remote, const struct remote_place *place,
     struct remote_call call = {
         .place = place,
         .path = path,
-        .http = {.method = "GET", .repeatable = true, .reply_max = MANIFEST_CONFIG_MAX, .hash_reply = true},
+        .http = {.method = "GET",
+                 .repeatable = true,
+                 .reply_max = MANIFEST_CONFIG_MAX,
+                 .hash_reply = true},
     };
 
     if (remote_send(remote, &call, &reply, err) < 0)
@@ -36,16 +39,18 @@ static int fetch_config(struct remote *remote, const struct remote_place *place,
     if (reply.status != 200)
         return remote_refused(remote, &call, &reply, err);
     if (strcmp(reply.digest, config->digest) != 0)
-        return err_set(err, ERR_REMOTE, 0, "the image config is not what its digest says: want %s, got %s", config->digest,
-                       reply.digest);
+        return err_set(err, ERR_REMOTE, 0,
+                       "the image config is not what its digest says: want %s, got %s",
+                       config->digest, reply.digest);
     doc = config_parse(buf_str(&reply.body), err);
     if (!doc)
         return -1;
     return config_platform(doc, platform, err);
 }
 
-static int read_manifest(struct remote *remote, const struct remote_place *place, const struct remote_manifest *fetched,
-                         const struct platform *want, struct deploy_image *image, struct err *err)
+static int read_manifest(struct remote *remote, const struct remote_place *place,
+                         const struct remote_manifest *fetched, const struct platform *want,
+                         struct deploy_image *image, struct err *err)
 {
     SCOPED(manifest_release) struct manifest manifest = {0};
 
@@ -65,14 +70,16 @@ static int read_manifest(struct remote *remote, const struct remote_place *place
     return fetch_config(remote, place, &manifest.config, &image->platform, err);
 }
 
-static int resolve(struct remote *remote, const struct platform *want, struct deploy_image *image, struct err *err)
+static int resolve(struct remote *remote, const struct platform *want, struct deploy_image *image,
+                   struct err *err)
 {
     SCOPED(remote_places_release) struct remote_places places = {0};
     SCOPED(remote_manifest_release) struct remote_manifest fetched = {0};
     AUTO_FREE char *repository = reference_repository(&image->ref);
 
     if (remote_find(remote, &image->ref, false, &places, err) < 0 ||
-        remote_fetch_manifest(remote, &places, image->ref.tag, image->ref.digest, &fetched, err) <= 0)
+        remote_fetch_manifest(remote, &places, image->ref.tag, image->ref.digest, &fetched, err) <=
+            0)
         return -1;
     if (read_manifest(remote, &places.items[fetched.place], &fetched, want, image, err) < 0)
         return -1;

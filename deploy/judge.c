@@ -23,7 +23,8 @@ const json_t *wait_find(const json_t *service, const char *id)
     size_t i;
     json_t *d;
 
-    json_array_foreach(json_object_get(service, "deployments"), i, d) {
+    json_array_foreach(json_object_get(service, "deployments"), i, d)
+    {
         if (id && is(json_str(d, "id"), id))
             return d;
     }
@@ -35,7 +36,8 @@ static const json_t *primary_of(const json_t *service)
     size_t i;
     json_t *d;
 
-    json_array_foreach(json_object_get(service, "deployments"), i, d) {
+    json_array_foreach(json_object_get(service, "deployments"), i, d)
+    {
         if (is(json_str(d, "status"), "PRIMARY"))
             return d;
     }
@@ -50,21 +52,24 @@ const char *wait_our_id(const json_t *service, const char *taskdef_arn)
 
     if (is(json_str(primary, "taskDefinition"), taskdef_arn))
         return json_str(primary, "id");
-    json_array_foreach(json_object_get(service, "deployments"), i, d) {
+    json_array_foreach(json_object_get(service, "deployments"), i, d)
+    {
         if (is(json_str(d, "taskDefinition"), taskdef_arn))
             return json_str(d, "id");
     }
     return NULL;
 }
 
-/* "(service web) (deployment ecs-svc/1) deployment failed: …": our failure is still told when the deployment is gone. */
+/* "(service web) (deployment ecs-svc/1) deployment failed: …": our failure is still told when the
+ * deployment is gone. */
 static const char *failure_event(const json_t *service, const char *id)
 {
     AUTO_FREE char *mark = xasprintf("(deployment %s) deployment failed", id);
     size_t i;
     json_t *event;
 
-    json_array_foreach(json_object_get(service, "events"), i, event) {
+    json_array_foreach(json_object_get(service, "events"), i, event)
+    {
         const char *message = json_str(event, "message");
 
         if (message && strstr(message, mark))
@@ -76,10 +81,13 @@ static const char *failure_event(const json_t *service, const char *id)
 static bool rolls_back(const json_t *service)
 {
     const json_t *config = json_object_get(service, "deploymentConfiguration");
-    const json_t *breaker = json_object_get(config, "deploymentCircuitBreaker"), *alarms = json_object_get(config, "alarms");
+    const json_t *breaker = json_object_get(config, "deploymentCircuitBreaker"),
+                 *alarms = json_object_get(config, "alarms");
 
-    return (json_is_true(json_object_get(breaker, "enable")) && json_is_true(json_object_get(breaker, "rollback"))) ||
-           (json_is_true(json_object_get(alarms, "enable")) && json_is_true(json_object_get(alarms, "rollback")));
+    return (json_is_true(json_object_get(breaker, "enable")) &&
+            json_is_true(json_object_get(breaker, "rollback"))) ||
+           (json_is_true(json_object_get(alarms, "enable")) &&
+            json_is_true(json_object_get(alarms, "rollback")));
 }
 
 /* Ours has failed; another deployment has taken its place. */
@@ -161,7 +169,8 @@ enum wait_outcome wait_judge_service(const json_t *service, const char *id, cons
         return WAIT_PENDING;
     /* No rolloutState at all: as the AWS tools judge a service. */
     if (json_array_size(json_object_get(service, "deployments")) == 1 &&
-        json_integer_value(json_object_get(ours, "runningCount")) == json_integer_value(json_object_get(ours, "desiredCount")))
+        json_integer_value(json_object_get(ours, "runningCount")) ==
+            json_integer_value(json_object_get(ours, "desiredCount")))
         return WAIT_DONE;
     return WAIT_PENDING;
 }
@@ -177,7 +186,8 @@ enum wait_outcome wait_judge_deployment(const json_t *deployment, struct buf *re
         {"ROLLBACK_FAILED", "the deployment failed, and so did the rollback", WAIT_FAILED},
         {"STOPPED", "the deployment was stopped", WAIT_FAILED},
     };
-    const char *status = json_str(deployment, "status"), *why = json_str(deployment, "statusReason");
+    const char *status = json_str(deployment, "status"),
+               *why = json_str(deployment, "statusReason");
     const char *cause = json_str(json_object_get(deployment, "rollback"), "reason");
 
     for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
@@ -223,7 +233,8 @@ static void report_container(const json_t *container, struct strv *lines)
     buf_adds(&line, "  container ");
     add_reason(&line, name, "without name");
     if (json_is_integer(code))
-        buf_addf(&line, ": exit status %lld (%s)", json_integer_value(code), exit_words(json_integer_value(code)));
+        buf_addf(&line, ": exit status %lld (%s)", json_integer_value(code),
+                 exit_words(json_integer_value(code)));
     else
         buf_adds(&line, ": never ran");
     if (why) {

@@ -18,12 +18,14 @@ static const char *const describe_only[] = {
 
 /* ---- empty members ---- */
 
-/* Whether "" is a value under this parent and key, and not just an unset field of somebody's template. */
+/* Whether "" is a value under this parent and key, and not just an unset field of somebody's
+ * template. */
 static bool empty_counts(const char *parent, const char *key)
 {
     if (!strcmp(parent, "dockerLabels"))
         return true;
-    return (!strcmp(parent, "environment") || !strcmp(parent, "properties")) && !strcmp(key, "value");
+    return (!strcmp(parent, "environment") || !strcmp(parent, "properties")) &&
+           !strcmp(key, "value");
 }
 
 static bool is_void(const json_t *value)
@@ -33,7 +35,8 @@ static bool is_void(const json_t *value)
 
 static bool is_empty(const json_t *value)
 {
-    return (json_is_object(value) && !json_object_size(value)) || (json_is_array(value) && !json_array_size(value));
+    return (json_is_object(value) && !json_object_size(value)) ||
+           (json_is_array(value) && !json_array_size(value));
 }
 
 static void clean(json_t *value, const char *parent);
@@ -44,7 +47,8 @@ static void clean_object(json_t *object, const char *parent)
     void *next;
     json_t *value;
 
-    json_object_foreach_safe(object, next, key, value) {
+    json_object_foreach_safe(object, next, key, value)
+    {
         bool was_empty = is_empty(value);
 
         if (is_void(value)) {
@@ -88,13 +92,15 @@ static int check_shape(const json_t *doc, struct err *err)
         return err_set(err, ERR_INPUT, 0, "\"family\" is missing");
     if (!json_is_array(containers) || !json_array_size(containers))
         return err_set(err, ERR_INPUT, 0, "\"containerDefinitions\" is missing or empty");
-    json_array_foreach(containers, i, c) {
+    json_array_foreach(containers, i, c)
+    {
         if (!json_is_object(c))
             return err_set(err, ERR_INPUT, 0, "containerDefinitions[%zu] is no object", i);
         if (!json_str(c, "name"))
             return err_set(err, ERR_INPUT, 0, "containerDefinitions[%zu] has no \"name\"", i);
         if (json_object_get(c, "image") && !json_str(c, "image"))
-            return err_set(err, ERR_INPUT, 0, "container \"%s\": \"image\" is no string", json_str(c, "name"));
+            return err_set(err, ERR_INPUT, 0, "container \"%s\": \"image\" is no string",
+                           json_str(c, "name"));
     }
     return 0;
 }
@@ -117,7 +123,8 @@ static int parse(struct str text, json_t **doc, struct err *err)
     for (size_t i = 0; i < ARRAY_SIZE(describe_only); i++)
         json_object_del(inner, describe_only[i]);
     clean(inner, "");
-    if (json_is_array(json_object_get(inner, "tags")) && !json_array_size(json_object_get(inner, "tags")))
+    if (json_is_array(json_object_get(inner, "tags")) &&
+        !json_array_size(json_object_get(inner, "tags")))
         json_object_del(inner, "tags");
     if (check_shape(inner, err) < 0)
         return -1;
@@ -128,11 +135,6 @@ static int parse(struct str text, json_t **doc, struct err *err)
 int taskdef_parse(struct str text, const char *file, json_t **doc, struct err *err)
 {
     return parse(text, doc, err) < 0 ? err_wrap(err, "%s", file) : 0;
-}
-
-const char *taskdef_family(const json_t *doc)
-{
-    return json_str(doc, "family");
 }
 
 /* ---- images ---- */
@@ -162,11 +164,9 @@ static int replace_in(json_t *value, const char *mark, const char *with)
     int count = 0;
 
     if (json_is_object(value)) {
-        json_object_foreach(value, key, item)
-            count += replace_in(item, mark, with);
+        json_object_foreach(value, key, item) count += replace_in(item, mark, with);
     } else if (json_is_array(value)) {
-        json_array_foreach(value, i, item)
-            count += replace_in(item, mark, with);
+        json_array_foreach(value, i, item) count += replace_in(item, mark, with);
     } else if (json_is_string(value)) {
         AUTO_FREE char *text = replaced(json_string_value(value), mark, with);
 
@@ -195,14 +195,18 @@ static int no_such_name(const json_t *doc, const char *name, struct err *err)
     container_names(doc, &names);
     list = strv_join(&names, ", ");
     if (!name)
-        return err_set(err, ERR_USAGE, 0, "which container gets the image? write NAME=IMAGE; the task definition has: %s", list);
-    return err_set(err, ERR_USAGE, 0, "no container \"%s\" and no placeholder <%s> in the task definition; it has: %s", name,
-                   name, list);
+        return err_set(
+            err, ERR_USAGE, 0,
+            "which container gets the image? write NAME=IMAGE; the task definition has: %s", list);
+    return err_set(err, ERR_USAGE, 0,
+                   "no container \"%s\" and no placeholder <%s> in the task definition; it has: %s",
+                   name, name, list);
 }
 
 static bool is_placeholder(const char *image)
 {
-    return image && image[0] == '<' && image[1] && image[strlen(image) - 1] == '>' && !strpbrk(image + 1, "< ");
+    return image && image[0] == '<' && image[1] && image[strlen(image) - 1] == '>' &&
+           !strpbrk(image + 1, "< ");
 }
 
 /* The container's image; the placeholder that it was is then filled everywhere. */
@@ -227,7 +231,8 @@ int taskdef_set_image(json_t *doc, const char *name, const char *image, struct e
     int count = 0;
     size_t i;
 
-    json_array_foreach(containers, i, c) {
+    json_array_foreach(containers, i, c)
+    {
         if (!alone && (!name || strcmp(json_str(c, "name"), name) != 0))
             continue;
         fill_container(doc, c, image);
@@ -243,7 +248,8 @@ char *taskdef_containers_of(const json_t *doc, const char *image)
     size_t i;
     json_t *c;
 
-    json_array_foreach(json_object_get(doc, "containerDefinitions"), i, c) {
+    json_array_foreach(json_object_get(doc, "containerDefinitions"), i, c)
+    {
         const char *have = json_str(c, "image");
 
         if (have && !strcmp(have, image))
@@ -261,13 +267,10 @@ static bool find_placeholder(const json_t *value, struct str *out)
     json_t *item;
 
     if (json_is_object(value)) {
-        json_object_foreach((json_t *)(uintptr_t)value, key, item)
-            if (find_placeholder(item, out))
-                return true;
+        json_object_foreach((json_t *)(uintptr_t)value, key,
+                            item) if (find_placeholder(item, out)) return true;
     } else if (json_is_array(value)) {
-        json_array_foreach(value, i, item)
-            if (find_placeholder(item, out))
-                return true;
+        json_array_foreach(value, i, item) if (find_placeholder(item, out)) return true;
     } else if (json_is_string(value)) {
         for (at = strstr(json_string_value(value), begin); at; at = strstr(at + 1, begin)) {
             for (p = at + sizeof(begin) - 1; isdigit((unsigned char)*p); p++)
@@ -286,19 +289,22 @@ int taskdef_check(const json_t *doc, struct err *err)
     size_t i;
     json_t *c;
 
-    json_array_foreach(json_object_get(doc, "containerDefinitions"), i, c) {
+    json_array_foreach(json_object_get(doc, "containerDefinitions"), i, c)
+    {
         const char *image = json_str(c, "image");
 
         if (!image)
-            return err_set(err, ERR_USAGE, 0, "container \"%s\" has no image; give --image %s=…", json_str(c, "name"),
-                           json_str(c, "name"));
+            return err_set(err, ERR_USAGE, 0, "container \"%s\" has no image; give --image %s=…",
+                           json_str(c, "name"), json_str(c, "name"));
         if (strchr(image, '<'))
-            return err_set(err, ERR_USAGE, 0, "container \"%s\": image is still \"%s\"; give --image %s=…",
+            return err_set(err, ERR_USAGE, 0,
+                           "container \"%s\": image is still \"%s\"; give --image %s=…",
                            json_str(c, "name"), image, json_str(c, "name"));
     }
     if (find_placeholder(doc, &mark))
-        return err_set(err, ERR_USAGE, 0, "the placeholder " STR_FMT " is not filled; give --image %.*s=…", STR_ARG(mark),
-                       (int)mark.size - 2, mark.ptr + 1);
+        return err_set(err, ERR_USAGE, 0,
+                       "the placeholder " STR_FMT " is not filled; give --image %.*s=…",
+                       STR_ARG(mark), (int)mark.size - 2, mark.ptr + 1);
     return 0;
 }
 
@@ -309,17 +315,20 @@ static bool runs_on_fargate(const json_t *doc)
     size_t i;
     json_t *item;
 
-    json_array_foreach(json_object_get(doc, "requiresCompatibilities"), i, item) {
+    json_array_foreach(json_object_get(doc, "requiresCompatibilities"), i, item)
+    {
         if (json_is_string(item) && !strcmp(json_string_value(item), "FARGATE"))
             return true;
     }
     return false;
 }
 
-int taskdef_platform(const json_t *doc, struct platform *platform, bool *is_certain, struct err *err)
+int taskdef_platform(const json_t *doc, struct platform *platform, bool *is_certain,
+                     struct err *err)
 {
     const json_t *runtime = json_object_get(doc, "runtimePlatform");
-    const char *cpu = json_str(runtime, "cpuArchitecture"), *os = json_str(runtime, "operatingSystemFamily");
+    const char *cpu = json_str(runtime, "cpuArchitecture"),
+               *os = json_str(runtime, "operatingSystemFamily");
     const char *arch;
 
     *is_certain = cpu != NULL || runs_on_fargate(doc);
@@ -328,26 +337,38 @@ int taskdef_platform(const json_t *doc, struct platform *platform, bool *is_cert
     else if (!strcmp(cpu, "ARM64"))
         arch = "arm64";
     else
-        return err_set(err, ERR_INPUT, 0, "runtimePlatform: unknown cpuArchitecture \"%s\" (X86_64 or ARM64)", cpu);
+        return err_set(err, ERR_INPUT, 0,
+                       "runtimePlatform: unknown cpuArchitecture \"%s\" (X86_64 or ARM64)", cpu);
     if (os && strcmp(os, "LINUX") != 0 && !str_starts(str_of(os), "WINDOWS_"))
-        return err_set(err, ERR_INPUT, 0, "runtimePlatform: unknown operatingSystemFamily \"%s\"", os);
-    AUTO_FREE char *text = xasprintf("%s/%s", !os || !strcmp(os, "LINUX") ? "linux" : "windows", arch);
+        return err_set(err, ERR_INPUT, 0, "runtimePlatform: unknown operatingSystemFamily \"%s\"",
+                       os);
+    AUTO_FREE char *text =
+        xasprintf("%s/%s", !os || !strcmp(os, "LINUX") ? "linux" : "windows", arch);
 
     return platform_parse(text, platform, err);
 }
 
-int taskdef_fits(const struct platform *want, const struct platform *have, const char *image, struct err *err)
+int taskdef_fits(const struct platform *want, const struct platform *have, const char *image,
+                 struct err *err)
 {
     char have_text[PLATFORM_TEXT_SIZE], want_text[PLATFORM_TEXT_SIZE];
-    const char *cpu = !strcmp(have->arch, "arm64") ? "ARM64" : !strcmp(have->arch, "amd64") ? "X86_64" : NULL;
+    const char *cpu = !strcmp(have->arch, "arm64")   ? "ARM64"
+                      : !strcmp(have->arch, "amd64") ? "X86_64"
+                                                     : NULL;
 
     if (platform_match(want, have) >= 0)
         return 0;
     platform_format(have, have_text);
     platform_format(want, want_text);
-    err_set(err, ERR_INPUT, 0, "image %s is for %s, the task definition runs on %s (%s); rebuild with --platform %s", image,
-            have_text, want_text, !strcmp(want->arch, "arm64") ? "runtimePlatform ARM64" : "runtimePlatform X86_64", want_text);
+    err_set(err, ERR_INPUT, 0,
+            "image %s is for %s, the task definition runs on %s (%s); rebuild with --platform %s",
+            image, have_text, want_text,
+            !strcmp(want->arch, "arm64") ? "runtimePlatform ARM64" : "runtimePlatform X86_64",
+            want_text);
     if (cpu && !strcmp(have->os, want->os))
-        err_add(err, ", or set \"runtimePlatform\": {\"cpuArchitecture\": \"%s\", \"operatingSystemFamily\": \"LINUX\"}", cpu);
+        err_add(err,
+                ", or set \"runtimePlatform\": {\"cpuArchitecture\": \"%s\", "
+                "\"operatingSystemFamily\": \"LINUX\"}",
+                cpu);
     return -1;
 }

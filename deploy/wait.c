@@ -32,10 +32,10 @@ struct watch {
     const char *taskdef_arn;
     const struct wait_options *options;
     enum follow follow;
-    char *id;          /* ours in deployments[] */
-    char *object;      /* ARN of our service deployment */
-    struct strv seen;  /* ids of events told */
-    char *last;        /* the state line told last */
+    char *id;         /* ours in deployments[] */
+    char *object;     /* ARN of our service deployment */
+    struct strv seen; /* ids of events told */
+    char *last;       /* the state line told last */
     uint64_t begun_ms, failed_ms, deadline_ms;
 };
 
@@ -81,7 +81,8 @@ static void tell_counts(struct watch *w, const json_t *service)
     size_t i;
     json_t *d;
 
-    json_array_foreach(json_object_get(service, "deployments"), i, d) {
+    json_array_foreach(json_object_get(service, "deployments"), i, d)
+    {
         const char *id = json_str(d, "id"), *state = json_str(d, "rolloutState");
         json_int_t failed = json_integer_value(json_object_get(d, "failedTasks"));
 
@@ -90,8 +91,8 @@ static void tell_counts(struct watch *w, const json_t *service)
         tell_state(w, xasprintf("%s: %lld of %lld tasks running, %lld pending, %lld failed%s%s", id,
                                 json_integer_value(json_object_get(d, "runningCount")),
                                 json_integer_value(json_object_get(d, "desiredCount")),
-                                json_integer_value(json_object_get(d, "pendingCount")), failed, state ? ", " : "",
-                                state ? state : ""));
+                                json_integer_value(json_object_get(d, "pendingCount")), failed,
+                                state ? ", " : "", state ? state : ""));
     }
 }
 
@@ -116,7 +117,8 @@ static int find_object(struct watch *w, struct err *err)
 }
 
 /* A breaker that is set to roll back has time to begin; then "failed" stands. */
-static enum wait_outcome settle(struct watch *w, const json_t *service, enum wait_outcome outcome, struct buf *reason)
+static enum wait_outcome settle(struct watch *w, const json_t *service, enum wait_outcome outcome,
+                                struct buf *reason)
 {
     const json_t *ours = wait_find(service, w->id);
     const char *state = json_str(ours, "rolloutState"), *why = json_str(ours, "rolloutStateReason");
@@ -132,14 +134,16 @@ static enum wait_outcome settle(struct watch *w, const json_t *service, enum wai
     return WAIT_FAILED;
 }
 
-static int poll_once(struct watch *w, enum wait_outcome *outcome, struct buf *reason, struct err *err)
+static int poll_once(struct watch *w, enum wait_outcome *outcome, struct buf *reason,
+                     struct err *err)
 {
     json_auto_t *service = NULL;
     json_auto_t *object = NULL;
 
     if (find_object(w, err) < 0)
         return -1;
-    if (w->follow == FOLLOW_OBJECT && ecs_describe_service_deployment(w->aws, w->object, &object, err) < 0)
+    if (w->follow == FOLLOW_OBJECT &&
+        ecs_describe_service_deployment(w->aws, w->object, &object, err) < 0)
         return -1;
     if (ecs_service(w->aws, w->target, &service, err) < 0)
         return -1;
@@ -148,19 +152,23 @@ static int poll_once(struct watch *w, enum wait_outcome *outcome, struct buf *re
     tell_events(w, service, false);
     tell_counts(w, service);
     if (object) {
-        const char *stage = json_str(object, "lifecycleStage"), *status = json_str(object, "status");
+        const char *stage = json_str(object, "lifecycleStage"),
+                   *status = json_str(object, "status");
 
-        tell_state(w, xasprintf("service deployment %s%s%s", status ? status : "", stage ? ", " : "", stage ? stage : ""));
+        tell_state(w, xasprintf("service deployment %s%s%s", status ? status : "",
+                                stage ? ", " : "", stage ? stage : ""));
         *outcome = wait_judge_deployment(object, reason);
     } else if (w->follow == FOLLOW_LIST) {
-        *outcome = settle(w, service, wait_judge_service(service, w->id, w->taskdef_arn, reason), reason);
+        *outcome =
+            settle(w, service, wait_judge_service(service, w->id, w->taskdef_arn, reason), reason);
     }
     return 0;
 }
 
 static bool worth_waiting(const struct err *err)
 {
-    return err->kind == ERR_NETWORK || (err->kind == ERR_REMOTE && (err->code >= 500 || err->code == 429));
+    return err->kind == ERR_NETWORK ||
+           (err->kind == ERR_REMOTE && (err->code >= 500 || err->code == 429));
 }
 
 /* Polls until there is an outcome. The pause grows by half, up to its limit. */
@@ -205,12 +213,12 @@ static void report_tasks(const struct watch *w, struct strv *lines)
         strv_addf(lines, "stopped tasks could not be listed: %s", err.text);
         return;
     }
-    json_array_foreach(tasks, i, task)
-        wait_report_task(task, lines);
+    json_array_foreach(tasks, i, task) wait_report_task(task, lines);
 }
 
-int wait_deployment(struct aws *aws, const struct ecs_target *target, const char *taskdef_arn, const json_t *after,
-                    const struct wait_options *options, struct wait_result *result, struct err *err)
+int wait_deployment(struct aws *aws, const struct ecs_target *target, const char *taskdef_arn,
+                    const json_t *after, const struct wait_options *options,
+                    struct wait_result *result, struct err *err)
 {
     SCOPED(buf_release) struct buf reason = {0};
     enum wait_outcome outcome = WAIT_PENDING;

@@ -3,9 +3,10 @@
 #define DEPLOY_WAIT_H
 
 /*
- * Follows one deployment, ours, to its end. "The service is stable" is not asked: after a rollback it is stable too.
- * Where ECS has service deployments, that object is polled; else the service's deployments[], by id.
- * Events of the service newer than the update are told once each, oldest first.
+ * Follows one deployment, ours, to its end. "The service is stable" is not asked: after a rollback
+ * it is stable too. Where ECS has service deployments, that object is polled; else the service's
+ * deployments[], by id. Events of the service newer than the update are told once each, oldest
+ * first.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,11 +41,14 @@ struct wait_result {
 };
 
 void wait_result_release(struct wait_result *r);
-/* after: the service as ecs_update() gave it back. 0 for every outcome; -1 when ECS could not be asked any more. */
-int wait_deployment(struct aws *aws, const struct ecs_target *target, const char *taskdef_arn, const json_t *after,
-                    const struct wait_options *options, struct wait_result *result, struct err *err);
+/* after: the service as ecs_update() gave it back. 0 for every outcome; -1 when ECS could not be
+ * asked any more. */
+int wait_deployment(struct aws *aws, const struct ecs_target *target, const char *taskdef_arn,
+                    const json_t *after, const struct wait_options *options,
+                    struct wait_result *result, struct err *err);
 
-/* The judges (deploy/judge.c), pure. reason: appended to when the outcome is neither pending nor done. */
+/* The judges (deploy/judge.c), pure. reason: appended to when the outcome is neither pending nor
+ * done. */
 /* A service of DescribeServices; id: our deployment's ("ecs-svc/…"), NULL when not known yet. */
 enum wait_outcome wait_judge_service(const json_t *service, const char *id, const char *taskdef_arn,
                                      struct buf *reason);

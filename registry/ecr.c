@@ -56,7 +56,8 @@ static bool region_shaped(struct str region)
     struct str rest, number;
     uint64_t n;
 
-    if (!aws_region_valid(region) || !str_cut_last(region, '-', &rest, &number) || !str_u64(number, &n))
+    if (!aws_region_valid(region) || !str_cut_last(region, '-', &rest, &number) ||
+        !str_u64(number, &n))
         return false;
     return rest.size >= 4 && str_find(rest, '-') > 0 && islower((unsigned char)rest.ptr[0]);
 }
@@ -126,10 +127,12 @@ static int read_token(json_t *reply, struct ecr_login *login, struct err *err)
         data = json_array_get(data, 0);
     token = json_str(data, "authorizationToken");
     if (!token)
-        return err_set(err, ERR_REMOTE, 0, "ecr GetAuthorizationToken: the reply has no authorizationToken");
-    if (!base64_decode(&plain, str_of(token)) || !str_cut(buf_str(&plain), ':', &user, &password) || !user.size ||
-        !password.size || memchr(plain.ptr, 0, plain.size))
-        return err_set(err, ERR_REMOTE, 0, "ecr GetAuthorizationToken: the token is not base64 of user:password");
+        return err_set(err, ERR_REMOTE, 0,
+                       "ecr GetAuthorizationToken: the reply has no authorizationToken");
+    if (!base64_decode(&plain, str_of(token)) || !str_cut(buf_str(&plain), ':', &user, &password) ||
+        !user.size || !password.size || memchr(plain.ptr, 0, plain.size))
+        return err_set(err, ERR_REMOTE, 0,
+                       "ecr GetAuthorizationToken: the token is not base64 of user:password");
     login->user = str_dup(user);
     login->password = str_dup(password);
     login->expires = (int64_t)json_number_value(json_object_get(data, "expiresAt"));

@@ -10,7 +10,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Refusals of any shape give a text; the same bytes as path, query and host of other readers must not hurt them. */
+/* Refusals of any shape give a text; the same bytes as path, query and host of other readers must
+ * not hurt them. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str text = {(const char *)data, size};
@@ -18,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     SCOPED(buf_release) struct buf names = {0};
     SCOPED(buf_release) struct buf xml = {0};
     struct strv no_headers = {0};
-    struct sign_request request = {.method = "GET", .path = text, .query = text, .headers = &no_headers};
+    struct sign_request request = {
+        .method = "GET", .path = text, .query = text, .headers = &no_headers};
     char *host = str_dup(text);
     struct ecr_host parsed;
     struct aws_fault fault;

@@ -70,6 +70,7 @@ all_signed() { # every request was signed rightly, and the model found nothing w
 
 TD=arn:aws:ecs:eu-west-1:123456789012:task-definition/web:2
 
+# shellcheck disable=SC2120 # t passes arguments
 succeeds() {
     deploy --image "IMAGE1_NAME=$IMAGE:1" "$@" >out 2>err || { cat err >&2; return 1; }
 }
@@ -238,4 +239,4 @@ echo '{"family": "web"' >broken.json
 t "a file that is broken" expect_fail 'broken.json: line 2, column 0: ' slipway ecs deploy --service web --task-definition broken.json
 no_region() { (unset AWS_REGION; AWS_EC2_METADATA_DISABLED=true; export AWS_EC2_METADATA_DISABLED; expect_status 2 'no AWS region: give --region, set AWS_REGION' deploy); }
 t "no region" no_region
-t "a profile that is not there" expect_status 2 'the profile "x" is neither in ' deploy --profile x
+t "a profile that is not there" expect_status 2 'the profile "x" is neither in ' env AWS_PROFILE=x slipway ecs deploy --service web --task-definition taskdef.json

@@ -17,7 +17,8 @@ static void hosts(void)
         {"123456789012.dkr-ecr.eu-west-1.on.aws", "123456789012 eu-west-1 -d"},
         {"123456789012.dkr-ecr-fips.us-west-2.on.aws", "123456789012 us-west-2 fd"},
         {"123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", "123456789012 cn-north-1 --"},
-        {"123456789012.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn", "123456789012 cn-north-1 -d"},
+        {"123456789012.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn",
+         "123456789012 cn-north-1 -d"},
         {"123456789012.dkr.ecr.eusc-de-east-1.amazonaws.eu", "123456789012 eusc-de-east-1 --"},
         {"123456789012.dkr.ecr.us-iso-east-1.c2s.ic.gov", "123456789012 us-iso-east-1 --"},
         {"123456789012.dkr.ecr.us-isob-east-1.sc2s.sgov.gov", "123456789012 us-isob-east-1 --"},
@@ -57,9 +58,12 @@ static void hosts(void)
         bool is = ecr_host_parse(rows[i].host, &h);
 
         snprintf(got, sizeof(got), "%s %s %s", h.account, h.region,
-                 h.is_public ? "p" : h.fips ? (h.dual_stack ? "fd" : "f-") : h.dual_stack ? "-d" : "--");
-        OKF(is == (rows[i].want != NULL) && (!is || !strcmp(got, rows[i].want)), "%s: %s", rows[i].host,
-            is ? got : "not ECR");
+                 h.is_public    ? "p"
+                 : h.fips       ? (h.dual_stack ? "fd" : "f-")
+                 : h.dual_stack ? "-d"
+                                : "--");
+        OKF(is == (rows[i].want != NULL) && (!is || !strcmp(got, rows[i].want)), "%s: %s",
+            rows[i].host, is ? got : "not ECR");
     }
 }
 

@@ -155,11 +155,16 @@ static void choose_trust(struct http_wire *wire)
     struct err ignored;
 
     wire->ca_dir = env_value("SSL_CERT_DIR");
+    /* Many a CI image sets the variables to what is the default anyway. */
+    if (file && knows_paths && info->cainfo && strcmp(file, info->cainfo) == 0)
+        file = NULL;
+    if (wire->ca_dir && !is_hashed_dir(wire->ca_dir))
+        wire->ca_dir = NULL;
     if (!wire->ca_dir && !file && knows_paths && is_hashed_dir(info->capath))
         wire->ca_dir = info->capath;
     if (!file && !wire->ca_dir && knows_paths)
         file = info->cainfo;
-    if (file && (wire->ca_bytes || env_value("SSL_CERT_FILE")))
+    if (file && (wire->ca_bytes || file != info->cainfo))
         fs_read_file(AT_FDCWD, file, &wire->ca_bundle, CA_FILE_MAX, &ignored);
     if (wire->ca_bytes)
         buf_addf(&wire->ca_bundle, "\n%s", wire->ca_bytes);

@@ -85,8 +85,7 @@ static int make_stage(struct build *b, struct making *m, struct err *err)
 {
     const struct stage *stage = m->stage;
 
-    b->number = 0;
-    b->numbers = 0;
+    b->number = b->numbers = 1; /* FROM */
     for (size_t i = stage->first; i < stage->end; i++)
         b->numbers += exec_is_step(&b->doc.instructions[i]);
     if (begin_stage(b, m, err) < 0) {

@@ -25,13 +25,15 @@ bool exec_is_step(const struct instruction *in)
     return in->kind == INSTR_RUN || in->kind == INSTR_COPY || in->kind == INSTR_ADD || in->kind == INSTR_WORKDIR;
 }
 
+/* As docker shows it: FROM is step 1; a stage without a name goes by its number. */
 char *exec_title(const struct build *build, const struct making *making, const struct instruction *in)
 {
-    char label[32];
+    AUTO_FREE char *label = making->stage->name ? xstrdup(making->stage->name)
+                                                : xasprintf("stage-%zu", making->stage->index);
     bool cut = strlen(in->canonical) > TITLE_MAX;
 
-    return xasprintf("[%s %zu/%zu] %.*s%s", graph_stage_label(making->stage, label), build->number, build->numbers,
-                     TITLE_MAX, in->canonical, cut ? "..." : "");
+    return xasprintf("[%s %zu/%zu] %.*s%s", label, build->number, build->numbers, TITLE_MAX, in->canonical,
+                     cut ? "..." : "");
 }
 
 struct layer_options exec_layer_options(const struct build *build)

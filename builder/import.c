@@ -172,7 +172,7 @@ static int apply_changes(json_t *config, struct dockerfile *doc, struct err *err
     return 0;
 }
 
-int import_change(json_t *config, const struct strv *changes, struct err *err)
+static int import_change(json_t *config, const struct strv *changes, struct err *err)
 {
     SCOPED(dockerfile_release) struct dockerfile doc = {0};
     SCOPED(buf_release) struct buf text = {0};

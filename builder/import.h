@@ -25,7 +25,5 @@ struct import_options {
 /* fd: a file or a pipe, read from where it stands. *out: the manifest, in the store, not named yet. */
 int import_image(struct layout *layout, struct pool *pool, int fd, const struct import_options *options,
                  struct descriptor *out, struct err *err);
-/* Checks and applies such instructions to a config document; for import alone. */
-int import_change(json_t *config, const struct strv *changes, struct err *err);
 
 #endif

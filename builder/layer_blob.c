@@ -32,7 +32,7 @@ static int write_blob(void *ctx, const void *bytes, size_t size, struct err *err
     if (b->codec != CODEC_NONE)
         sha256_add(&b->blob_hash, bytes, size);
     if (fs_write(b->fd, bytes, size, err) < 0)
-        return err_wrap(err, "store a layer");
+        return err_wrap(err, "store %s: write a layer", b->layout->root);
     b->blob_size += size;
     if (b->blob_size - b->flushed >= FLUSH_STEP) {
         sync_file_range(b->fd, (off_t)b->flushed, (off_t)(b->blob_size - b->flushed), SYNC_FILE_RANGE_WRITE);

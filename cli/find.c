@@ -9,7 +9,7 @@
 #include "cli/opts.h"
 
 struct near {
-    struct strv names;    /* short forms of all */
+    struct strv names;    /* short forms of all, with and without their tags */
     const char *same;     /* the same repository under another tag; borrowed from names */
     struct reference *ref;
 };
@@ -18,11 +18,14 @@ static int add_name(void *arg, const char *name, const struct descriptor *d, str
 {
     struct near *near = arg;
     SCOPED(reference_release) struct reference ref = {0};
+    struct reference untagged;
     struct err ignored = {0};
 
     (void)d, (void)err;
     if (!name || reference_parse(name, &ref, &ignored) < 0)
         return 0;
+    untagged = (struct reference){.host = ref.host, .path = ref.path};
+    strv_take(&near->names, reference_familiar(&untagged));
     strv_take(&near->names, reference_familiar(&ref));
     if (near->ref->path && strcmp(ref.path, near->ref->path) == 0 && strcmp(ref.host, near->ref->host) == 0)
         near->same = near->names.ptr[near->names.count - 1];

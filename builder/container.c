@@ -26,6 +26,7 @@
 #include "runtime/rootfs.h"
 #include "runtime/run.h"
 #include "runtime/session.h"
+#include "runtime/uplink.h"
 #include "runtime/user.h"
 
 #define HOSTS_MAX (1 << 20)
@@ -46,6 +47,7 @@ struct container {
     struct net_port *ports;
     size_t ports_count;
     struct forward *forward;
+    struct uplink uplink;
     struct attend attend;
     struct plan plan;
     struct run run;
@@ -61,6 +63,7 @@ static void close_all(int *fds, size_t *count)
 static void container_release(struct container *c)
 {
     run_release(&c->run);
+    uplink_end(&c->uplink);
     forward_free(c->forward);
     free(c->ports);
     scope_close(&c->plan.root_fd);
@@ -303,6 +306,7 @@ static int fill_plan(struct container *c, struct err *err)
     const char *workdir = o->workdir ? o->workdir : config_get(c->image->config, "WorkingDir");
 
     p->network = o->network;
+    p->hold = o->network == PLAN_NETWORK_PRIVATE;
     p->read_only = o->read_only;
     p->arch = c->image->platform.arch;
     p->cwd = workdir ? xstrdup(workdir) : NULL;
@@ -403,14 +407,19 @@ static void announce(const struct container *c)
 
 static int start(struct container *c, struct err *err)
 {
+    struct err none = {0};
+
     if (run_start(c->session, &c->plan, &c->run, err) < 0)
         return -1;
     close_all(c->sources, &c->sources_count);
     if (c->forward)
         forward_started(c->forward);
     announce(c);
-    if (c->plan.network == PLAN_NETWORK_PRIVATE)
-        log_info("the container's network is its own: published ports reach it, it reaches nothing outside");
+    if (c->plan.hold) {
+        if (uplink_begin(&c->uplink, c->run.netns_fd, &none) < 0)
+            log_info("the container reaches nothing outside: %s", none.text);
+        run_go(&c->run);
+    }
     return 0;
 }
 
@@ -419,7 +428,8 @@ int container_run(struct layout *layout, struct session *session, const struct i
 {
     SCOPED(container_release) struct container c = {
         .layout = layout, .session = session, .image = image, .options = options, .tmp = LAYOUT_TMP_CLOSED, .upper_fd = -1,
-        .work_fd = -1, .attend = ATTEND_CLOSED, .plan = PLAN_INIT, .run = RUN_CLOSED};
+        .work_fd = -1, .attend = ATTEND_CLOSED, .uplink = UPLINK_CLOSED, .plan = PLAN_INIT,
+        .run = RUN_CLOSED};
 
     if (strcmp(image->platform.os, "linux") != 0)
         return err_set(err, ERR_INPUT, 0, "the image is for %s; only linux runs here", image->platform.os);

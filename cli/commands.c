@@ -26,6 +26,8 @@ extern const struct cmd cmd_load;
 extern const struct cmd cmd_prune;
 extern const struct cmd cmd_du;
 extern const struct cmd cmd_ecs_deploy;
+extern const struct cmd cmd_import;
+extern const struct cmd cmd_doctor;
 extern const struct cmd cmd_version;
 extern const struct cmd cmd_completion;
 
@@ -47,6 +49,8 @@ const struct cmd *const commands[] = {
     &cmd_prune,
     &cmd_du,
     &cmd_ecs_deploy,
+    &cmd_import,
+    &cmd_doctor,
     &cmd_version,
     &cmd_completion,
     NULL,

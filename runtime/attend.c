@@ -56,7 +56,7 @@ bool attend_terminal_size(unsigned short *rows, unsigned short *columns)
 struct relay {
     int master_fd;       /* -1: no terminal, or it has ended */
     bool keyboard;       /* standard input still has something to give */
-    bool raw;
+    bool begun, raw;
     struct termios saved;
 };
 
@@ -71,6 +71,7 @@ static void relay_begin(struct relay *r, int master_fd, bool interactive)
 {
     struct termios raw;
 
+    r->begun = true;
     r->master_fd = master_fd;
     r->keyboard = interactive && master_fd >= 0;
     if (!r->keyboard || tcgetattr(STDIN_FILENO, &r->saved) < 0)
@@ -155,8 +156,10 @@ int attend_run(struct attend *a, struct run *run, struct forward *forward, bool 
     bool more = false;
     int rc = 1;
 
-    relay_begin(&s.relay, run->tty_fd, interactive);
+    s.relay.master_fd = -1;
     while (rc == 1) {
+        if (run->tty_fd >= 0 && !s.relay.begun)
+            relay_begin(&s.relay, run->tty_fd, interactive);
         struct pollfd p[] = {
             {.fd = run->socket_fd, .events = POLLIN},
             {.fd = a->signal_fd, .events = POLLIN},
@@ -175,6 +178,8 @@ int attend_run(struct attend *a, struct run *run, struct forward *forward, bool 
         if (p[0].revents)
             rc = run_check(run, status, err);
     }
+    if (run->tty_fd >= 0 && !s.relay.begun)
+        relay_begin(&s.relay, run->tty_fd, false);
     relay_drain(&s.relay);
     relay_restore(&s.relay);
     return rc;

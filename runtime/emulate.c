@@ -67,15 +67,14 @@ static void put(uint8_t *out, const struct guest *g, size_t at, size_t size, uin
         out[at + (g->little ? i : size - 1 - i)] = (uint8_t)(v >> (8 * i));
 }
 
-#define IMAGE_MAX 160
 
 /* An ELF header, one PT_LOAD of the whole file, the code. */
-static size_t make_program(const struct guest *g, uint8_t out[static IMAGE_MAX])
+static size_t make_program(const struct guest *g, uint8_t out[static EMULATE_PROGRAM_MAX])
 {
     const size_t head = g->is64 ? 64 : 52, entry = g->is64 ? 56 : 32, start = head + entry, word = g->is64 ? 8 : 4;
     const size_t end = start + g->size;
 
-    memset(out, 0, IMAGE_MAX);
+    memset(out, 0, EMULATE_PROGRAM_MAX);
     memcpy(out, ELFMAG, SELFMAG);
     out[EI_CLASS] = g->is64 ? ELFCLASS64 : ELFCLASS32;
     out[EI_DATA] = g->little ? ELFDATA2LSB : ELFDATA2MSB;
@@ -100,6 +99,13 @@ static size_t make_program(const struct guest *g, uint8_t out[static IMAGE_MAX])
     return end;
 }
 
+size_t emulate_program(const char *arch, unsigned char out[static EMULATE_PROGRAM_MAX])
+{
+    const struct guest *g = find(arch);
+
+    return g ? make_program(g, out) : 0;
+}
+
 static bool runs(const struct guest *g)
 {
     /* Not close-on-exec: binfmt_misc refuses to hand such a file to an interpreter. */
@@ -107,7 +113,7 @@ static bool runs(const struct guest *g)
     char path[FS_FD_PATH_MAX], name[] = "probe";
     char *argv[] = {name, NULL}, *env[] = {NULL};
     struct err ignored = {0};
-    uint8_t image[IMAGE_MAX];
+    uint8_t image[EMULATE_PROGRAM_MAX];
     size_t size = make_program(g, image);
     int status = 0;
     pid_t pid;

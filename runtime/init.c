@@ -284,6 +284,20 @@ static void close_others(struct duty *d)
     close_range((unsigned)next, ~0u, 0);
 }
 
+/* The session may have work to do on our network before the command sees it. */
+static int hold(int socket_fd, struct err *err)
+{
+    struct spawner_message message = {.kind = SPAWNER_NETNS};
+    AUTO_FD int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    char byte;
+
+    if (fd < 0 || spawner_send(socket_fd, &message, fd) < 0)
+        return err_errno(err, "hand over the network namespace");
+    if (read(socket_fd, &byte, 1) != 1)
+        _exit(STATUS_SETUP);
+    return 0;
+}
+
 static int build(struct plan *plan, struct err *err)
 {
     const char *name = plan->hostname ? plan->hostname : "localhost";
@@ -308,7 +322,7 @@ void init_main(struct plan *plan, const struct seccomp_program *filter, int sock
         return;
     }
     prctl(PR_SET_NAME, "init", 0, 0, 0);
-    if (build(plan, err) < 0)
+    if (build(plan, err) < 0 || (plan->hold && hold(socket_fd, err) < 0))
         return;
     sigfillset(&all);
     duty.signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -177,6 +177,7 @@ void plan_print(const struct plan *plan, struct buf *out)
     put_u64(out, plan->tty);
     put_u64(out, plan->tty_rows);
     put_u64(out, plan->tty_columns);
+    put_u64(out, plan->hold);
     put_u64(out, plan->umask);
     put_u64(out, plan->mounts_count);
     for (size_t i = 0; i < plan->mounts_count; i++)
@@ -343,6 +344,7 @@ static void take_plan(struct reader *r, struct plan *plan)
     plan->tty = take_max(r, 1);
     plan->tty_rows = (uint16_t)take_max(r, UINT16_MAX);
     plan->tty_columns = (uint16_t)take_max(r, UINT16_MAX);
+    plan->hold = take_max(r, 1);
     plan->umask = (uint32_t)take_max(r, 0777);
     count = take_max(r, PLAN_FDS_MAX + 4096);
     for (uint64_t i = 0; i < count && !r->bad; i++)

@@ -60,6 +60,7 @@ struct plan {
     bool tty;                   /* a terminal of its own; run_start() gives its master, fds below are not used */
     uint16_t tty_rows, tty_columns;
     int stdin_fd, stdout_fd, stderr_fd; /* -1: /dev/null */
+    bool hold;                  /* run.netns_fd comes with run_start(), the command waits for run_go() */
     int network_fd;             /* -1, or where init answers for sockets of its network (runtime/forward.h) */
     uint32_t umask;             /* PLAN_INIT: 022 */
     const char *arch;           /* borrowed: OCI name of the image's architecture, for the words of errors; NULL: unknown */

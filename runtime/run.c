@@ -125,6 +125,9 @@ static int hear(struct run *run, struct err *err)
     case SPAWNER_TTY:
         run->tty_fd = steal_fd(&fd);
         break;
+    case SPAWNER_NETNS:
+        run->netns_fd = steal_fd(&fd);
+        break;
     case SPAWNER_FAILED:
         if (run->failure.kind == ERR_NONE)
             run->failure = message.failure;
@@ -148,10 +151,10 @@ static void lost(struct run *run)
         err_set(&run->failure, ERR_SYSTEM, EPIPE, "the sandbox and its spawner have ended without a word");
 }
 
-/* Until the pidfd (and the terminal) are here, or the end. */
-static int await_start(struct run *run, bool tty, struct err *err)
+/* Until all descriptors that are to come are here, or the end. A terminal comes only when a held command may go. */
+static int await_start(struct run *run, const struct plan *plan, struct err *err)
 {
-    while (!run->ended && (run->pidfd < 0 || (tty && run->tty_fd < 0))) {
+    while (!run->ended && (run->pidfd < 0 || (plan->hold ? run->netns_fd < 0 : plan->tty && run->tty_fd < 0))) {
         int rc = hear(run, err);
 
         if (rc < 0)
@@ -186,7 +189,7 @@ static int start(struct session *session, const struct plan *plan, struct run *r
     if (ask(session, &sent, theirs, err) < 0)
         return -1;
     scope_close(&theirs);
-    return await_start(run, plan->tty, err);
+    return await_start(run, plan, err);
 }
 
 int run_start(struct session *session, const struct plan *plan, struct run *run, struct err *err)
@@ -254,6 +257,11 @@ int run_check(struct run *run, int *status, struct err *err)
     return wait_until(run, 1, status, err);
 }
 
+void run_go(struct run *run)
+{
+    send(run->socket_fd, "", 1, MSG_NOSIGNAL);
+}
+
 void run_signal(struct run *run, int number)
 {
     if (run->pidfd >= 0 && !run->ended)
@@ -274,6 +282,7 @@ void run_release(struct run *run)
     rootfs_unmake(&run->made);
     scope_close(&run->socket_fd);
     scope_close(&run->pidfd);
+    scope_close(&run->netns_fd);
     scope_close(&run->tty_fd);
     scope_close(&run->root_fd);
     *run = (struct run)RUN_CLOSED;

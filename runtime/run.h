@@ -27,6 +27,7 @@
 struct run {
     int socket_fd; /* to the sandbox's init and the spawner; its closing ends the sandbox */
     int pidfd;     /* of the sandbox's init */
+    int netns_fd;  /* its network namespace, when the plan holds */
     int tty_fd;    /* master side, when the plan has a terminal; comes with run_start() */
     int root_fd;   /* ours: the root stays readable after the end (/proc/… mounts not) */
     pid_t pid;     /* as this process sees it */
@@ -38,9 +39,10 @@ struct run {
     uint64_t cpu_us, rss_max;
 };
 
-#define RUN_CLOSED {.socket_fd = -1, .pidfd = -1, .tty_fd = -1, .root_fd = -1}
+#define RUN_CLOSED {.socket_fd = -1, .pidfd = -1, .netns_fd = -1, .tty_fd = -1, .root_fd = -1}
 
 int run_start(struct session *session, const struct plan *plan, struct run *run, struct err *err);
+void run_go(struct run *run); /* after a start with plan.hold */
 /*
  * 0 and *status when the command ran to its end. -1 when it never began: ERR_COMMAND with code 127 (not found) or 126
  * (cannot be executed: the text says why), else ERR_SYSTEM for a failed set-up. 1 when timeout_ms (0: none) passed.

@@ -27,6 +27,7 @@ struct spawner_request {
 
 enum spawner_kind {
     SPAWNER_STARTED, /* from the spawner, with the pidfd of the sandbox's init */
+    SPAWNER_NETNS,   /* from the sandbox, with its network namespace: it waits for one byte before it goes on */
     SPAWNER_TTY,     /* from the sandbox, with the master side of its terminal */
     SPAWNER_FAILED,  /* from the sandbox or the spawner: why the command never began */
     SPAWNER_ENDED,   /* from the spawner: the last message */

@@ -15,6 +15,7 @@
 
 #define ROUNDS_MAX 4 /* login, wider scope, another login; each must bring something new */
 #define TOKEN_MARGIN_MS 5000
+#define SCOPE_MAX 4096
 
 enum wants { WANTS_UNKNOWN, WANTS_BASIC, WANTS_BEARER };
 enum login_from { FROM_NOWHERE, FROM_USER, FROM_STORE, FROM_AWS };
@@ -444,7 +445,8 @@ static void learn(struct asking *ask, const struct challenge *c)
     ask->account->wants = WANTS_BEARER;
     set_text(&ask->account->realm, c->realm);
     set_text(&ask->account->service, c->service);
-    auth_scope_merge(buf_str(&ask->scope), str_of(c->scope), &merged);
+    /* Nothing that a registry needs is longer, and merging takes the square of its time. */
+    auth_scope_merge(buf_str(&ask->scope), str_slice(str_of(c->scope), 0, SCOPE_MAX), &merged);
     ask->asks_other = ask->asks_other || !str_eq(buf_str(&merged), buf_str(&ask->scope));
     buf_clear(&ask->scope);
     buf_add_str(&ask->scope, buf_str(&merged));

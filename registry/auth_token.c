@@ -59,13 +59,13 @@ int auth_realm_check(const char *registry_url, const char *realm, struct err *er
     return 0;
 }
 
-/* "repository:a:pull,push" to "repository:a" and "pull,push"; a word without colon is all name. */
+/* "repository:a:pull,push" to "repository:a:" and "pull,push"; a word without colon is all name. */
 static void split_scope(struct str word, struct str *name, struct str *actions)
 {
-    if (!str_cut_last(word, ':', name, actions)) {
-        *name = word;
-        *actions = STR("");
-    }
+    ptrdiff_t colon = str_rfind(word, ':');
+
+    *name = str_slice(word, 0, colon < 0 ? word.size : (size_t)colon + 1);
+    *actions = str_slice(word, name->size, word.size);
 }
 
 static bool next_word(struct str *rest, struct str *word)
@@ -90,16 +90,18 @@ static bool has_action(struct str actions, struct str action)
     return false;
 }
 
-static void add_actions(struct buf *out, struct str have, struct str more)
+/* Adds the actions of `more` to those that stand in out from `begun` on. */
+static void add_actions(struct buf *out, size_t begun, struct str more)
 {
     struct str one;
 
     while (more.size > 0) {
         str_cut(more, ',', &one, &more);
-        if (one.size > 0 && !has_action(have, one)) {
+        if (one.size == 0 || has_action(str_slice(buf_str(out), begun, out->size), one))
+            continue;
+        if (out->size > begun)
             buf_addc(out, ',');
-            buf_add_str(out, one);
-        }
+        buf_add_str(out, one);
     }
 }
 
@@ -117,37 +119,39 @@ static bool has_name(struct str scope, struct str name)
 
 void auth_scope_merge(struct str a, struct str b, struct buf *out)
 {
-    struct str rest = a, word, name, actions, other, more, inner;
-    size_t begun = out->size;
+    SCOPED(buf_release) struct buf all = {0};
+    struct str rest, inner, word, name, actions, other, more;
 
+    buf_addf(&all, STR_FMT " " STR_FMT, STR_ARG(a), STR_ARG(b));
+    rest = buf_str(&all);
     while (next_word(&rest, &word)) {
         split_scope(word, &name, &actions);
-        if (out->size > begun)
+        /* Those before it took all of its name. */
+        if (has_name(str_slice(buf_str(&all), 0, (size_t)(word.ptr - all.ptr)), name))
+            continue;
+        if (out->size > 0)
             buf_addc(out, ' ');
-        buf_add_str(out, word);
-        inner = b;
+        buf_add_str(out, name);
+        size_t begun = out->size;
+
+        add_actions(out, begun, actions);
+        inner = rest;
         while (next_word(&inner, &word)) {
             split_scope(word, &other, &more);
             if (str_eq(other, name))
-                add_actions(out, actions, more);
+                add_actions(out, begun, more);
         }
-    }
-    while (next_word(&b, &word)) {
-        split_scope(word, &name, &actions);
-        if (has_name(a, name))
-            continue;
-        if (out->size > begun)
-            buf_addc(out, ' ');
-        buf_add_str(out, word);
     }
 }
 
 bool auth_scope_covers(struct str whole, struct str part)
 {
     SCOPED(buf_release) struct buf merged = {0};
+    SCOPED(buf_release) struct buf alone = {0};
 
     auth_scope_merge(whole, part, &merged);
-    return str_eq(buf_str(&merged), whole);
+    auth_scope_merge(whole, STR(""), &alone);
+    return str_eq(buf_str(&merged), buf_str(&alone));
 }
 
 static void add_query(struct buf *out, char *mark, const char *name, struct str value)

@@ -344,7 +344,9 @@ static void scopes(void)
         {"repository:a:pull", "aws", "repository:a:pull aws", false},
         {"repository:h:5000/a:pull", "repository:h:5000/a:push", "repository:h:5000/a:pull,push",
          false},
-        {" repository:a:pull ", " repository:a:pull  ", "repository:a:pull", false},
+        {"r:a:pull r:b:pull r:a:push", "r:a:pull,push r:b:pull", "r:a:pull,push r:b:pull", true},
+        {"aws", "aws:x", "aws aws:x", false},
+        {" repository:a:pull ", " repository:a:pull  ", "repository:a:pull", true},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -138,6 +138,15 @@ static void limits(void)
     EQ_STR(err.text, "expands to more than 16777216 bytes");
     OK(expand_word(&x, STR("${B//?*?*?*?*?*?*y/z}"), &out, &err) < 0);
     EQ_STR(err.text, "pattern takes too long on a value of this size");
+
+    buf_clear(&word);
+    buf_adds(&word, "${B##");
+    for (int i = 0; i < 100; i++)
+        buf_adds(&word, "*?");
+    buf_adds(&word, "y}");
+    err = (struct err){0};
+    OK(expand_word(&x, buf_str(&word), &out, &err) < 0);
+    EQ_STR(err.text, "pattern takes too long on a value of this size");
 }
 
 TAP_MAIN({"table", table}, {"other modes", other_modes}, {"division", division},

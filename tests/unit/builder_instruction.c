@@ -22,6 +22,7 @@ static void keywords(void)
         {"X", NULL, NULL},
         {"", NULL, NULL},
         {"&&", NULL, NULL},
+        {"AB", NULL, NULL},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

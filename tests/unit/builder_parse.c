@@ -103,6 +103,7 @@ static void excerpts(void)
          "7\n"},
         {7, 9, "    5 |     5\n    6 |     6\n    7 | >>> 7\n"},
         {40, 41, ""},
+        {5, 4, ""},
     };
     struct dockerfile doc = {0};
 

@@ -218,7 +218,8 @@ static const char base_config[] =
     "version\":\"1\","
     "\"config\":{\"Env\":[\"X=1\",\"PATH=/"
     "p\"],\"Cmd\":[\"c\"],\"Entrypoint\":[\"e\"],\"User\":\"u\","
-    "\"WorkingDir\":\"/w/\",\"Shell\":[\"/bin/bash\",\"-c\"],\"Custom\":{\"kept\":1}},"
+    "\"WorkingDir\":\"/w/\",\"Shell\":[\"/bin/"
+    "bash\",\"-c\"],\"Custom\":{\"kept\":1},\"OnBuild\":[]},"
     "\"history\":[{\"created_by\":\"first\"}],\"rootfs\":{\"type\":\"layers\",\"diff_ids\":"
     "[\"sha256:00000000000000000000000000000000000000000000000000000000000000bb\"]}}";
 
@@ -308,7 +309,7 @@ static void runs(void)
          "#!/usr/bin/env python3\nprint(1)\n"},
         {"RUN <<-'X'\n\t#!/bin/sh\n\tX", "/dev/pipes/X", "#!/bin/sh\n"},
         {"RUN cat <<A - <<-B\na\nA\n\tb\n\tB\n", "/bin/sh|-c|cat <<A - <<-B\na\nA\n\tb\nB", NULL},
-        {"RUN <<A | sh\nb\nA", "/bin/sh|-c|<<A | sh\nb\nA", NULL},
+        {"ARG q\nRUN <<A | sh\nb\nA", "/bin/sh|-c|<<A | sh\nb\nA", NULL},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -321,6 +322,15 @@ static void runs(void)
         EQ_STR(argv, rows[i].argv);
         EQ_STR(w.run.script, rows[i].script);
     }
+}
+
+/* Declared twice, an ARG is told once, with the value it has then. */
+static void repeated_args(void)
+{
+    SCOPED(world_release) struct world w = {0};
+
+    build(&w, "FROM scratch\nARG a=1 b\nARG a=2\nENV b=3\nRUN x", "", NULL);
+    EQ_STR(w.run.created_by, "RUN |2 a=2 b=3 /bin/sh -c x # buildkit");
 }
 
 static void proxies(void)
@@ -446,6 +456,7 @@ static void history_entries(void)
 }
 
 TAP_MAIN({"configs", configs}, {"environment", environment}, {"base image", base_image},
-         {"child stage", child_stage}, {"workdirs", workdirs}, {"runs", runs}, {"proxies", proxies},
-         {"copies", copies}, {"copied heredocs", copied_heredocs}, {"refusals", refusals},
+         {"child stage", child_stage}, {"workdirs", workdirs}, {"runs", runs},
+         {"repeated args", repeated_args}, {"proxies", proxies}, {"copies", copies},
+         {"copied heredocs", copied_heredocs}, {"refusals", refusals},
          {"history entries", history_entries})

@@ -26,10 +26,20 @@ struct pull_opts {
 
 #define AT(field) offsetof(struct pull_opts, field)
 static const struct opt pull_opts[] = {
-    {.type = OPT_STR, .name = "platform", .value = "OS/ARCH", .help = "take this platform's image (default: this host's)",
+    {.type = OPT_STR,
+     .name = "platform",
+     .value = "OS/ARCH",
+     .help = "take this platform's image (default: this host's)",
      .offset = AT(platform)},
-    {.type = OPT_FLAG, .letter = 'a', .name = "all", .help = "take every platform of an index", .offset = AT(all)},
-    {.type = OPT_FLAG, .name = "json", .help = "print a JSON object instead of the digest", .offset = AT(json)},
+    {.type = OPT_FLAG,
+     .letter = 'a',
+     .name = "all",
+     .help = "take every platform of an index",
+     .offset = AT(all)},
+    {.type = OPT_FLAG,
+     .name = "json",
+     .help = "print a JSON object instead of the digest",
+     .offset = AT(json)},
     REGISTRY_OPTS(struct pull_opts, registry),
     {.type = OPT_END},
 };
@@ -44,8 +54,8 @@ static void drop_remote(struct remote **remote)
     remote_free(*remote);
 }
 
-static void print(const struct reference *ref, const struct descriptor *d, const struct pull_result *result,
-                  bool as_json)
+static void print(const struct reference *ref, const struct descriptor *d,
+                  const struct pull_result *result, bool as_json)
 {
     AUTO_FREE char *name = reference_name(ref);
     AUTO_FREE char *repository = reference_repository(ref);
@@ -55,15 +65,17 @@ static void print(const struct reference *ref, const struct descriptor *d, const
         printf("%s@%s\n", repository, d->digest);
         return;
     }
-    json_auto_t *doc = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "name", name, "digest", d->digest, "mediaType",
-                                 d->media_type, "size", (json_int_t)d->size, "blobsFetched", (json_int_t)result->fetched,
-                                 "blobsPresent", (json_int_t)result->present, "bytesFetched",
-                                 (json_int_t)result->fetched_size);
+    json_auto_t *doc =
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "name", name, "digest", d->digest,
+                  "mediaType", d->media_type, "size", (json_int_t)d->size, "blobsFetched",
+                  (json_int_t)result->fetched, "blobsPresent", (json_int_t)result->present,
+                  "bytesFetched", (json_int_t)result->fetched_size);
     json_print(doc, &text);
     printf("%s\n", buf_cstr(&text));
 }
 
-static int pull_run(struct cmd_context *context, const void *values, int count, char **args, struct err *err)
+static int pull_run(struct cmd_context *context, const void *values, int count, char **args,
+                    struct err *err)
 {
     const struct pull_opts *opts = values;
     SCOPED(reference_release) struct reference ref = {0};
@@ -84,15 +96,20 @@ static int pull_run(struct cmd_context *context, const void *values, int count, 
     if (!remote || layout_open(&layout, context->root, err) < 0)
         return -1;
     pool = pool_open(TRANSFERS);
-    if (pull_image_with(remote, &layout, pool, &ref, opts->platform ? &platform : NULL, opts->all ? PULL_ALL : 0, &d,
-                        &result, err) < 0)
+    if (pull_image_with(remote, &layout, pool, &ref, opts->platform ? &platform : NULL,
+                        opts->all ? PULL_ALL : 0, &d, &result, err) < 0)
         return -1;
-    log_info("%zu blobs fetched (%.1f MB), %zu were here", result.fetched, (double)result.fetched_size / 1e6,
-             result.present);
+    log_info("%zu blobs fetched (%.1f MB), %zu were here", result.fetched,
+             (double)result.fetched_size / 1e6, result.present);
     print(&ref, &d, &result, opts->json);
     return 0;
 }
 
-const struct cmd cmd_pull = {.name = "pull", .args = "IMAGE", .summary = "fetch an image from its registry",
-                             .opts = pull_opts, .opts_size = sizeof(struct pull_opts), .min_args = 1, .max_args = 1,
+const struct cmd cmd_pull = {.name = "pull",
+                             .args = "IMAGE",
+                             .summary = "fetch an image from its registry",
+                             .opts = pull_opts,
+                             .opts_size = sizeof(struct pull_opts),
+                             .min_args = 1,
+                             .max_args = 1,
                              .run = pull_run};

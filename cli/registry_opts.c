@@ -78,12 +78,14 @@ static void from_environment(struct remote_settings *out)
 
 /* --- the files --- */
 
-static int unknown_member(const json_t *obj, const char *const *known, const char *where, struct err *err)
+static int unknown_member(const json_t *obj, const char *const *known, const char *where,
+                          struct err *err)
 {
     const char *key;
     json_t *value;
 
-    json_object_foreach ((json_t *)(uintptr_t)obj, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)obj, key, value)
+    {
         size_t i = 0;
 
         while (known[i] && strcmp(known[i], key) != 0)
@@ -102,12 +104,14 @@ static int from_host(const char *host, json_t *obj, struct remote_settings *out,
     int insecure = 0;
     size_t i;
 
-    if (json_take(obj, err, "{s?:o, s?:s, s?:b}", "mirrors", &mirrors, "endpoint", &endpoint, "insecure", &insecure) < 0 ||
+    if (json_take(obj, err, "{s?:o, s?:s, s?:b}", "mirrors", &mirrors, "endpoint", &endpoint,
+                  "insecure", &insecure) < 0 ||
         unknown_member(obj, known, host, err) < 0)
         return -1;
     if (mirrors && !json_is_array(mirrors))
         return err_set(err, ERR_INPUT, 0, "\"mirrors\" is no list");
-    json_array_foreach (mirrors, i, value) {
+    json_array_foreach(mirrors, i, value)
+    {
         if (!json_is_string(value))
             return err_set(err, ERR_INPUT, 0, "\"mirrors\" has an element that is no text");
         strv_addf(&out->mirrors, "%s=%s", host, json_string_value(value));
@@ -130,7 +134,8 @@ static int from_document(json_t *doc, struct remote_settings *out, struct err *e
         return -1;
     if (registries && !json_is_object(registries))
         return err_set(err, ERR_INPUT, 0, "\"registries\" is no object");
-    json_object_foreach (registries, host, value) {
+    json_object_foreach(registries, host, value)
+    {
         if (from_host(host, value, out, err) < 0)
             return err_wrap(err, "registry %s", host);
     }
@@ -176,7 +181,8 @@ static int from_files(struct remote_settings *to, struct err *err)
     return from_file(SYSTEM_CONFIG, false, to, err);
 }
 
-int registry_opts_settings(const struct registry_opts *opts, struct remote_settings *settings, struct err *err)
+int registry_opts_settings(const struct registry_opts *opts, struct remote_settings *settings,
+                           struct err *err)
 {
     SCOPED(remote_settings_release) struct remote_settings out = {0};
     SCOPED(remote_settings_release) struct remote_settings environment = {0};

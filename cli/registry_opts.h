@@ -3,14 +3,15 @@
 #define CLI_REGISTRY_OPTS_H
 
 /*
- * The options every command shares that talks to a registry. A command embeds struct registry_opts in its own options
- * and puts REGISTRY_OPTS(field) among its rows:
- *     static const struct opt opts[] = {…, REGISTRY_OPTS(struct push_opts, registry), {.type = OPT_END}};
- * Order of say: option; environment (SLIPWAY_REGISTRY_MIRROR, SLIPWAY_REGISTRY_ENDPOINT, SLIPWAY_INSECURE_REGISTRY: comma
- * lists; SLIPWAY_CA_FILE); the file $SLIPWAY_CONFIG, or $XDG_CONFIG_HOME/slipway/config.json and then
- * /etc/slipway/config.json. A host's mirrors, or its endpoint, come from the first of these that names the host.
- *     {"registries": {"docker.io": {"mirrors": ["https://mirror.example"], "endpoint": "https://127.0.0.1:5443",
- *      "insecure": false}}, "caFile": "/etc/slipway/ca.pem"}
+ * The options every command shares that talks to a registry. A command embeds struct registry_opts
+ * in its own options and puts REGISTRY_OPTS(field) among its rows: static const struct opt opts[] =
+ * {…, REGISTRY_OPTS(struct push_opts, registry), {.type = OPT_END}}; Order of say: option;
+ * environment (SLIPWAY_REGISTRY_MIRROR, SLIPWAY_REGISTRY_ENDPOINT, SLIPWAY_INSECURE_REGISTRY: comma
+ * lists; SLIPWAY_CA_FILE); the file $SLIPWAY_CONFIG, or $XDG_CONFIG_HOME/slipway/config.json and
+ * then /etc/slipway/config.json. A host's mirrors, or its endpoint, come from the first of these
+ * that names the host.
+ *     {"registries": {"docker.io": {"mirrors": ["https://mirror.example"], "endpoint":
+ * "https://127.0.0.1:5443", "insecure": false}}, "caFile": "/etc/slipway/ca.pem"}
  */
 #include <stddef.h>
 
@@ -41,7 +42,8 @@ struct registry_opts {
 /* clang-format on */
 
 /* Options, environment and files put together. */
-int registry_opts_settings(const struct registry_opts *opts, struct remote_settings *settings, struct err *err);
+int registry_opts_settings(const struct registry_opts *opts, struct remote_settings *settings,
+                           struct err *err);
 /* The same, opened. */
 struct remote *registry_opts_open(const struct registry_opts *opts, struct err *err);
 

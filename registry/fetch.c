@@ -36,7 +36,8 @@ static void show(void *arg, uint64_t sent, uint64_t received)
     progress_advance(f->step, received, f->blob->size);
 }
 
-/* A layer that cannot fit is refused before its first byte; space may still run out later, which costs the file only. */
+/* A layer that cannot fit is refused before its first byte; space may still run out later, which
+ * costs the file only. */
 static int check_space(const struct fetching *f, struct err *err)
 {
     struct statvfs fs;
@@ -46,27 +47,30 @@ static int check_space(const struct fetching *f, struct err *err)
     if (f->blob->size / fs.f_frsize < fs.f_bavail)
         return 0;
     return err_set(err, ERR_SYSTEM, ENOSPC,
-                   "no space left in the store %s: blob %s needs %" PRIu64 " MiB, %" PRIu64 " MiB are free",
+                   "no space left in the store %s: blob %s needs %" PRIu64 " MiB, %" PRIu64
+                   " MiB are free",
                    f->layout->root, f->blob->digest, (f->blob->size >> 20) + 1,
                    (uint64_t)fs.f_bavail * fs.f_frsize >> 20);
 }
 
-static int verify(const struct fetching *f, const struct http_reply *reply, const char *from, struct err *err)
+static int verify(const struct fetching *f, const struct http_reply *reply, const char *from,
+                  struct err *err)
 {
     if (reply->size != f->blob->size)
         return err_set(err, ERR_REMOTE, 0,
-                       "%s sent %" PRIu64 " bytes for blob %s, its manifest says %" PRIu64, from, reply->size,
-                       f->blob->digest, f->blob->size);
+                       "%s sent %" PRIu64 " bytes for blob %s, its manifest says %" PRIu64, from,
+                       reply->size, f->blob->digest, f->blob->size);
     if (strcmp(reply->digest, f->blob->digest) != 0)
-        return err_set(err, ERR_REMOTE, 0, "%s sent a wrong blob: asked for %s, its bytes are %s", from,
-                       f->blob->digest, reply->digest);
+        return err_set(err, ERR_REMOTE, 0, "%s sent a wrong blob: asked for %s, its bytes are %s",
+                       from, f->blob->digest, reply->digest);
     return 0;
 }
 
 static int explain_failure(const struct fetching *f, const char *from, struct err *err)
 {
     if (err->kind == ERR_NETWORK && err->code == HTTP_FAIL_TOO_LARGE)
-        return err_set(err, ERR_REMOTE, 0, "%s sent more for blob %s than the %" PRIu64 " bytes its manifest says",
+        return err_set(err, ERR_REMOTE, 0,
+                       "%s sent more for blob %s than the %" PRIu64 " bytes its manifest says",
                        from, f->blob->digest, f->blob->size);
     if (err->kind == ERR_SYSTEM || (err->kind == ERR_NETWORK && err->code == HTTP_FAIL_LOCAL))
         return err_wrap(err, "store %s cannot take blob %s", f->layout->root, f->blob->digest);
@@ -120,7 +124,8 @@ static int from_urls(struct fetching *f, const struct remote_place *place, struc
     json_t *value;
     size_t i;
 
-    json_array_foreach (urls, i, value) {
+    json_array_foreach(urls, i, value)
+    {
         AUTO_FD int fd = layout_tmpfile(f->layout, err);
         SCOPED(http_reply_release) struct http_reply reply = {0};
         SCOPED(buf_release) struct buf host = {0};
@@ -134,15 +139,16 @@ static int from_urls(struct fetching *f, const struct remote_place *place, struc
             !place_may_send_to(place->host, buf_cstr(&host)))
             continue;
         request.url = url;
-        if (http_send(remote_http(f->remote), &request, &reply, &failed) == 0 && reply.status == 200 &&
-            verify(f, &reply, buf_cstr(&host), &failed) == 0)
+        if (http_send(remote_http(f->remote), &request, &reply, &failed) == 0 &&
+            reply.status == 200 && verify(f, &reply, buf_cstr(&host), &failed) == 0)
             return layout_commit(f->layout, fd, f->blob->digest, err);
         log_debug("foreign layer at %s: status %d %s", buf_cstr(&host), reply.status, failed.text);
     }
     return -1;
 }
 
-/* "data" of the descriptor (image-spec descriptor.md): the blob itself, when it is what it should be. */
+/* "data" of the descriptor (image-spec descriptor.md): the blob itself, when it is what it should
+ * be. */
 static bool embedded(const struct fetching *f)
 {
     const char *text = descriptor_data(f->blob);
@@ -157,7 +163,8 @@ static bool embedded(const struct fetching *f)
            layout_put(f->layout, buf_cstr(&bytes), bytes.size, digest, &ignored) == 0;
 }
 
-static int from_places(struct fetching *f, const struct remote_places *places, size_t first, struct err *err)
+static int from_places(struct fetching *f, const struct remote_places *places, size_t first,
+                       struct err *err)
 {
     struct err failed = {0};
 
@@ -190,8 +197,9 @@ static int from_places(struct fetching *f, const struct remote_places *places, s
     return -1;
 }
 
-int fetch_blob(struct remote *remote, const struct layout *layout, const struct remote_places *places, size_t first,
-               const struct descriptor *blob, uint64_t *received, struct err *err)
+int fetch_blob(struct remote *remote, const struct layout *layout,
+               const struct remote_places *places, size_t first, const struct descriptor *blob,
+               uint64_t *received, struct err *err)
 {
     struct fetching f = {.remote = remote, .layout = layout, .blob = blob};
     int done;

@@ -33,7 +33,8 @@ static bool has_line(struct str lines, struct str wanted)
     return false;
 }
 
-void origins_add(const struct layout *l, const char *digest, const char *host, const char *repository)
+void origins_add(const struct layout *l, const char *digest, const char *host,
+                 const char *repository)
 {
     SCOPED(buf_release) struct buf line = {0};
     SCOPED(buf_release) struct buf path = {0};
@@ -70,8 +71,8 @@ void origins_find(const struct layout *l, const char *digest, const char *host, 
         return;
     lines = buf_str(&known);
     while (str_line(&lines, &line))
-        if (str_cut(line, '/', &at, &repository) && str_is(at, host) && !str_is(repository, except) &&
-            reference_path_valid(repository))
+        if (str_cut(line, '/', &at, &repository) && str_is(at, host) &&
+            !str_is(repository, except) && reference_path_valid(repository))
             strv_add_str(&found, repository);
     for (size_t i = found.count; i-- > 0;)
         strv_add(repositories, found.ptr[i]);

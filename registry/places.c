@@ -61,7 +61,7 @@ static bool prefix_valid(struct str prefix)
     return str_search(prefix, "/../") < 0 && !str_ends(prefix, "/..");
 }
 
-int place_url_parse(struct str text, struct place_url *url, struct err *err)
+static int url_parse(struct str text, struct place_url *url, struct err *err)
 {
     SCOPED(place_url_release) struct place_url out = {0};
     struct str rest = str_trim(text);
@@ -80,10 +80,12 @@ int place_url_parse(struct str text, struct place_url *url, struct err *err)
     host = slash < 0 ? rest : str_slice(rest, 0, (size_t)slash);
     prefix = slash < 0 ? (struct str){0} : str_slice(rest, (size_t)slash, rest.size);
     if (str_find(host, '@') >= 0)
-        return err_set(err, ERR_USAGE, 0, "a login does not belong into a registry's URL: use slipway login");
+        return err_set(err, ERR_USAGE, 0,
+                       "a login does not belong into a registry's URL: use slipway login");
     out.host = lower(host);
     if (!reference_host_valid(str_of(out.host)))
-        return err_set(err, ERR_USAGE, 0, "\"" STR_FMT "\" has no valid host name", STR_ARG(str_trim(text)));
+        return err_set(err, ERR_USAGE, 0, "\"" STR_FMT "\" has no valid host name",
+                       STR_ARG(str_trim(text)));
     while (str_ends(prefix, "/"))
         prefix.size--;
     if (str_ends(prefix, "/v2"))
@@ -91,14 +93,16 @@ int place_url_parse(struct str text, struct place_url *url, struct err *err)
     while (str_ends(prefix, "/"))
         prefix.size--;
     if (!prefix_valid(prefix))
-        return err_set(err, ERR_USAGE, 0, "\"" STR_FMT "\" is no URL of a registry", STR_ARG(str_trim(text)));
+        return err_set(err, ERR_USAGE, 0, "\"" STR_FMT "\" is no URL of a registry",
+                       STR_ARG(str_trim(text)));
     out.prefix = str_dup(prefix);
     *url = out;
     out = (struct place_url){0};
     return 0;
 }
 
-int place_pair_parse(const char *text, const char *what, char **host, struct place_url *url, struct err *err)
+int place_pair_parse(const char *text, const char *what, char **host, struct place_url *url,
+                     struct err *err)
 {
     struct str left, right;
     AUTO_FREE char *name = NULL;
@@ -107,8 +111,9 @@ int place_pair_parse(const char *text, const char *what, char **host, struct pla
         return err_set(err, ERR_USAGE, 0, "%s \"%s\" is not HOST=URL", what, text);
     name = place_host(str_trim(left));
     if (!reference_host_valid(str_of(name)))
-        return err_set(err, ERR_USAGE, 0, "%s \"%s\": \"%s\" is no registry host", what, text, name);
-    if (place_url_parse(right, url, err) < 0)
+        return err_set(err, ERR_USAGE, 0, "%s \"%s\": \"%s\" is no registry host", what, text,
+                       name);
+    if (url_parse(right, url, err) < 0)
         return err_wrap(err, "%s \"%s\"", what, text);
     *host = steal_ptr(&name);
     return 0;
@@ -132,8 +137,8 @@ static enum reach reach4(uint32_t a)
     if (a >> 24 == 127)
         return REACH_LOOPBACK;
     /* RFC 1918, link-local (cloud metadata), shared address space, "this" network */
-    if (a >> 24 == 10 || a >> 20 == 0xac1 || a >> 16 == 0xc0a8 || a >> 16 == 0xa9fe || a >> 22 == 0x191 ||
-        a >> 24 == 0)
+    if (a >> 24 == 10 || a >> 20 == 0xac1 || a >> 16 == 0xc0a8 || a >> 16 == 0xa9fe ||
+        a >> 22 == 0x191 || a >> 24 == 0)
         return REACH_PRIVATE;
     return REACH_PUBLIC;
 }

@@ -28,12 +28,12 @@ struct pulling {
     struct platform platform;
     unsigned flags;
     struct remote_places places;
-    size_t first;                /* the place that gave the manifest */
-    struct descriptor *blobs;    /* to be had, each once */
+    size_t first;             /* the place that gave the manifest */
+    struct descriptor *blobs; /* to be had, each once */
     size_t blobs_count, blobs_capacity;
-    struct manifest *manifests;  /* children before their index */
+    struct manifest *manifests; /* children before their index */
     size_t manifests_count, manifests_capacity;
-    atomic_bool failed;          /* the first failure stops what has not begun */
+    atomic_bool failed; /* the first failure stops what has not begun */
 };
 
 static void pulling_release(struct pulling *p)
@@ -61,14 +61,17 @@ static void want_blob(struct pulling *p, const struct descriptor *blob)
 
 static int take_manifest(struct pulling *p, struct manifest *m, unsigned depth, struct err *err);
 
-/* One entry of an index: from the store, else from the registry, by digest and no longer than it says. */
-static int take_child(struct pulling *p, const struct descriptor *d, unsigned depth, struct err *err)
+/* One entry of an index: from the store, else from the registry, by digest and no longer than it
+ * says. */
+static int take_child(struct pulling *p, const struct descriptor *d, unsigned depth,
+                      struct err *err)
 {
     SCOPED(manifest_release) struct manifest m = {0};
     SCOPED(remote_manifest_release) struct remote_manifest got = {0};
 
     if (d->size > MANIFEST_MAX)
-        return err_set(err, ERR_INPUT, 0, "manifest %s is too large: %" PRIu64 " bytes", d->digest, d->size);
+        return err_set(err, ERR_INPUT, 0, "manifest %s is too large: %" PRIu64 " bytes", d->digest,
+                       d->size);
     if (layout_has(p->layout, d->digest)) {
         if (layout_read_blob(p->layout, d->digest, MANIFEST_MAX, &got.bytes, err) < 0)
             return -1;
@@ -76,8 +79,8 @@ static int take_child(struct pulling *p, const struct descriptor *d, unsigned de
         return -1;
     }
     if (got.bytes.size != d->size)
-        return err_set(err, ERR_INPUT, 0, "manifest %s has %zu bytes, its index says %" PRIu64, d->digest, got.bytes.size,
-                       d->size);
+        return err_set(err, ERR_INPUT, 0, "manifest %s has %zu bytes, its index says %" PRIu64,
+                       d->digest, got.bytes.size, d->size);
     if (manifest_parse(buf_str(&got.bytes), d->media_type, &m, err) < 0)
         return err_wrap(err, "manifest %s", d->digest);
     return take_manifest(p, &m, depth + 1, err);
@@ -88,8 +91,8 @@ static int take_index(struct pulling *p, const struct manifest *m, unsigned dept
     const struct descriptor *chosen;
 
     if (depth >= MANIFEST_DEPTH_MAX)
-        return err_set(err, ERR_INPUT, 0, "index %s: indexes inside indexes, more than %d deep", m->digest,
-                       MANIFEST_DEPTH_MAX);
+        return err_set(err, ERR_INPUT, 0, "index %s: indexes inside indexes, more than %d deep",
+                       m->digest, MANIFEST_DEPTH_MAX);
     if (p->flags & PULL_ALL) {
         for (size_t i = 0; i < m->manifests_count; i++)
             if (take_child(p, &m->manifests[i], depth, err) < 0)
@@ -147,7 +150,8 @@ static int fetch_one(void *arg, struct err *err)
 
     if (atomic_load(&p->failed))
         return 0;
-    if (fetch_blob(p->remote, p->layout, &p->places, p->first, job->blob, &job->received, err) < 0) {
+    if (fetch_blob(p->remote, p->layout, &p->places, p->first, job->blob, &job->received, err) <
+        0) {
         atomic_store(&p->failed, true);
         return -1;
     }
@@ -175,8 +179,9 @@ static int is_present(const struct pulling *p, const struct descriptor *blob, st
     if (fd < 0)
         return -1;
     if (size != blob->size)
-        return err_set(err, ERR_INPUT, 0, "blob %s has %" PRIu64 " bytes in the store, its manifest says %" PRIu64, blob->digest,
-                       size, blob->size);
+        return err_set(err, ERR_INPUT, 0,
+                       "blob %s has %" PRIu64 " bytes in the store, its manifest says %" PRIu64,
+                       blob->digest, size, blob->size);
     return 1;
 }
 
@@ -219,7 +224,8 @@ static int fetch_all(struct pulling *p, struct pull_result *result, struct err *
 
 /* --- the whole --- */
 
-/* One manifest and no index: nothing was chosen, so say when it is for another machine than asked. */
+/* One manifest and no index: nothing was chosen, so say when it is for another machine than asked.
+ */
 static void check_platform(const struct pulling *p)
 {
     const struct manifest *m = &p->manifests[0];
@@ -251,7 +257,8 @@ static int store_manifests(struct pulling *p, struct err *err)
     return 0;
 }
 
-static int pull(struct pulling *p, struct descriptor *out, struct pull_result *result, struct err *err)
+static int pull(struct pulling *p, struct descriptor *out, struct pull_result *result,
+                struct err *err)
 {
     SCOPED(descriptor_release) struct descriptor root = {0};
     const struct manifest *m;
@@ -271,11 +278,12 @@ static int pull(struct pulling *p, struct descriptor *out, struct pull_result *r
     return 0;
 }
 
-int pull_image_with(struct remote *remote, struct layout *layout, struct pool *pool, const struct reference *ref,
-                    const struct platform *platform, unsigned flags, struct descriptor *out,
-                    struct pull_result *result, struct err *err)
+int pull_image_with(struct remote *remote, struct layout *layout, struct pool *pool,
+                    const struct reference *ref, const struct platform *platform, unsigned flags,
+                    struct descriptor *out, struct pull_result *result, struct err *err)
 {
-    SCOPED(pulling_release) struct pulling p = {
+    SCOPED(pulling_release)
+    struct pulling p = {
         .remote = remote,
         .layout = layout,
         .pool = pool,
@@ -293,8 +301,9 @@ int pull_image_with(struct remote *remote, struct layout *layout, struct pool *p
     return err_wrap(err, "pull %s", name);
 }
 
-int pull_image(struct remote *remote, struct layout *layout, struct pool *pool, const struct reference *ref,
-               const struct platform *platform, struct descriptor *out, struct err *err)
+int pull_image(struct remote *remote, struct layout *layout, struct pool *pool,
+               const struct reference *ref, const struct platform *platform, struct descriptor *out,
+               struct err *err)
 {
     return pull_image_with(remote, layout, pool, ref, platform, 0, out, NULL, err);
 }

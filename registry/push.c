@@ -25,12 +25,13 @@ struct pushing {
     const struct reference *target;
     unsigned flags;
     struct remote_places places;
-    bool no_repository;         /* the registry said so */
-    struct manifest *manifests; /* children before their index; what the tag is to name is the last */
+    bool no_repository; /* the registry said so */
+    struct manifest
+        *manifests; /* children before their index; what the tag is to name is the last */
     size_t manifests_count, manifests_capacity;
     const struct descriptor **blobs; /* each once, largest first; borrowed from manifests */
     size_t blobs_count, blobs_capacity;
-    atomic_bool failed;         /* the first failure stops what has not begun */
+    atomic_bool failed; /* the first failure stops what has not begun */
 };
 
 static void pushing_release(struct pushing *p)
@@ -92,11 +93,11 @@ static void add_platform(struct strv *list, const struct descriptor *d)
 }
 
 /*
- * An index of which one platform alone is here (as a pull leaves it) goes as that platform's image; what is here of
- * more than one is for the user to name.
+ * An index of which one platform alone is here (as a pull leaves it) goes as that platform's image;
+ * what is here of more than one is for the user to name.
  */
-static int choose_from_index(struct pushing *p, const struct manifest *index, struct descriptor *out,
-                             struct err *err)
+static int choose_from_index(struct pushing *p, const struct manifest *index,
+                             struct descriptor *out, struct err *err)
 {
     SCOPED(strv_release) struct strv here = {0};
     SCOPED(strv_release) struct strv missing = {0};
@@ -118,11 +119,15 @@ static int choose_from_index(struct pushing *p, const struct manifest *index, st
     here_text = strv_join(&here, ", ");
     missing_text = strv_join(&missing, ", ");
     if (p->flags & PUSH_ALL)
-        return err_set(err, ERR_INPUT, 0, "not in the store: %s; pull every platform first, or leave out --all", missing_text);
+        return err_set(err, ERR_INPUT, 0,
+                       "not in the store: %s; pull every platform first, or leave out --all",
+                       missing_text);
     if (here.count == 0)
-        return err_set(err, ERR_INPUT, 0, "no platform of it is whole in the store (%s); pull it again", missing_text);
+        return err_set(err, ERR_INPUT, 0,
+                       "no platform of it is whole in the store (%s); pull it again", missing_text);
     if (here.count > 1)
-        return err_set(err, ERR_INPUT, 0, "in the store are %s, but not %s; choose with --platform", here_text, missing_text);
+        return err_set(err, ERR_INPUT, 0, "in the store are %s, but not %s; choose with --platform",
+                       here_text, missing_text);
     log_warn("pushing the %s image alone: the store has no other platform of it", here_text);
     descriptor_release(out);
     descriptor_copy(out, only);
@@ -130,8 +135,8 @@ static int choose_from_index(struct pushing *p, const struct manifest *index, st
 }
 
 /* *out: the manifest or index that goes, a copy. */
-static int choose(struct pushing *p, const struct descriptor *image, const struct platform *platform,
-                  struct descriptor *out, struct err *err)
+static int choose(struct pushing *p, const struct descriptor *image,
+                  const struct platform *platform, struct descriptor *out, struct err *err)
 {
     SCOPED(manifest_release) struct manifest m = {0};
     SCOPED(image_release) struct image one = {0};
@@ -148,13 +153,14 @@ static int choose(struct pushing *p, const struct descriptor *image, const struc
     return m.is_index ? choose_from_index(p, &m, out, err) : 0;
 }
 
-static int take_manifests(struct pushing *p, const struct descriptor *d, unsigned depth, struct err *err)
+static int take_manifests(struct pushing *p, const struct descriptor *d, unsigned depth,
+                          struct err *err)
 {
     SCOPED(manifest_release) struct manifest m = {0};
 
     if (depth > MANIFEST_DEPTH_MAX)
-        return err_set(err, ERR_INPUT, 0, "index %s: indexes inside indexes, more than %d deep", d->digest,
-                       MANIFEST_DEPTH_MAX);
+        return err_set(err, ERR_INPUT, 0, "index %s: indexes inside indexes, more than %d deep",
+                       d->digest, MANIFEST_DEPTH_MAX);
     if (layout_load_manifest(p->layout, d, &m, err) < 0)
         return -1;
     for (size_t i = 0; i < m.manifests_count; i++)
@@ -177,13 +183,15 @@ static int want_blob(struct pushing *p, const struct descriptor *d, struct err *
         if (strcmp(p->blobs[i]->digest, d->digest) == 0)
             return 0;
     if (!layout_has(p->layout, d->digest))
-        return err_set(err, ERR_INPUT, 0, "blob %s is not in the store; pull or build the image again", d->digest);
+        return err_set(err, ERR_INPUT, 0,
+                       "blob %s is not in the store; pull or build the image again", d->digest);
     fd = layout_open_blob(p->layout, d->digest, &size, err);
     if (fd < 0)
         return -1;
     if (size != d->size)
-        return err_set(err, ERR_INPUT, 0, "blob %s has %" PRIu64 " bytes in the store, its manifest says %" PRIu64
-                                              "; the store is damaged",
+        return err_set(err, ERR_INPUT, 0,
+                       "blob %s has %" PRIu64 " bytes in the store, its manifest says %" PRIu64
+                       "; the store is damaged",
                        d->digest, size, d->size);
     VEC_GROW(p->blobs, p->blobs_count, p->blobs_capacity);
     p->blobs[p->blobs_count++] = d;
@@ -220,23 +228,25 @@ static int take_blobs(struct pushing *p, struct err *err)
 /* --- what the registry has --- */
 
 /*
- * Asks what the tag names now: 1 the same, 0 not. Settles login and scope before the blobs go in parallel, and tells a
- * missing repository apart, which ECR shows at uploads only by hanging up.
+ * Asks what the tag names now: 1 the same, 0 not. Settles login and scope before the blobs go in
+ * parallel, and tells a missing repository apart, which ECR shows at uploads only by hanging up.
  */
 static int ask_tag(struct pushing *p, const char *digest, struct err *err)
 {
     const struct remote_place *place = &p->places.items[0];
     SCOPED(remote_manifest_release) struct remote_manifest now = {0};
     struct err failed = {0};
-    int found = remote_get_manifest(p->remote, place, true, p->target->digest ? p->target->digest : p->target->tag,
-                                    NULL, &now, &p->no_repository, &failed);
+    int found = remote_get_manifest(p->remote, place, true,
+                                    p->target->digest ? p->target->digest : p->target->tag, NULL,
+                                    &now, &p->no_repository, &failed);
 
     if (found > 0)
         return strcmp(now.digest, digest) == 0;
     if (found == 0)
         return 0;
     /* who may push need not be allowed to pull; the rest would fail in the same way */
-    if (failed.kind != ERR_REMOTE || failed.code == 401 || failed.code == 429 || failed.code >= 500) {
+    if (failed.kind != ERR_REMOTE || failed.code == 401 || failed.code == 429 ||
+        failed.code >= 500) {
         *err = failed;
         return -1;
     }
@@ -257,7 +267,8 @@ static int upload_one(void *arg, struct err *err)
 
     if (atomic_load(&p->failed))
         return 0;
-    if (upload_blob(p->remote, p->layout, &p->places.items[0], job->blob, p->no_repository, job->record, err) == 0)
+    if (upload_blob(p->remote, p->layout, &p->places.items[0], job->blob, p->no_repository,
+                    job->record, err) == 0)
         return 0;
     atomic_store(&p->failed, true);
     return -1;
@@ -289,7 +300,8 @@ static int upload_all(struct pushing *p, struct push_result *result, struct err 
 }
 
 /* 0 stored; 1 refused because a tag that does not move is taken; -1. err is set for 1 too. */
-static int put_manifest(struct pushing *p, const struct manifest *m, const char *name, struct err *err)
+static int put_manifest(struct pushing *p, const struct manifest *m, const char *name,
+                        struct err *err)
 {
     const struct remote_place *place = &p->places.items[0];
     AUTO_FREE char *path = xasprintf("manifests/%s", name);
@@ -299,8 +311,11 @@ static int put_manifest(struct pushing *p, const struct manifest *m, const char 
     const char *told;
 
     strv_addf(&headers, "Content-Type: %s", m->media_type);
-    call.http = (struct http_request){.method = "PUT", .headers = &headers, .body = buf_str(&m->bytes),
-                                      .has_body = true, .repeatable = true};
+    call.http = (struct http_request){.method = "PUT",
+                                      .headers = &headers,
+                                      .body = buf_str(&m->bytes),
+                                      .has_body = true,
+                                      .repeatable = true};
     if (remote_send(p->remote, &call, &reply, err) < 0)
         return -1;
     if (reply.status < 200 || reply.status > 204) {
@@ -309,7 +324,8 @@ static int put_manifest(struct pushing *p, const struct manifest *m, const char 
     }
     told = http_header(&reply, "Docker-Content-Digest");
     if (told && digest_valid(told) && strcmp(told, m->digest) != 0)
-        return err_set(err, ERR_REMOTE, reply.status, "%s stored the manifest %s as %s: it was changed on the way", place->host,
+        return err_set(err, ERR_REMOTE, reply.status,
+                       "%s stored the manifest %s as %s: it was changed on the way", place->host,
                        m->digest, told);
     return 0;
 }
@@ -333,8 +349,8 @@ static int put_manifests(struct pushing *p, struct err *err)
 
 /* --- the whole --- */
 
-static int prepare(struct pushing *p, const struct descriptor *image, const struct platform *platform,
-                   struct push_result *result, struct err *err)
+static int prepare(struct pushing *p, const struct descriptor *image,
+                   const struct platform *platform, struct push_result *result, struct err *err)
 {
     SCOPED(descriptor_release) struct descriptor chosen = {0};
     const struct manifest *root;
@@ -347,7 +363,8 @@ static int prepare(struct pushing *p, const struct descriptor *image, const stru
     result->media_type = xstrdup(root->media_type);
     result->size = root->bytes.size;
     if (p->target->digest && strcmp(p->target->digest, root->digest) != 0)
-        return err_set(err, ERR_USAGE, 0, "the image is %s; it cannot be pushed under another digest", root->digest);
+        return err_set(err, ERR_USAGE, 0,
+                       "the image is %s; it cannot be pushed under another digest", root->digest);
     return 0;
 }
 
@@ -356,7 +373,8 @@ static int push(struct pushing *p, const struct descriptor *image, const struct 
 {
     int same;
 
-    if (prepare(p, image, platform, result, err) < 0 || remote_find(p->remote, p->target, true, &p->places, err) < 0)
+    if (prepare(p, image, platform, result, err) < 0 ||
+        remote_find(p->remote, p->target, true, &p->places, err) < 0)
         return -1;
     same = ask_tag(p, result->digest, err);
     if (same < 0)
@@ -370,11 +388,13 @@ static int push(struct pushing *p, const struct descriptor *image, const struct 
     return put_manifests(p, err);
 }
 
-int push_image(struct remote *remote, struct layout *layout, struct pool *pool, const struct descriptor *image,
-               const struct platform *platform, const struct reference *target, unsigned flags,
-               struct push_result *result, struct err *err)
+int push_image(struct remote *remote, struct layout *layout, struct pool *pool,
+               const struct descriptor *image, const struct platform *platform,
+               const struct reference *target, unsigned flags, struct push_result *result,
+               struct err *err)
 {
-    SCOPED(pushing_release) struct pushing p = {
+    SCOPED(pushing_release)
+    struct pushing p = {
         .remote = remote, .layout = layout, .pool = pool, .target = target, .flags = flags};
     AUTO_FREE char *name = NULL;
 

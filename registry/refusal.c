@@ -24,7 +24,8 @@ bool refusal_is(const struct refusal *r, const char *code)
     return r->code && strcmp(r->code, code) == 0;
 }
 
-/* The query of a URL may be its signature. Appends text, with "?…" for every query of a URL in it. */
+/* The query of a URL may be its signature. Appends text, with "?…" for every query of a URL in it.
+ */
 static void add_redacted(struct buf *out, struct str text)
 {
     static const char ends[] = " \t\r\n\"'<>()[]{}\\";
@@ -75,7 +76,8 @@ static char *tidy(struct str text)
     add_redacted(&redacted, buf_str(&flat));
     line = str_slice(buf_str(&redacted), 0, REFUSAL_TEXT_MAX);
     /* never through the middle of a character */
-    while (line.size < redacted.size && line.size && ((unsigned char)line.ptr[line.size] & 0xc0) == 0x80)
+    while (line.size < redacted.size && line.size &&
+           ((unsigned char)line.ptr[line.size] & 0xc0) == 0x80)
         line.size--;
     if (!line.size)
         return NULL;
@@ -138,8 +140,8 @@ static void add_error(struct buf *out, const json_t *error)
 static void from_object(const json_t *doc, struct refusal *out)
 {
     static const char *const codes[] = {"code", "__type", "error", NULL};
-    static const char *const messages[] = {"message", "Message", "error_description", "details", "detail",
-                                           "error", "title", NULL};
+    static const char *const messages[] = {
+        "message", "Message", "error_description", "details", "detail", "error", "title", NULL};
     const json_t *errors = json_object_get(doc, "errors");
     SCOPED(buf_release) struct buf text = {0};
     struct str code = first_text(doc, codes);
@@ -273,35 +275,48 @@ static bool is_ecr(const struct refusal_request *r)
 static int advise_login(const struct refusal_request *r, struct err *err)
 {
     if (is_ecr(r) && r->authorized)
-        return err_add(err, "; the AWS login was not accepted: is it for this account and region, and is it still valid?");
+        return err_add(err, "; the AWS login was not accepted: is it for this account and region, "
+                            "and is it still valid?");
     if (is_ecr(r))
-        return err_add(err, "; no AWS credentials were found: set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
+        return err_add(err, "; no AWS credentials were found: set AWS_PROFILE or AWS_ACCESS_KEY_ID "
+                            "and AWS_SECRET_ACCESS_KEY");
     if (r->authorized)
-        return err_add(err, "; the login for %s was not accepted: run `slipway login %s` again", r->host, r->host);
+        return err_add(err, "; the login for %s was not accepted: run `slipway login %s` again",
+                       r->host, r->host);
     return err_add(err, "; it wants a login: run `slipway login %s`", r->host);
 }
 
 static int advise_denied(const struct refusal_request *r, struct err *err)
 {
     if (is_ecr(r) && r->push)
-        return err_add(err, "; pushing to %s needs the permissions ecr:BatchCheckLayerAvailability, ecr:InitiateLayerUpload, "
-                            "ecr:UploadLayerPart, ecr:CompleteLayerUpload, ecr:PutImage and ecr:BatchGetImage",
-                       r->repository);
+        return err_add(
+            err,
+            "; pushing to %s needs the permissions ecr:BatchCheckLayerAvailability, "
+            "ecr:InitiateLayerUpload, "
+            "ecr:UploadLayerPart, ecr:CompleteLayerUpload, ecr:PutImage and ecr:BatchGetImage",
+            r->repository);
     if (is_ecr(r))
-        return err_add(err, "; pulling from %s needs the permissions ecr:BatchGetImage, ecr:GetDownloadUrlForLayer and "
-                            "ecr:BatchCheckLayerAvailability",
+        return err_add(err,
+                       "; pulling from %s needs the permissions ecr:BatchGetImage, "
+                       "ecr:GetDownloadUrlForLayer and "
+                       "ecr:BatchCheckLayerAvailability",
                        r->repository);
     if (!r->authorized)
         return err_add(err, "; no login was sent: run `slipway login %s`", r->host);
-    return err_add(err, "; this login may not %s %s", r->push ? "push to" : "pull from", r->repository);
+    return err_add(err, "; this login may not %s %s", r->push ? "push to" : "pull from",
+                   r->repository);
 }
 
-static int advise_missing(const struct refusal_request *r, const struct refusal *refusal, struct err *err)
+static int advise_missing(const struct refusal_request *r, const struct refusal *refusal,
+                          struct err *err)
 {
-    bool name = refusal_is(refusal, "NAME_UNKNOWN") || refusal_is(refusal, "RepositoryNotFoundException");
+    bool name =
+        refusal_is(refusal, "NAME_UNKNOWN") || refusal_is(refusal, "RepositoryNotFoundException");
 
     if (name && is_ecr(r) && r->push)
-        return err_add(err, "; create the repository first: aws ecr create-repository --region %s --repository-name %s",
+        return err_add(err,
+                       "; create the repository first: aws ecr create-repository --region %s "
+                       "--repository-name %s",
                        r->ecr_region, r->repository);
     if (name && r->push)
         return err_add(err, "; create the repository %s at %s first", r->repository, r->host);
@@ -312,12 +327,16 @@ static int advise_missing(const struct refusal_request *r, const struct refusal 
     return -1;
 }
 
-static int advise(const struct refusal_request *r, int status, const struct refusal *refusal, struct err *err)
+static int advise(const struct refusal_request *r, int status, const struct refusal *refusal,
+                  struct err *err)
 {
-    bool immutable = refusal_is(refusal, "TAG_INVALID") || refusal_is(refusal, "ImageTagAlreadyExistsException");
+    bool immutable =
+        refusal_is(refusal, "TAG_INVALID") || refusal_is(refusal, "ImageTagAlreadyExistsException");
 
     if (immutable && r->push)
-        return err_add(err, "; the tag names another image already and %s keeps tags as they are: choose another tag",
+        return err_add(err,
+                       "; the tag names another image already and %s keeps tags as they are: "
+                       "choose another tag",
                        r->repository);
     if (refusal_is(refusal, "NAME_UNKNOWN") || status == 404)
         return advise_missing(r, refusal, err);
@@ -327,12 +346,18 @@ static int advise(const struct refusal_request *r, int status, const struct refu
     case 403:
         return advise_denied(r, err);
     case 405:
-        return r->push ? err_add(err, "; it takes no such upload: is it read-only, or a media type it does not know?") : -1;
+        return r->push ? err_add(err, "; it takes no such upload: is it read-only, or a media type "
+                                      "it does not know?")
+                       : -1;
     case 407:
-        return err_add(err, "; the proxy wants a login: put it into HTTPS_PROXY (http://user:password@proxy:port)");
+        return err_add(
+            err,
+            "; the proxy wants a login: put it into HTTPS_PROXY (http://user:password@proxy:port)");
     case 413:
-        return err_add(err, "; the registry, or a proxy before it, takes no body of that size: raise its limit "
-                            "(nginx: client_max_body_size) or make the layer smaller");
+        return err_add(
+            err,
+            "; the registry, or a proxy before it, takes no body of that size: raise its limit "
+            "(nginx: client_max_body_size) or make the layer smaller");
     case 429:
         if (r->retry_after)
             err_add(err, "; it asks to wait (retry-after: %.40s)", r->retry_after);
@@ -340,12 +365,15 @@ static int advise(const struct refusal_request *r, int status, const struct refu
             return err_add(err, "; a login raises the limit: run `slipway login %s`", r->host);
         return err_add(err, "; tried %u times: wait, or run fewer at a time", r->attempts);
     default:
-        return status >= 500 ? err_add(err, "; the fault is the server's: tried %u times, try again later", r->attempts) : -1;
+        return status >= 500
+                   ? err_add(err, "; the fault is the server's: tried %u times, try again later",
+                             r->attempts)
+                   : -1;
     }
 }
 
-int refusal_explain(const struct refusal_request *request, int status, const struct refusal *refusal,
-                    struct err *err)
+int refusal_explain(const struct refusal_request *request, int status,
+                    const struct refusal *refusal, struct err *err)
 {
     SCOPED(buf_release) struct buf text = {0};
     const char *name = status_name(status);

@@ -85,8 +85,8 @@ struct auth *remote_auth(struct remote *remote)
     return remote->auth;
 }
 
-static int parse_stand_ins(const struct strv *texts, const char *what, struct stand_in **items, size_t *count,
-                           struct err *err)
+static int parse_stand_ins(const struct strv *texts, const char *what, struct stand_in **items,
+                           size_t *count, struct err *err)
 {
     *items = texts->count ? xcalloc(texts->count, sizeof(**items)) : NULL;
     for (size_t i = 0; i < texts->count; i++) {
@@ -109,20 +109,25 @@ static const char *api_host(const char *host)
     return strcmp(host, "docker.io") == 0 ? reference_api_host(&ref) : host;
 }
 
-/* What an endpoint means to the http door: connect there instead, and speak plainly only to this very machine. */
-static int add_endpoint(struct remote *remote, const struct stand_in *endpoint, struct strv *connect_to,
-                        struct err *err)
+/* What an endpoint means to the http door: connect there instead, and speak plainly only to this
+ * very machine. */
+static int add_endpoint(struct remote *remote, const struct stand_in *endpoint,
+                        struct strv *connect_to, struct err *err)
 {
     const char *wire = api_host(endpoint->host);
     bool plain = endpoint->url.scheme && strcmp(endpoint->url.scheme, "http") == 0;
     struct str to_name, to_port;
 
     if (*endpoint->url.prefix)
-        return err_set(err, ERR_USAGE, 0, "registry endpoint for %s: a path (%s) is not supported, only where to connect",
-                       endpoint->host, endpoint->url.prefix);
-    if (plain && !place_is_loopback(endpoint->url.host) && !place_listed(&remote->insecure, endpoint->host))
-        return err_set(err, ERR_USAGE, 0, "registry endpoint for %s: http to %s needs --insecure %s",
-                       endpoint->host, endpoint->url.host, endpoint->host);
+        return err_set(
+            err, ERR_USAGE, 0,
+            "registry endpoint for %s: a path (%s) is not supported, only where to connect",
+            endpoint->host, endpoint->url.prefix);
+    if (plain && !place_is_loopback(endpoint->url.host) &&
+        !place_listed(&remote->insecure, endpoint->host))
+        return err_set(err, ERR_USAGE, 0,
+                       "registry endpoint for %s: http to %s needs --insecure %s", endpoint->host,
+                       endpoint->url.host, endpoint->host);
     place_host_cut(str_of(endpoint->url.host), &to_name, &to_port);
     if (!to_port.size)
         to_port = str_of(plain ? "80" : "443");
@@ -136,7 +141,8 @@ static int add_insecure(struct remote *remote, const struct strv *hosts, struct 
         AUTO_FREE char *host = place_host(str_trim(str_of(hosts->ptr[i])));
 
         if (!reference_host_valid(str_of(host)))
-            return err_set(err, ERR_USAGE, 0, "--insecure \"%s\" is no registry host", hosts->ptr[i]);
+            return err_set(err, ERR_USAGE, 0, "--insecure \"%s\" is no registry host",
+                           hosts->ptr[i]);
         strv_add(&remote->insecure, host);
         if (strcmp(api_host(host), host) != 0)
             strv_add(&remote->insecure, api_host(host));
@@ -155,9 +161,10 @@ struct remote *remote_open(const struct remote_settings *settings, struct err *e
     if (!settings)
         settings = &none;
     if (add_insecure(remote, &settings->insecure, err) < 0 ||
-        parse_stand_ins(&settings->mirrors, "registry mirror", &remote->mirrors, &remote->mirrors_count, err) < 0 ||
-        parse_stand_ins(&settings->endpoints, "registry endpoint", &remote->endpoints, &remote->endpoints_count,
-                        err) < 0)
+        parse_stand_ins(&settings->mirrors, "registry mirror", &remote->mirrors,
+                        &remote->mirrors_count, err) < 0 ||
+        parse_stand_ins(&settings->endpoints, "registry endpoint", &remote->endpoints,
+                        &remote->endpoints_count, err) < 0)
         return NULL;
     for (size_t i = 0; i < remote->endpoints_count; i++)
         if (add_endpoint(remote, &remote->endpoints[i], &connect_to, err) < 0)
@@ -174,11 +181,15 @@ struct remote *remote_open(const struct remote_settings *settings, struct err *e
 
 /* --- places --- */
 
-static bool answers(struct remote *remote, const char *scheme, const char *host, int *status, struct err *err)
+static bool answers(struct remote *remote, const char *scheme, const char *host, int *status,
+                    struct err *err)
 {
     AUTO_FREE char *url = xasprintf("%s://%s/v2/", scheme, host);
-    struct http_request request = {.method = "GET", .url = url, .no_redirect = true,
-                                   .connect_timeout_ms = PROBE_CONNECT_MS, .timeout_ms = PROBE_MS};
+    struct http_request request = {.method = "GET",
+                                   .url = url,
+                                   .no_redirect = true,
+                                   .connect_timeout_ms = PROBE_CONNECT_MS,
+                                   .timeout_ms = PROBE_MS};
     SCOPED(http_reply_release) struct http_reply reply = {0};
 
     if (http_send(remote->http, &request, &reply, err) < 0)
@@ -188,9 +199,10 @@ static bool answers(struct remote *remote, const char *scheme, const char *host,
 }
 
 /*
- * https unless the user allowed http; then whichever answers. This very machine is asked in plain http first: that is
- * what registries here speak, and it saves opening the certificate store. A server of https answers a plain request
- * with 400, so 400 is no proof of http. When nothing answers, the request itself will say what is wrong.
+ * https unless the user allowed http; then whichever answers. This very machine is asked in plain
+ * http first: that is what registries here speak, and it saves opening the certificate store. A
+ * server of https answers a plain request with 400, so 400 is no proof of http. When nothing
+ * answers, the request itself will say what is wrong.
  */
 static const char *try_schemes(struct remote *remote, const char *host, bool *found)
 {
@@ -220,7 +232,8 @@ static const char *scheme_of(struct remote *remote, const char *host)
     bool found;
 
     for (size_t i = 0; i < remote->endpoints_count; i++)
-        if (strcmp(api_host(remote->endpoints[i].host), host) == 0 && remote->endpoints[i].url.scheme)
+        if (strcmp(api_host(remote->endpoints[i].host), host) == 0 &&
+            remote->endpoints[i].url.scheme)
             return strcmp(remote->endpoints[i].url.scheme, "http") == 0 ? "http" : "https";
     if (!place_is_loopback(host) && !place_listed(&remote->insecure, host))
         return "https";
@@ -248,26 +261,28 @@ void remote_places_release(struct remote_places *places)
     *places = (struct remote_places){0};
 }
 
-static void add_place(struct remote *remote, struct remote_places *places, const struct place_url *url,
-                      const struct reference *ref, bool is_mirror)
+static void add_place(struct remote *remote, struct remote_places *places,
+                      const struct place_url *url, const struct reference *ref, bool is_mirror)
 {
     struct remote_place *place = &places->items[places->count++];
     const char *scheme = url->scheme ? url->scheme : scheme_of(remote, api_host(url->host));
 
-    place->base = xasprintf("%s://%s%s", scheme, api_host(url->host), url->prefix ? url->prefix : "");
+    place->base =
+        xasprintf("%s://%s%s", scheme, api_host(url->host), url->prefix ? url->prefix : "");
     place->host = place_host(str_of(url->host));
     place->repository = xstrdup(ref->path);
     place->is_mirror = is_mirror;
 }
 
-int remote_find(struct remote *remote, const struct reference *ref, bool push, struct remote_places *places,
-                struct err *err)
+int remote_find(struct remote *remote, const struct reference *ref, bool push,
+                struct remote_places *places, struct err *err)
 {
     struct place_url origin = {.host = ref->host};
 
     if (!ref->host || !ref->path)
         return err_set(err, ERR_USAGE, 0, "an image name without a registry has nowhere to go");
-    *places = (struct remote_places){.items = xcalloc(remote->mirrors_count + 1, sizeof(*places->items))};
+    *places =
+        (struct remote_places){.items = xcalloc(remote->mirrors_count + 1, sizeof(*places->items))};
     for (size_t i = 0; i < remote->mirrors_count && !push; i++)
         if (strcmp(remote->mirrors[i].host, ref->host) == 0)
             add_place(remote, places, &remote->mirrors[i].url, ref, true);
@@ -277,18 +292,14 @@ int remote_find(struct remote *remote, const struct reference *ref, bool push, s
 
 /* --- requests --- */
 
-char *remote_url(const struct remote_place *place, const char *path)
-{
-    return xasprintf("%s/v2/%s/%s", place->base, place->repository, path);
-}
-
 /* Scheme, host and port are the registry's own: only then does its login go along. */
 static bool is_own(const struct remote_place *place, const char *url)
 {
     SCOPED(buf_release) struct buf own = {0};
     SCOPED(buf_release) struct buf other = {0};
 
-    return http_host(place->base, &own) && http_host(url, &other) && str_eq(buf_str(&own), buf_str(&other)) &&
+    return http_host(place->base, &own) && http_host(url, &other) &&
+           str_eq(buf_str(&own), buf_str(&other)) &&
            str_starts(str_of(place->base), "https:") == str_starts(str_of(url), "https:");
 }
 
@@ -302,8 +313,10 @@ static bool ecr_of(const struct remote_place *place, struct ecr_host *out)
     return ecr_host_parse(host, out);
 }
 
-/* RFC 9111 (as RFC 7234 §5.5): 299 agent "text". Registries use it for notices; each is shown once. */
-static void show_warnings(struct remote *remote, const struct remote_place *place, const struct http_reply *reply)
+/* RFC 9111 (as RFC 7234 §5.5): 299 agent "text". Registries use it for notices; each is shown once.
+ */
+static void show_warnings(struct remote *remote, const struct remote_place *place,
+                          const struct http_reply *reply)
 {
     const char *value = http_header(reply, "Warning");
 
@@ -330,15 +343,19 @@ static char *scope_of(const struct remote_call *call)
 {
     SCOPED(buf_release) struct buf scope = {0};
 
-    buf_addf(&scope, "repository:%s:%s", call->place->repository, call->push ? "pull,push" : "pull");
+    buf_addf(&scope, "repository:%s:%s", call->place->repository,
+             call->push ? "pull,push" : "pull");
     if (call->mount_from)
         buf_addf(&scope, " repository:%s:pull", call->mount_from);
     return buf_steal(&scope);
 }
 
-int remote_send(struct remote *remote, const struct remote_call *call, struct http_reply *reply, struct err *err)
+int remote_send(struct remote *remote, const struct remote_call *call, struct http_reply *reply,
+                struct err *err)
 {
-    AUTO_FREE char *url = call->url ? xstrdup(call->url) : remote_url(call->place, call->path);
+    AUTO_FREE char *url = call->url ? xstrdup(call->url)
+                                    : xasprintf("%s/v2/%s/%s", call->place->base,
+                                                call->place->repository, call->path);
     AUTO_FREE char *scope = scope_of(call);
     struct http_request request = call->http;
     int sent;
@@ -355,8 +372,9 @@ int remote_send(struct remote *remote, const struct remote_call *call, struct ht
 }
 
 /* storage: where the place sent us, NULL: itself. */
-static int explain(const struct remote_call *call, const struct http_reply *reply, const struct refusal *refusal,
-                   const char *storage, const char *ecr_region, struct err *err)
+static int explain(const struct remote_call *call, const struct http_reply *reply,
+                   const struct refusal *refusal, const char *storage, const char *ecr_region,
+                   struct err *err)
 {
     SCOPED(auth_login_release) struct auth_login login = {0};
     struct err ignored = {0};
@@ -367,7 +385,8 @@ static int explain(const struct remote_call *call, const struct http_reply *repl
         .repository = call->place->repository,
         .path = call->path ? call->path : "",
         .push = call->push,
-        .authorized = ecr_region || auth_lookup(call->place->host, call->place->repository, &login, &ignored) > 0,
+        .authorized = ecr_region ||
+                      auth_lookup(call->place->host, call->place->repository, &login, &ignored) > 0,
         .ecr_region = ecr_region,
         .retry_after = http_header(reply, "Retry-After"),
         .attempts = reply->attempts,
@@ -376,8 +395,8 @@ static int explain(const struct remote_call *call, const struct http_reply *repl
     return refusal_explain(&request, reply->status, refusal, err);
 }
 
-int remote_refused(struct remote *remote, const struct remote_call *call, const struct http_reply *reply,
-                   struct err *err)
+int remote_refused(struct remote *remote, const struct remote_call *call,
+                   const struct http_reply *reply, struct err *err)
 {
     SCOPED(refusal_release) struct refusal refusal = {0};
     SCOPED(buf_release) struct buf from = {0};
@@ -424,27 +443,32 @@ static char *plain_type(const char *content_type)
 }
 
 /* The bytes are what was asked for, and what the registry says they are. */
-static int check_manifest(const struct remote_place *place, const struct http_reply *reply, const char *digest,
-                          struct remote_manifest *manifest, struct err *err)
+static int check_manifest(const struct remote_place *place, const struct http_reply *reply,
+                          const char *digest, struct remote_manifest *manifest, struct err *err)
 {
     const char *told = http_header(reply, "Docker-Content-Digest");
 
     if (manifest->media_type && strcmp(manifest->media_type, "text/html") == 0)
-        return err_set(err, ERR_REMOTE, reply->status, "%s answered with a web page: it is no registry, or a proxy or login page "
-                                                       "stands before it",
+        return err_set(err, ERR_REMOTE, reply->status,
+                       "%s answered with a web page: it is no registry, or a proxy or login page "
+                       "stands before it",
                        place->host);
     if (digest && strcmp(digest, manifest->digest) != 0)
-        return err_set(err, ERR_REMOTE, 0, "%s sent a wrong manifest: asked for %s, its bytes are %s", place->host,
+        return err_set(err, ERR_REMOTE, 0,
+                       "%s sent a wrong manifest: asked for %s, its bytes are %s", place->host,
                        digest, manifest->digest);
     if (told && digest_valid(told) && strcmp(told, manifest->digest) != 0)
-        return err_set(err, ERR_REMOTE, 0, "%s sent a damaged manifest: it says %s, its bytes are %s", place->host,
+        return err_set(err, ERR_REMOTE, 0,
+                       "%s sent a damaged manifest: it says %s, its bytes are %s", place->host,
                        told, manifest->digest);
     return 1;
 }
 
-/* HEAD would do for the digest alone, but has no body to tell why not, and ECR's repositories are told apart by it. */
-int remote_get_manifest(struct remote *remote, const struct remote_place *place, bool push, const char *tag,
-                        const char *digest, struct remote_manifest *manifest, bool *no_repository, struct err *err)
+/* HEAD would do for the digest alone, but has no body to tell why not, and ECR's repositories are
+ * told apart by it. */
+int remote_get_manifest(struct remote *remote, const struct remote_place *place, bool push,
+                        const char *tag, const char *digest, struct remote_manifest *manifest,
+                        bool *no_repository, struct err *err)
 {
     AUTO_FREE char *path = xasprintf("manifests/%s", digest ? digest : tag);
     SCOPED(strv_release) struct strv headers = {0};
@@ -452,12 +476,12 @@ int remote_get_manifest(struct remote *remote, const struct remote_place *place,
     struct remote_call call = {.place = place, .path = path, .push = push};
 
     strv_add(&headers, "Accept: " MANIFEST_ACCEPT);
-    call.http = (struct http_request){.method = "GET", .headers = &headers, .reply_max = MANIFEST_MAX,
-                                      .repeatable = true};
+    call.http = (struct http_request){
+        .method = "GET", .headers = &headers, .reply_max = MANIFEST_MAX, .repeatable = true};
     if (remote_send(remote, &call, &reply, err) < 0)
         return err->code == HTTP_FAIL_TOO_LARGE && err->kind == ERR_NETWORK
-                   ? err_set(err, ERR_REMOTE, 0, "%s sent a manifest of more than %d MiB", place->host,
-                             MANIFEST_MAX >> 20)
+                   ? err_set(err, ERR_REMOTE, 0, "%s sent a manifest of more than %d MiB",
+                             place->host, MANIFEST_MAX >> 20)
                    : -1;
     if (reply.status != 200) {
         SCOPED(refusal_release) struct refusal refusal = {0};
@@ -479,8 +503,9 @@ int remote_get_manifest(struct remote *remote, const struct remote_place *place,
     return 1;
 }
 
-int remote_fetch_manifest(struct remote *remote, const struct remote_places *places, const char *tag,
-                          const char *digest, struct remote_manifest *manifest, struct err *err)
+int remote_fetch_manifest(struct remote *remote, const struct remote_places *places,
+                          const char *tag, const char *digest, struct remote_manifest *manifest,
+                          struct err *err)
 {
     SCOPED(buf_release) struct buf before = {0};
 

@@ -3,17 +3,19 @@
 #define REGISTRY_REMOTE_H
 
 /*
- * Registries as this run sees them: one http door, the logins, and which servers stand in for which host.
- * One struct remote serves any number of threads.
+ * Registries as this run sees them: one http door, the logins, and which servers stand in for which
+ * host. One struct remote serves any number of threads.
  *
- * A *place* is one repository on one server. A reference has one or more: its mirrors in the order given, then its
- * origin. Mirrors are for pulling only. `base` is the server's URL ("https://registry-1.docker.io", no slash at its
- * end), `host` the name whose credentials are used (a mirror's own).
- * Scheme: https, but for a host that is loopback or named insecure https is tried first, then http, once per run.
- * An endpoint ("HOST=URL") changes only where we connect: name, TLS and login stay HOST's.
+ * A *place* is one repository on one server. A reference has one or more: its mirrors in the order
+ * given, then its origin. Mirrors are for pulling only. `base` is the server's URL
+ * ("https://registry-1.docker.io", no slash at its end), `host` the name whose credentials are used
+ * (a mirror's own). Scheme: https, but for a host that is loopback or named insecure https is tried
+ * first, then http, once per run. An endpoint ("HOST=URL") changes only where we connect: name, TLS
+ * and login stay HOST's.
  *
- * remote_send() has the login made and sent (registry/auth); what goes to another host than the place's own (an upload's
- * Location at a storage service) goes without. A reply of any status is success; remote_refused() puts it in words.
+ * remote_send() has the login made and sent (registry/auth); what goes to another host than the
+ * place's own (an upload's Location at a storage service) goes without. A reply of any status is
+ * success; remote_refused() puts it in words.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,10 +52,10 @@ struct remote_places {
 
 struct remote_call {
     const struct remote_place *place;
-    const char *path;       /* below /v2/<repository>/: "manifests/alpine"; or … */
-    const char *url;        /* … a whole URL: an upload's Location */
-    bool push;              /* wants leave to push, not only to pull */
-    const char *mount_from; /* wants leave to pull from this repository too; NULL: none */
+    const char *path;         /* below /v2/<repository>/: "manifests/alpine"; or … */
+    const char *url;          /* … a whole URL: an upload's Location */
+    bool push;                /* wants leave to push, not only to pull */
+    const char *mount_from;   /* wants leave to pull from this repository too; NULL: none */
     struct http_request http; /* url and authorization are filled in by remote_send() */
 };
 
@@ -73,30 +75,33 @@ void remote_free(struct remote *remote);
 struct http *remote_http(struct remote *remote); /* borrowed: for calls that are no registry's */
 struct auth *remote_auth(struct remote *remote); /* borrowed: the logins */
 
-/* Where to pull ref from (mirrors, origin) or, when push, where to push it to (the origin alone). */
-int remote_find(struct remote *remote, const struct reference *ref, bool push, struct remote_places *places,
-                struct err *err);
+/* Where to pull ref from (mirrors, origin) or, when push, where to push it to (the origin alone).
+ */
+int remote_find(struct remote *remote, const struct reference *ref, bool push,
+                struct remote_places *places, struct err *err);
 void remote_places_release(struct remote_places *places);
 
-/* The whole URL of something below the place's repository ("blobs/uploads/"); for free(). */
-char *remote_url(const struct remote_place *place, const char *path);
-int remote_send(struct remote *remote, const struct remote_call *call, struct http_reply *reply, struct err *err);
+int remote_send(struct remote *remote, const struct remote_call *call, struct http_reply *reply,
+                struct err *err);
 /* ERR_REMOTE with the status as code: what was wanted, what the registry said, what to do. -1. */
-int remote_refused(struct remote *remote, const struct remote_call *call, const struct http_reply *reply,
-                   struct err *err);
+int remote_refused(struct remote *remote, const struct remote_call *call,
+                   const struct http_reply *reply, struct err *err);
 /* The same for a repository known to be missing, whatever became of the call. */
 int remote_no_repository(const struct remote_call *call, struct err *err);
 
 /*
- * GETs a manifest by tag or digest from the first place that has it: 1; 0 when no place has it (err is set then too:
- * ERR_REMOTE, 404); -1 for every other failure. digest NULL: by tag; else what the bytes must hash to, and tag is not looked at.
+ * GETs a manifest by tag or digest from the first place that has it: 1; 0 when no place has it (err
+ * is set then too: ERR_REMOTE, 404); -1 for every other failure. digest NULL: by tag; else what the
+ * bytes must hash to, and tag is not looked at.
  */
-int remote_fetch_manifest(struct remote *remote, const struct remote_places *places, const char *tag,
-                          const char *digest, struct remote_manifest *manifest, struct err *err);
-/* The same from one place: also 0 for a repository that is not there, which *no_repository (may be NULL) tells. */
-int remote_get_manifest(struct remote *remote, const struct remote_place *place, bool push, const char *tag,
-                        const char *digest, struct remote_manifest *manifest, bool *no_repository,
-                        struct err *err);
+int remote_fetch_manifest(struct remote *remote, const struct remote_places *places,
+                          const char *tag, const char *digest, struct remote_manifest *manifest,
+                          struct err *err);
+/* The same from one place: also 0 for a repository that is not there, which *no_repository (may be
+ * NULL) tells. */
+int remote_get_manifest(struct remote *remote, const struct remote_place *place, bool push,
+                        const char *tag, const char *digest, struct remote_manifest *manifest,
+                        bool *no_repository, struct err *err);
 void remote_manifest_release(struct remote_manifest *manifest);
 
 #endif

@@ -28,10 +28,10 @@ struct upload {
     const struct descriptor *blob;
     struct push_blob *record;
     bool no_repository;
-    int step;              /* of progress */
-    uint64_t sent;         /* by the PUT under way */
-    char *location;        /* of the open session */
-    uint64_t pause_ms;     /* before the next session */
+    int step;          /* of progress */
+    uint64_t sent;     /* by the PUT under way */
+    char *location;    /* of the open session */
+    uint64_t pause_ms; /* before the next session */
 };
 
 char *upload_put_url(const char *location, const char *digest)
@@ -68,7 +68,8 @@ static int exists(struct upload *u, struct err *err)
     return 1;
 }
 
-/* Keeps where the session is; a stranger's Location leads neither down to http nor behind the firewall. */
+/* Keeps where the session is; a stranger's Location leads neither down to http nor behind the
+ * firewall. */
 static int take_location(struct upload *u, const struct http_reply *reply, struct err *err)
 {
     const char *location = http_header(reply, "Location");
@@ -77,16 +78,20 @@ static int take_location(struct upload *u, const struct http_reply *reply, struc
     AUTO_FREE char *url = NULL;
 
     if (!location)
-        return err_set(err, ERR_REMOTE, reply->status, "%s began an upload without a Location", u->place->host);
+        return err_set(err, ERR_REMOTE, reply->status, "%s began an upload without a Location",
+                       u->place->host);
     url = http_resolve(reply->url, location);
     if (!url || !http_host(url, &other) || !http_host(u->place->base, &own))
-        return err_set(err, ERR_REMOTE, reply->status, "%s began an upload at a Location that is no URL", u->place->host);
+        return err_set(err, ERR_REMOTE, reply->status,
+                       "%s began an upload at a Location that is no URL", u->place->host);
     if (str_starts(str_of(u->place->base), "https:") && !str_starts(str_of(url), "https:"))
-        return err_set(err, ERR_REMOTE, reply->status, "%s wants the upload sent over plain http, to %s",
-                       u->place->host, buf_cstr(&other));
+        return err_set(err, ERR_REMOTE, reply->status,
+                       "%s wants the upload sent over plain http, to %s", u->place->host,
+                       buf_cstr(&other));
     if (!place_may_send_to(buf_cstr(&own), buf_cstr(&other)))
-        return err_set(err, ERR_REMOTE, reply->status, "%s wants the upload sent to the private address %s",
-                       u->place->host, buf_cstr(&other));
+        return err_set(err, ERR_REMOTE, reply->status,
+                       "%s wants the upload sent to the private address %s", u->place->host,
+                       buf_cstr(&other));
     free(u->location);
     u->location = steal_ptr(&url);
     return 0;
@@ -118,8 +123,10 @@ static int begin(struct upload *u, const char *from, struct err *err)
         percent_encode(&path, str_of(from), "");
     }
     call.path = buf_cstr(&path);
-    /* A session begun twice is a session left over; but ECR's cut connection is no accident when it lacks the repository. */
-    call.http = (struct http_request){.method = "POST", .has_body = true, .repeatable = !u->no_repository};
+    /* A session begun twice is a session left over; but ECR's cut connection is no accident when it
+     * lacks the repository. */
+    call.http =
+        (struct http_request){.method = "POST", .has_body = true, .repeatable = !u->no_repository};
     if (remote_send(u->remote, &call, &reply, err) < 0)
         return explain_begin(u, &call, err);
     if (from && reply.status == 201)
@@ -143,7 +150,8 @@ static void show(void *arg, uint64_t sent, uint64_t received)
     progress_advance(u->step, sent, u->blob->size);
 }
 
-/* Refusals that another session may do without: lost sessions, pauses asked for, faults of the server. */
+/* Refusals that another session may do without: lost sessions, pauses asked for, faults of the
+ * server. */
 static bool may_restart(int status)
 {
     return status == 404 || status == 416 || http_retry_status(status);
@@ -167,15 +175,21 @@ static int put(struct upload *u, struct err *err)
     AUTO_FREE char *url = upload_put_url(u->location, u->blob->digest);
     SCOPED(strv_release) struct strv headers = {0};
     SCOPED(http_reply_release) struct http_reply reply = {0};
-    struct remote_call call = {.place = u->place, .url = url, .path = "blobs/uploads/", .push = true};
+    struct remote_call call = {
+        .place = u->place, .url = url, .path = "blobs/uploads/", .push = true};
     AUTO_FD int fd = layout_open_blob(u->layout, u->blob->digest, NULL, err);
     const char *told;
 
     if (fd < 0)
         return -1;
     strv_add(&headers, "Content-Type: application/octet-stream");
-    call.http = (struct http_request){.method = "PUT", .headers = &headers, .has_body_fd = true, .body_fd = fd,
-                                      .body_size = u->blob->size, .has_body = true, .on_progress = show,
+    call.http = (struct http_request){.method = "PUT",
+                                      .headers = &headers,
+                                      .has_body_fd = true,
+                                      .body_fd = fd,
+                                      .body_size = u->blob->size,
+                                      .has_body = true,
+                                      .on_progress = show,
                                       .on_progress_arg = u};
     u->sent = 0;
     if (remote_send(u->remote, &call, &reply, err) < 0) {
@@ -191,7 +205,8 @@ static int put(struct upload *u, struct err *err)
     }
     told = http_header(&reply, "Docker-Content-Digest");
     if (told && digest_valid(told) && strcmp(told, u->blob->digest) != 0)
-        return err_set(err, ERR_REMOTE, reply.status, "%s stored blob %s as %s: it was damaged on the way", u->place->host,
+        return err_set(err, ERR_REMOTE, reply.status,
+                       "%s stored blob %s as %s: it was damaged on the way", u->place->host,
                        u->blob->digest, told);
     return 0;
 }
@@ -203,7 +218,8 @@ static int open_session(struct upload *u, struct err *err)
 
     if (u->record->attempts == 0)
         origins_find(u->layout, u->blob->digest, u->place->host, u->place->repository, &from);
-    /* one source only: a refused mount is an open session already, and asking on would leave it behind */
+    /* one source only: a refused mount is an open session already, and asking on would leave it
+     * behind */
     begun = from.count ? begin(u, from.ptr[0], err) : 2;
     if (begun == 1)
         u->record->from = xstrdup(from.ptr[0]);
@@ -229,7 +245,9 @@ static int send_blob(struct upload *u, struct err *err)
             return 0;
         if (done < 0 || u->record->attempts >= SESSIONS_MAX) {
             *err = failed;
-            return done < 0 ? -1 : err_add(err, " (upload of %s begun %u times)", u->blob->digest, u->record->attempts);
+            return done < 0 ? -1
+                            : err_add(err, " (upload of %s begun %u times)", u->blob->digest,
+                                      u->record->attempts);
         }
         log_info("upload of %.19s: %s; beginning again", u->blob->digest, failed.text);
         clock_sleep_ms(u->pause_ms);
@@ -264,10 +282,15 @@ static void finish(const struct upload *u, int done)
         progress_finish(u->step, PROGRESS_DONE, NULL);
 }
 
-int upload_blob(struct remote *remote, const struct layout *layout, const struct remote_place *place,
-                const struct descriptor *blob, bool no_repository, struct push_blob *record, struct err *err)
+int upload_blob(struct remote *remote, const struct layout *layout,
+                const struct remote_place *place, const struct descriptor *blob, bool no_repository,
+                struct push_blob *record, struct err *err)
 {
-    struct upload u = {.remote = remote, .layout = layout, .place = place, .blob = blob, .record = record,
+    struct upload u = {.remote = remote,
+                       .layout = layout,
+                       .place = place,
+                       .blob = blob,
+                       .record = record,
                        .no_repository = no_repository};
     uint64_t begun_ms = clock_mono_ms();
     int done;

@@ -3,9 +3,9 @@
 #define REGISTRY_UPLOAD_H
 
 /*
- * One blob from the store to a registry (distribution spec, "Pushing blobs"): HEAD; mounted from another repository of
- * that registry when one is known to hold it; else POST and one PUT of it all. Each restart is a new session, after a
- * look whether the blob arrived after all.
+ * One blob from the store to a registry (distribution spec, "Pushing blobs"): HEAD; mounted from
+ * another repository of that registry when one is known to hold it; else POST and one PUT of it
+ * all. Each restart is a new session, after a look whether the blob arrived after all.
  */
 #include <stdbool.h>
 
@@ -19,13 +19,15 @@ struct descriptor;
 struct push_blob;
 
 /*
- * no_repository: the registry said before that it does not know the repository; then a refused or cut POST is told as
- * that. record is filled also on failure.
+ * no_repository: the registry said before that it does not know the repository; then a refused or
+ * cut POST is told as that. record is filled also on failure.
  */
-int upload_blob(struct remote *remote, const struct layout *layout, const struct remote_place *place,
-                const struct descriptor *blob, bool no_repository, struct push_blob *record, struct err *err);
+int upload_blob(struct remote *remote, const struct layout *layout,
+                const struct remote_place *place, const struct descriptor *blob, bool no_repository,
+                struct push_blob *record, struct err *err);
 
-/* The URL of the PUT that ends an upload: location byte for byte, "digest=" after its "?", "&" or neither. For free(). Pure. */
+/* The URL of the PUT that ends an upload: location byte for byte, "digest=" after its "?", "&" or
+ * neither. For free(). Pure. */
 char *upload_put_url(const char *location, const char *digest);
 
 #endif

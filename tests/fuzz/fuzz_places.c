@@ -22,7 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     }
     if (!host || !*host || !url.host || !*url.host || !url.prefix || strpbrk(url.prefix, " ?#"))
         abort();
-    if (place_is_loopback(url.host) && !place_is_loopback(host) && place_may_send_to(host, url.host))
+    if (place_is_loopback(url.host) && !place_is_loopback(host) &&
+        place_may_send_to(host, url.host))
         abort();
     return 0;
 }

@@ -8,7 +8,8 @@
 #include "registry/origins.h"
 #include "tests/tap.h"
 
-static const char digest[] = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+static const char digest[] =
+    "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 static void remembered(void)
 {
@@ -38,7 +39,8 @@ static void remembered(void)
 /* A file that something else wrote gives no repository that is none. */
 static void damaged(void)
 {
-    static const char bytes[] = "r.example/good\nr.example/Bad\nr.example/../x\n\n/x\nr.example/a?b=c\nr.example/tail";
+    static const char bytes[] =
+        "r.example/good\nr.example/Bad\nr.example/../x\n\n/x\nr.example/a?b=c\nr.example/tail";
     char root[] = "/tmp/slipway-origins.XXXXXX";
     SCOPED(layout_close) struct layout l = LAYOUT_CLOSED;
     SCOPED(strv_release) struct strv found = {0};
@@ -48,7 +50,8 @@ static void damaged(void)
     if (!OK(mkdtemp(root) != NULL) || !OKF(layout_open(&l, root, &err) == 0, "%s", err.text))
         return;
     OK(fs_mkdirs(l.cache_fd, "origins", 0755, &err) == 0);
-    OK(fs_replace(l.cache_fd, "origins/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", bytes,
+    OK(fs_replace(l.cache_fd,
+                  "origins/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", bytes,
                   sizeof(bytes) - 1, 0644, false, &err) == 0);
     origins_find(&l, digest, "r.example", "x", &found);
     text = strv_join(&found, " ");

@@ -13,20 +13,29 @@ static void pairs(void)
         const char *text, *host, *scheme, *to, *prefix, *err;
     } rows[] = {
         {"docker.io=http://127.0.0.1:5000", "docker.io", "http", "127.0.0.1:5000", "", NULL},
-        {" index.docker.io = https://Mirror.Example/hub/ ", "docker.io", "https", "mirror.example", "/hub", NULL},
+        {" index.docker.io = https://Mirror.Example/hub/ ", "docker.io", "https", "mirror.example",
+         "/hub", NULL},
         {"registry-1.docker.io=m.example/v2/", "docker.io", NULL, "m.example", "", NULL},
-        {"localhost:5000=https://[::1]:5001/a/v2", "localhost:5000", "https", "[::1]:5001", "/a", NULL},
+        {"localhost:5000=https://[::1]:5001/a/v2", "localhost:5000", "https", "[::1]:5001", "/a",
+         NULL},
         {"docker.io", NULL, NULL, NULL, NULL, "--m \"docker.io\" is not HOST=URL"},
         {"=http://x", NULL, NULL, NULL, NULL, "--m \"=http://x\": \"\" is no registry host"},
-        {"a/b=http://x", NULL, NULL, NULL, NULL, "--m \"a/b=http://x\": \"a/b\" is no registry host"},
-        {"a.example=ftp://x", NULL, NULL, NULL, NULL, "--m \"a.example=ftp://x\": \"ftp://x\" is no http or https URL"},
+        {"a/b=http://x", NULL, NULL, NULL, NULL,
+         "--m \"a/b=http://x\": \"a/b\" is no registry host"},
+        {"a.example=ftp://x", NULL, NULL, NULL, NULL,
+         "--m \"a.example=ftp://x\": \"ftp://x\" is no http or https URL"},
         {"a.example=", NULL, NULL, NULL, NULL, "--m \"a.example=\": \"\" has no valid host name"},
-        {"a.example=https://", NULL, NULL, NULL, NULL, "--m \"a.example=https://\": \"https://\" has no valid host name"},
+        {"a.example=https://", NULL, NULL, NULL, NULL,
+         "--m \"a.example=https://\": \"https://\" has no valid host name"},
         {"a.example=https://u:p@x", NULL, NULL, NULL, NULL,
-         "--m \"a.example=https://u:p@x\": a login does not belong into a registry's URL: use slipway login"},
-        {"a.example=https://x/y?z", NULL, NULL, NULL, NULL, "--m \"a.example=https://x/y?z\": \"https://x/y?z\" is no URL of a registry"},
-        {"a.example=https://x/../y", NULL, NULL, NULL, NULL, "--m \"a.example=https://x/../y\": \"https://x/../y\" is no URL of a registry"},
-        {"a.example=https://x/a b", NULL, NULL, NULL, NULL, "--m \"a.example=https://x/a b\": \"https://x/a b\" is no URL of a registry"},
+         "--m \"a.example=https://u:p@x\": a login does not belong into a registry's URL: use "
+         "slipway login"},
+        {"a.example=https://x/y?z", NULL, NULL, NULL, NULL,
+         "--m \"a.example=https://x/y?z\": \"https://x/y?z\" is no URL of a registry"},
+        {"a.example=https://x/../y", NULL, NULL, NULL, NULL,
+         "--m \"a.example=https://x/../y\": \"https://x/../y\" is no URL of a registry"},
+        {"a.example=https://x/a b", NULL, NULL, NULL, NULL,
+         "--m \"a.example=https://x/a b\": \"https://x/a b\" is no URL of a registry"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -50,9 +59,12 @@ static void hosts(void)
         const char *host;
         bool loopback;
     } rows[] = {
-        {"localhost", true},     {"LOCALHOST:5000", true}, {"127.0.0.1:1", true}, {"127.9.9.9", true},
-        {"[::1]:5000", true},    {"[::ffff:127.0.0.1]", true}, {"localhost.example", false}, {"127.0.0.1.example", false},
-        {"10.0.0.1", false},     {"[::2]", false},         {"example.com:443", false},
+        {"localhost", true},          {"LOCALHOST:5000", true},
+        {"127.0.0.1:1", true},        {"127.9.9.9", true},
+        {"[::1]:5000", true},         {"[::ffff:127.0.0.1]", true},
+        {"localhost.example", false}, {"127.0.0.1.example", false},
+        {"10.0.0.1", false},          {"[::2]", false},
+        {"example.com:443", false},
     };
     SCOPED(strv_release) struct strv list = {0};
 
@@ -86,7 +98,8 @@ static void sending(void)
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-        OKF(place_may_send_to(rows[i].own, rows[i].other) == rows[i].may, "%s to %s", rows[i].own, rows[i].other);
+        OKF(place_may_send_to(rows[i].own, rows[i].other) == rows[i].may, "%s to %s", rows[i].own,
+            rows[i].other);
 }
 
 static void put_urls(void)
@@ -108,4 +121,5 @@ static void put_urls(void)
     }
 }
 
-TAP_MAIN({"HOST=URL", pairs}, {"hosts", hosts}, {"who may send us where", sending}, {"where the PUT goes", put_urls})
+TAP_MAIN({"HOST=URL", pairs}, {"hosts", hosts}, {"who may send us where", sending},
+         {"where the PUT goes", put_urls})

@@ -13,26 +13,36 @@ static void bodies(void)
     } rows[] = {
         {"", NULL, NULL, NULL},
         {" \n ", "text/plain", NULL, NULL},
-        {"{\"errors\":[{\"code\":\"DENIED\",\"message\":\"requested access to the resource is denied\",\"detail\":null}]}",
+        {"{\"errors\":[{\"code\":\"DENIED\",\"message\":\"requested access to the resource is "
+         "denied\",\"detail\":null}]}",
          "application/json", "DENIED", "requested access to the resource is denied"},
-        {"{\"errors\":[{\"code\":\"MANIFEST_UNKNOWN\",\"message\":\"manifest unknown\",\"detail\":{\"Tag\":\"1\"}}]}", NULL,
-         "MANIFEST_UNKNOWN", "manifest unknown"},
-        {"{\"errors\":[{\"code\":\"MANIFEST_BLOB_UNKNOWN\",\"message\":\"blob unknown to registry\",\"detail\":\"sha256:12\"}]}", NULL,
-         "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry (sha256:12)"},
-        {"{\"errors\":[{\"code\":\"DIGEST_INVALID\",\"message\":\"bad\",\"detail\":{\"a\":1}},{\"code\":\"X\",\"message\":\"two\"}]}",
+        {"{\"errors\":[{\"code\":\"MANIFEST_UNKNOWN\",\"message\":\"manifest "
+         "unknown\",\"detail\":{\"Tag\":\"1\"}}]}",
+         NULL, "MANIFEST_UNKNOWN", "manifest unknown"},
+        {"{\"errors\":[{\"code\":\"MANIFEST_BLOB_UNKNOWN\",\"message\":\"blob unknown to "
+         "registry\",\"detail\":\"sha256:12\"}]}",
+         NULL, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry (sha256:12)"},
+        {"{\"errors\":[{\"code\":\"DIGEST_INVALID\",\"message\":\"bad\",\"detail\":{\"a\":1}},{"
+         "\"code\":\"X\",\"message\":\"two\"}]}",
          NULL, "DIGEST_INVALID", "bad ({\"a\":1}); two"},
-        {"{\"errors\":[{\"code\":\"A\"},{\"message\":\"b\"},{\"message\":\"c\"},{\"message\":\"d\"}]}", NULL, "A", "A; b; c"},
+        {"{\"errors\":[{\"code\":\"A\"},{\"message\":\"b\"},{\"message\":\"c\"},{\"message\":\"d\"}"
+         "]}",
+         NULL, "A", "A; b; c"},
         {"{\"errors\":[]}", NULL, NULL, NULL},
         {"{\"errors\":{\"a\":1}}", NULL, NULL, NULL},
         {"{\"errors\":[1,null]}", NULL, NULL, NULL},
-        {"{\"__type\":\"com.amazonaws#ExpiredTokenException\",\"message\":\"The token\\nhas expired.\"}", NULL,
-         "ExpiredTokenException", "The token has expired"},
+        {"{\"__type\":\"com.amazonaws#ExpiredTokenException\",\"message\":\"The token\\nhas "
+         "expired.\"}",
+         NULL, "ExpiredTokenException", "The token has expired"},
         {"{\"message\":\"pull access denied\"}", NULL, NULL, "pull access denied"},
-        {"{\"error\":\"invalid_scope\",\"error_description\":\"no such scope\"}", NULL, "invalid_scope", "no such scope"},
+        {"{\"error\":\"invalid_scope\",\"error_description\":\"no such scope\"}", NULL,
+         "invalid_scope", "no such scope"},
         {"{\"error\":{\"code\":\"e\",\"message\":\"inner\"}}", NULL, "e", "inner"},
-        {"{\"details\":\"incorrect username or password\"}", NULL, NULL, "incorrect username or password"},
+        {"{\"details\":\"incorrect username or password\"}", NULL, NULL,
+         "incorrect username or password"},
         {"{broken", NULL, NULL, "{broken"},
-        {"<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>",
+        {"<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code><Message>Request has "
+         "expired</Message></Error>",
          "application/xml", "AccessDenied", "Request has expired"},
         {"<html><head><title>413 Request Entity Too Large</title></head></html>", "text/html", NULL,
          "413 Request Entity Too Large"},
@@ -73,13 +83,18 @@ static void limits(void)
 
 static void explanations(void)
 {
-    const struct refusal_request plain = {.method = "PUT", .host = "r.example", .repository = "team/web",
-                                          .path = "manifests/1", .attempts = 5};
-    struct refusal_request push = plain, ecr = plain, ecr_pull = plain, known = plain, wait = plain, stored = plain;
-    static char name_unknown[] = "NAME_UNKNOWN", manifest_unknown[] = "MANIFEST_UNKNOWN", denied[] = "DENIED",
-                tag_invalid[] = "TAG_INVALID", text[] = "text";
-    const struct refusal none = {0}, no_name = {name_unknown, text}, no_manifest = {manifest_unknown, text},
-                         no_leave = {denied, text}, taken = {tag_invalid, text}, same = {denied, denied};
+    const struct refusal_request plain = {.method = "PUT",
+                                          .host = "r.example",
+                                          .repository = "team/web",
+                                          .path = "manifests/1",
+                                          .attempts = 5};
+    struct refusal_request push = plain, ecr = plain, ecr_pull = plain, known = plain, wait = plain,
+                           stored = plain;
+    static char name_unknown[] = "NAME_UNKNOWN", manifest_unknown[] = "MANIFEST_UNKNOWN",
+                denied[] = "DENIED", tag_invalid[] = "TAG_INVALID", text[] = "text";
+    const struct refusal none = {0}, no_name = {name_unknown, text},
+                         no_manifest = {manifest_unknown, text}, no_leave = {denied, text},
+                         taken = {tag_invalid, text}, same = {denied, denied};
 
     push.push = true;
     ecr.push = true;
@@ -94,32 +109,69 @@ static void explanations(void)
         const struct refusal *refusal;
         const char *want;
     } rows[] = {
-        {&plain, 404, &none, "r.example answered 404 (not found); r.example/team/web has no such tag or digest"},
-        {&plain, 404, &no_manifest, "r.example answered 404 MANIFEST_UNKNOWN: text; r.example/team/web has no such tag or digest"},
-        {&plain, 404, &no_name, "r.example answered 404 NAME_UNKNOWN: text; there is no repository team/web at r.example"},
-        {&push, 404, &no_name, "r.example answered 404 NAME_UNKNOWN: text; create the repository team/web at r.example first"},
-        {&ecr, 404, &no_name, "r.example answered 404 NAME_UNKNOWN: text; create the repository first: aws ecr create-repository "
-                              "--region eu-west-1 --repository-name team/web"},
-        {&plain, 401, &none, "r.example answered 401 (unauthorized); it wants a login: run `slipway login r.example`"},
-        {&known, 401, &none, "r.example answered 401 (unauthorized); the login for r.example was not accepted: run `slipway login r.example` again"},
-        {&ecr, 401, &none, "r.example answered 401 (unauthorized); the AWS login was not accepted: is it for this account and region, and is it still valid?"},
-        {&ecr_pull, 401, &none, "r.example answered 401 (unauthorized); no AWS credentials were found: set AWS_PROFILE or AWS_ACCESS_KEY_ID and "
-                                "AWS_SECRET_ACCESS_KEY"},
-        {&plain, 403, &no_leave, "r.example answered 403 DENIED: text; no login was sent: run `slipway login r.example`"},
-        {&known, 403, &same, "r.example answered 403 DENIED; this login may not pull from team/web"},
-        {&ecr, 403, &no_leave, "r.example answered 403 DENIED: text; pushing to team/web needs the permissions ecr:BatchCheckLayerAvailability, "
-                               "ecr:InitiateLayerUpload, ecr:UploadLayerPart, ecr:CompleteLayerUpload, ecr:PutImage and ecr:BatchGetImage"},
-        {&ecr_pull, 403, &no_leave, "r.example answered 403 DENIED: text; pulling from team/web needs the permissions ecr:BatchGetImage, "
-                                    "ecr:GetDownloadUrlForLayer and ecr:BatchCheckLayerAvailability"},
-        {&ecr, 400, &taken, "r.example answered 400 TAG_INVALID: text; the tag names another image already and team/web keeps tags as they are: choose another tag"},
-        {&push, 405, &none, "r.example answered 405 (method not allowed); it takes no such upload: is it read-only, or a media type it does not know?"},
-        {&plain, 407, &none, "r.example answered 407 (proxy authentication required); the proxy wants a login: put it into HTTPS_PROXY (http://user:password@proxy:port)"},
-        {&push, 413, &none, "r.example answered 413 (too large); the registry, or a proxy before it, takes no body of that size: raise its limit "
-                            "(nginx: client_max_body_size) or make the layer smaller"},
-        {&wait, 429, &none, "r.example answered 429 (too many requests); it asks to wait (retry-after: 120); a login raises the limit: run `slipway login r.example`"},
-        {&known, 429, &none, "r.example answered 429 (too many requests); tried 5 times: wait, or run fewer at a time"},
-        {&plain, 503, &none, "r.example answered 503 (unavailable); the fault is the server's: tried 5 times, try again later"},
-        {&stored, 403, &no_leave, "s3.example answered 403 DENIED: text; that is where r.example sent us, it has no login of ours"},
+        {&plain, 404, &none,
+         "r.example answered 404 (not found); r.example/team/web has no such tag or digest"},
+        {&plain, 404, &no_manifest,
+         "r.example answered 404 MANIFEST_UNKNOWN: text; r.example/team/web has no such tag or "
+         "digest"},
+        {&plain, 404, &no_name,
+         "r.example answered 404 NAME_UNKNOWN: text; there is no repository team/web at r.example"},
+        {&push, 404, &no_name,
+         "r.example answered 404 NAME_UNKNOWN: text; create the repository team/web at r.example "
+         "first"},
+        {&ecr, 404, &no_name,
+         "r.example answered 404 NAME_UNKNOWN: text; create the repository first: aws ecr "
+         "create-repository "
+         "--region eu-west-1 --repository-name team/web"},
+        {&plain, 401, &none,
+         "r.example answered 401 (unauthorized); it wants a login: run `slipway login r.example`"},
+        {&known, 401, &none,
+         "r.example answered 401 (unauthorized); the login for r.example was not accepted: run "
+         "`slipway login r.example` again"},
+        {&ecr, 401, &none,
+         "r.example answered 401 (unauthorized); the AWS login was not accepted: is it for this "
+         "account and region, and is it still valid?"},
+        {&ecr_pull, 401, &none,
+         "r.example answered 401 (unauthorized); no AWS credentials were found: set AWS_PROFILE or "
+         "AWS_ACCESS_KEY_ID and "
+         "AWS_SECRET_ACCESS_KEY"},
+        {&plain, 403, &no_leave,
+         "r.example answered 403 DENIED: text; no login was sent: run `slipway login r.example`"},
+        {&known, 403, &same,
+         "r.example answered 403 DENIED; this login may not pull from team/web"},
+        {&ecr, 403, &no_leave,
+         "r.example answered 403 DENIED: text; pushing to team/web needs the permissions "
+         "ecr:BatchCheckLayerAvailability, "
+         "ecr:InitiateLayerUpload, ecr:UploadLayerPart, ecr:CompleteLayerUpload, ecr:PutImage and "
+         "ecr:BatchGetImage"},
+        {&ecr_pull, 403, &no_leave,
+         "r.example answered 403 DENIED: text; pulling from team/web needs the permissions "
+         "ecr:BatchGetImage, "
+         "ecr:GetDownloadUrlForLayer and ecr:BatchCheckLayerAvailability"},
+        {&ecr, 400, &taken,
+         "r.example answered 400 TAG_INVALID: text; the tag names another image already and "
+         "team/web keeps tags as they are: choose another tag"},
+        {&push, 405, &none,
+         "r.example answered 405 (method not allowed); it takes no such upload: is it read-only, "
+         "or a media type it does not know?"},
+        {&plain, 407, &none,
+         "r.example answered 407 (proxy authentication required); the proxy wants a login: put it "
+         "into HTTPS_PROXY (http://user:password@proxy:port)"},
+        {&push, 413, &none,
+         "r.example answered 413 (too large); the registry, or a proxy before it, takes no body of "
+         "that size: raise its limit "
+         "(nginx: client_max_body_size) or make the layer smaller"},
+        {&wait, 429, &none,
+         "r.example answered 429 (too many requests); it asks to wait (retry-after: 120); a login "
+         "raises the limit: run `slipway login r.example`"},
+        {&known, 429, &none,
+         "r.example answered 429 (too many requests); tried 5 times: wait, or run fewer at a time"},
+        {&plain, 503, &none,
+         "r.example answered 503 (unavailable); the fault is the server's: tried 5 times, try "
+         "again later"},
+        {&stored, 403, &no_leave,
+         "s3.example answered 403 DENIED: text; that is where r.example sent us, it has no login "
+         "of ours"},
         {&plain, 418, &none, "r.example answered 418"},
     };
 

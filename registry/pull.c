@@ -112,7 +112,7 @@ static int take_manifest(struct pulling *p, struct manifest *m, unsigned depth, 
         return -1;
     if (!m->is_index) {
         want_blob(p, &m->config);
-        for (size_t i = 0; i < m->layers_count && !(p->flags & PULL_NO_LAYERS); i++)
+        for (size_t i = 0; i < m->layers_count; i++)
             want_blob(p, &m->layers[i]);
     }
     VEC_GROW(p->manifests, p->manifests_count, p->manifests_capacity);
@@ -271,7 +271,7 @@ static int pull(struct pulling *p, struct descriptor *out, struct pull_result *r
         return -1;
     m = &p->manifests[p->manifests_count - 1];
     descriptor_set(&root, m->media_type, m->digest, m->bytes.size);
-    if (!(p->flags & PULL_NO_TAG) && layout_tag(p->layout, p->ref, &root, err) < 0)
+    if (layout_tag(p->layout, p->ref, &root, err) < 0)
         return -1;
     *out = root;
     root = (struct descriptor){0};
@@ -306,17 +306,4 @@ int pull_image(struct remote *remote, struct layout *layout, struct pool *pool,
                struct err *err)
 {
     return pull_image_with(remote, layout, pool, ref, platform, 0, out, NULL, err);
-}
-
-int pull_blob(struct remote *remote, struct layout *layout, const struct reference *ref,
-              const struct descriptor *blob, struct err *err)
-{
-    SCOPED(remote_places_release) struct remote_places places = {0};
-    uint64_t received = 0;
-
-    if (layout_has(layout, blob->digest))
-        return 0;
-    if (remote_find(remote, ref, false, &places, err) < 0)
-        return -1;
-    return fetch_blob(remote, layout, &places, 0, blob, &received, err);
 }

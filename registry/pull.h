@@ -24,9 +24,7 @@ struct platform;
 struct descriptor;
 
 enum pull_flags {
-    PULL_NO_LAYERS = 1, /* manifests and config only; layers come later, one by one: pull_blob() */
-    PULL_NO_TAG = 2,    /* leave the store's names alone */
-    PULL_ALL = 4,       /* every platform of an index */
+    PULL_ALL = 2, /* every platform of an index */
 };
 
 struct pull_result {
@@ -46,9 +44,5 @@ int pull_image(struct remote *remote, struct layout *layout, struct pool *pool,
 int pull_image_with(struct remote *remote, struct layout *layout, struct pool *pool,
                     const struct reference *ref, const struct platform *platform, unsigned flags,
                     struct descriptor *out, struct pull_result *result, struct err *err);
-
-/* One blob of ref's repository into the store, unless it is there. */
-int pull_blob(struct remote *remote, struct layout *layout, const struct reference *ref,
-              const struct descriptor *blob, struct err *err);
 
 #endif

@@ -26,7 +26,6 @@ extern const struct cmd cmd_load;
 extern const struct cmd cmd_prune;
 extern const struct cmd cmd_du;
 extern const struct cmd cmd_ecs_deploy;
-extern const struct cmd cmd_import;
 extern const struct cmd cmd_doctor;
 extern const struct cmd cmd_version;
 extern const struct cmd cmd_completion;
@@ -49,7 +48,6 @@ const struct cmd *const commands[] = {
     &cmd_prune,
     &cmd_du,
     &cmd_ecs_deploy,
-    &cmd_import,
     &cmd_doctor,
     &cmd_version,
     &cmd_completion,

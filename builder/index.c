@@ -123,7 +123,7 @@ static int load(struct index *x, const void *bytes, size_t size, struct err *err
 {
     const struct index_header *h = bytes;
     size_t need = sizeof(*h);
-    const char *at = (const char *)bytes + sizeof(*h);
+    const char *at;
 
     if (size < sizeof(*h) || memcmp(h->magic, INDEX_MAGIC, sizeof(h->magic)) != 0 || h->version != INDEX_VERSION ||
         h->order != INDEX_ORDER || !h->count || h->count > INDEX_ENTRIES_MAX)
@@ -131,6 +131,7 @@ static int load(struct index *x, const void *bytes, size_t size, struct err *err
     need += (size_t)h->count * sizeof(struct index_record) + (size_t)h->xattrs_count * sizeof(struct index_xattr);
     if (size < need || h->strings_size != size - need || h->strings_size < 2)
         return damaged(err);
+    at = (const char *)bytes + sizeof(*h);
     x->records = (const void *)at;
     x->count = h->count;
     x->strings = (const char *)bytes + need;

@@ -460,7 +460,10 @@ static int fill_entry(struct tar_reader *r, const struct tar_header *h, struct e
         return -1;
     if (e->type == ENTRY_FILE && slash) { /* tars before POSIX say a directory so */
         e->type = ENTRY_DIR;
-        r->file_size = 0;
+        if (skip(r, r->left, err) < 0)
+            return -1;
+        r->sparse = false;
+        r->left = r->file_size = 0;
     }
     e->size = e->type == ENTRY_FILE ? r->file_size : 0;
     if (e->type == ENTRY_SYMLINK || e->type == ENTRY_HARDLINK) {

@@ -49,7 +49,10 @@ char *upload_put_url(const char *location, const char *digest)
     return buf_steal(&url);
 }
 
-/* 1 it is there, 0 it is not, or nobody says (some registries refuse HEAD), -1. */
+/*
+ * 1 it is there, 0 it is not, or nobody says: some registries refuse HEAD (public.ecr.aws with 401, others with 403
+ * or 405). The POST after it tells what is wrong, in words that a HEAD has no body for. -1.
+ */
 static int exists(struct upload *u, struct err *err)
 {
     AUTO_FREE char *path = xasprintf("blobs/%s", u->blob->digest);
@@ -60,8 +63,6 @@ static int exists(struct upload *u, struct err *err)
     call.http = (struct http_request){.method = "HEAD", .repeatable = true};
     if (remote_send(u->remote, &call, &reply, err) < 0)
         return -1;
-    if (reply.status == 401)
-        return remote_refused(u->remote, &call, &reply, err);
     told = http_header(&reply, "Docker-Content-Digest");
     if (reply.status != 200 || (told && digest_valid(told) && strcmp(told, u->blob->digest) != 0))
         return 0;

@@ -87,6 +87,21 @@ image team/arm:1 --platform linux/s390x
 t "one manifest for another machine comes" sh -c "slipway pull --platform linux/amd64 $REGISTRY/team/arm:1 2>'$T/warned'"
 t "with a warning that names both" has "$T/warned" "is an image for linux/s390x only, not for linux/amd64"
 
+# --- several at once share one store
+image team/par:1 --layer 3000000 --layer 2000000 --layer 1000000
+pids=
+for n in 1 2 3 4; do
+    slipway pull -q "$REGISTRY/team/par:1" >"$T/par$n" 2>&1 &
+    pids="$pids $!"
+done
+par_failed=0
+for pid in $pids; do
+    wait "$pid" || par_failed=1
+done
+is "$par_failed" 0 "four pulls of one image at the same time"
+is "$(sort -u "$T/par1" "$T/par2" "$T/par3" "$T/par4")" "$REGISTRY/team/par@$image_digest" "have the same result"
+t "the store is sound" store_is_sound
+
 # --- what is not there
 t "a tag there is not" expect_fail "has no such tag or digest" slipway pull "$REGISTRY/team/oci:none"
 is "$(cat "$T/out")" "" "nothing on stdout"
@@ -126,6 +141,7 @@ login() { printf '{"auths":{"%s":{"auth":"%s"}}}' "$1" "$(printf '%s' "$2" | bas
 t "the authority is not trusted" expect_fail "certificate" slipway pull --registry-endpoint "r.example=https://$REGISTRY" r.example/web:1
 t "the certificate is for other names" expect_fail "certificate" slipway pull --ca-file "$CA_FILE" \
     --registry-endpoint "r.example=https://$REGISTRY" r.example/web:1
+t "on this very machine too" expect_fail "certificate" slipway pull "$REGISTRY/web:1"
 t "without a login" expect_fail "slipway login" slipway pull --ca-file "$CA_FILE" "$REGISTRY/web:1"
 login "$REGISTRY" AWS:wr0ng-secret
 t "with a wrong one" expect_fail "refused the login of AWS" slipway pull --ca-file "$CA_FILE" "$REGISTRY/web:1"

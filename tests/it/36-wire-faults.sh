@@ -133,7 +133,8 @@ rm -rf "$HOME/.docker"
 clear_store
 t "a source" fake --image a:1:3:300000
 t "an image" slipway pull "$FAKE/a:1"
-src=$FAKE/a:1 src_layer=$(layer_of a:1)
+src=$FAKE/a:1 src_layer=$(layer_of a:1) src_ready=$fake_ready
+src_config_size=$(curl -sS "http://$FAKE/v2/a/blobs/$(jq -r '.images["a:1"].config' "$fake_ready")" | wc -c)
 rm -r "$SLIPWAY_ROOT/cache/origins"
 for how in absolute relative query other; do
     t "uploads at a Location: $how" fake --location $how
@@ -178,9 +179,36 @@ rules '[{"method": "PUT", "path": "/manifests/", "set": {"Docker-Content-Digest"
 t "a manifest that was changed" expect_fail "it was changed on the way" slipway push "$src" "$FAKE/g:1"
 rules '[{"method": "HEAD", "status": 405}]'
 t "a registry without HEAD" slipway push "$src" "$FAKE/h:1"
+rules '[{"method": "HEAD", "status": 401}]'
+t "one that wants more for HEAD than for POST" slipway push "$src" "$FAKE/h2:1"
 rules '[{"method": "POST", "path": "mount=", "status": 500, "times": 1}]'
 t "a mount that fails once" slipway push --json "$src" "$FAKE/i:1"
 is "$(jq -c '[.blobs[].how] | unique' "$T/out")" '["mounted"]' "is tried again"
+
+# --- foreign layers
+if can registry && start_registry --tls && SLIPWAY_CA_FILE=$CA_FILE slipway push -q "$src" "$REGISTRY/vendor:1" >"$T/pushed"; then
+    foreign=$(jq -nc --arg c "$(jq -r '.images["a:1"].config' "$src_ready")" --argjson cs "$src_config_size" --arg l "$src_layer" \
+        --arg u "https://$REGISTRY/v2/vendor/blobs/$src_layer" '{schemaVersion: 2,
+        mediaType: "application/vnd.oci.image.manifest.v1+json", config: {mediaType: "application/vnd.oci.image.config.v1+json",
+        digest: $c, size: $cs}, layers: [{mediaType: "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", digest: $l,
+        size: 300000, urls: ["http://10.0.0.1/x", $u]}]}')
+    clear_store
+    FAKE=${src%/*}
+    rules "$(jq -nc --arg b "$foreign" '[{path: "/manifests/", status: 200, body: $b,
+        headers: {"Content-Type": "application/vnd.oci.image.manifest.v1+json"}},
+        {path: "nothing"}, {method: "GET", path: "/blobs/'"$src_layer"'", status: 404}]')"
+    t "a foreign layer" slipway pull --ca-file "$CA_FILE" "$src"
+    t "comes from its URL" in_store "$src_layer"
+    t "a registry for it" fake
+    t "the image goes" slipway push --json "$src" "$FAKE/win:1"
+    is "$(jq -c '[.blobs[].digest] | contains(["'"$src_layer"'"])' "$T/out")" false "without the foreign layer"
+    FAKE=${src%/*}
+    rules '[]'
+    clear_store
+    t "the source again" slipway pull "$src"
+else
+    skip "foreign layers" "${why:-no registry}"
+fi
 
 # --- push: mounts
 for how in no refuse; do

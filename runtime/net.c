@@ -90,7 +90,10 @@ static int add_entry(struct str entry, struct buf *out, struct err *err)
     unsigned char ignored[16];
     struct str name, address;
 
-    if (!str_cut(entry, ':', &name, &address) && !str_cut(entry, '=', &name, &address))
+    ptrdiff_t equals = str_find(entry, '='), colon = str_find(entry, ':');
+
+    /* An IPv6 address has colons of its own: the first of the two ends the name. */
+    if (!str_cut(entry, equals >= 0 && (colon < 0 || equals < colon) ? '=' : ':', &name, &address))
         return err_set(err, ERR_USAGE, 0, "host entry \"" STR_FMT "\" is not NAME:ADDRESS", STR_ARG(entry));
     AUTO_FREE char *text = str_dup(address);
     if (inet_pton(AF_INET, text, ignored) != 1 && inet_pton(AF_INET6, text, ignored) != 1)

@@ -125,51 +125,83 @@ static int make_one(int parent_fd, const char *name, bool is_dir, struct rootfs_
     return 0;
 }
 
-/*
- * Walks the missing part of path. A dangling link on the way puts its text in place of what has been walked: 0, with
- * *again to be walked from the start. 1 when all is there.
- */
-static int make_missing(int root_fd, const char *path, bool is_dir, struct rootfs_made *made, char **again, struct err *err)
+struct walk {
+    int root_fd;
+    bool is_dir; /* the last component */
+    struct rootfs_made *made;
+    struct buf walked;
+    int parent_fd; /* of what comes next */
+    char *again;
+};
+
+static void walk_release(struct walk *w)
 {
-    AUTO_FD int parent = fs_open_beneath(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, FS_IN_ROOT, err);
-    SCOPED(buf_release) struct buf walked = {0};
+    buf_release(&w->walked);
+    scope_close(&w->parent_fd);
+    free(w->again);
+}
+
+static int open_walked(const struct walk *w, bool is_dir, struct err *err)
+{
+    return fs_open_beneath(w->root_fd, buf_cstr(&w->walked), is_dir ? O_RDONLY | O_DIRECTORY | O_CLOEXEC : O_PATH | O_CLOEXEC,
+                           0, FS_IN_ROOT, err);
+}
+
+/* Through name, which is made where it is missing. 0: it is a dangling link, and w->again is the path to take. */
+static int walk_one(struct walk *w, const char *name, struct str rest, struct err *err)
+{
+    const char *more = rest.size ? "/" : "";
+    bool is_dir = rest.size ? true : w->is_dir;
+    size_t before = w->walked.size;
+    struct err missing = {0};
+    char link[PATH_MAX];
+    int fd;
+
+    buf_addf(&w->walked, "/%s", name);
+    fd = open_walked(w, is_dir, &missing);
+    if (fd < 0 && missing.code == ENOENT) {
+        int rc = make_one(w->parent_fd, name, is_dir, w->made, link, err);
+
+        if (rc < 0)
+            return -1;
+        if (rc == 0) {
+            w->again = link[0] == '/' ? xasprintf("%s%s" STR_FMT, link, more, STR_ARG(rest))
+                                      : xasprintf("%.*s/%s%s" STR_FMT, (int)before, buf_cstr(&w->walked), link, more,
+                                                  STR_ARG(rest));
+            return 0;
+        }
+        fd = open_walked(w, is_dir, &missing);
+    }
+    if (fd < 0) {
+        *err = missing;
+        return -1;
+    }
+    scope_close(&w->parent_fd);
+    w->parent_fd = fd;
+    return 1;
+}
+
+/* 1 when all of path is there; 0 with *again, the path after one dangling link, to be walked from the start. */
+static int make_missing(int root_fd, const char *path, bool is_dir, struct rootfs_made *made, char **again,
+                        struct err *err)
+{
+    SCOPED(walk_release) struct walk w = {.root_fd = root_fd, .is_dir = is_dir, .made = made, .parent_fd = -1};
     struct str rest = str_of(path), part;
 
-    if (parent < 0)
+    w.parent_fd = fs_open_beneath(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, FS_IN_ROOT, err);
+    if (w.parent_fd < 0)
         return -1;
     while (rest.size) {
-        struct err missing = {0};
-        char link[PATH_MAX];
-        size_t before = walked.size;
-        int fd, rc;
+        int rc;
 
         str_cut(rest, '/', &part, &rest);
         if (part.size == 0)
             continue;
         AUTO_FREE char *name = str_dup(part);
-        bool last = str_trim(rest).size == 0;
-        buf_addf(&walked, "/%s", name);
-        fd = fs_open_beneath(root_fd, buf_cstr(&walked), last && !is_dir ? O_PATH | O_CLOEXEC : O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-                             0, FS_IN_ROOT, &missing);
-        if (fd < 0 && missing.code == ENOENT) {
-            rc = make_one(parent, name, last ? is_dir : true, made, link, err);
-            if (rc < 0)
-                return -1;
-            if (rc == 0) {
-                walked.size = before;
-                *again = link[0] == '/' ? xasprintf("%s/" STR_FMT, link, STR_ARG(rest))
-                                        : xasprintf("%.*s/%s/" STR_FMT, (int)before, buf_cstr(&walked), link, STR_ARG(rest));
-                return 0;
-            }
-            fd = fs_open_beneath(root_fd, buf_cstr(&walked), last && !is_dir ? O_PATH | O_CLOEXEC : O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-                                 0, FS_IN_ROOT, &missing);
-        }
-        if (fd < 0) {
-            *err = missing;
-            return -1;
-        }
-        scope_close(&parent);
-        parent = fd;
+        rc = walk_one(&w, name, rest, err);
+        *again = steal_ptr(&w.again);
+        if (rc <= 0)
+            return rc;
     }
     return 1;
 }

@@ -135,6 +135,9 @@ static int number_of(uint32_t arch, const char *name)
     for (size_t i = 0; number < 0 && i < ARRAY_SIZE(seccomp_young); i++)
         if (strcmp(seccomp_young[i].name, name) == 0)
             return seccomp_young[i].number;
+    for (size_t i = 0; number < 0 && arch == SCMP_ARCH_X86 && i < ARRAY_SIZE(seccomp_x86_direct); i++)
+        if (strcmp(seccomp_x86_direct[i].name, name) == 0)
+            return seccomp_x86_direct[i].number;
     return number;
 }
 

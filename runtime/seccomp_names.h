@@ -96,4 +96,17 @@ static const struct {
     {"removexattrat", 466},
 };
 
+/* 32-bit x86 got direct forms of what socketcall and ipc do in Linux 4.3 and 5.1 (arch/x86/entry/syscalls/syscall_32.tbl);
+ * libseccomp has pseudo numbers for these names. */
+static const struct {
+    const char *name;
+    int number;
+} seccomp_x86_direct[] = {
+    {"socket", 359}, {"socketpair", 360}, {"bind", 361}, {"connect", 362}, {"listen", 363}, {"accept4", 364},
+    {"getsockopt", 365}, {"setsockopt", 366}, {"getsockname", 367}, {"getpeername", 368}, {"sendto", 369},
+    {"sendmsg", 370}, {"recvfrom", 371}, {"recvmsg", 372}, {"shutdown", 373}, {"semget", 393}, {"semctl", 394},
+    {"shmget", 395}, {"shmctl", 396}, {"shmat", 397}, {"shmdt", 398}, {"msgget", 399}, {"msgsnd", 400},
+    {"msgrcv", 401}, {"msgctl", 402},
+};
+
 #endif

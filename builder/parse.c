@@ -33,8 +33,26 @@ int dockerfile_error(const struct dockerfile *doc, unsigned line, struct err *er
     return err_set(err, ERR_INPUT, 0, "%s:%u: %s", doc->name, line, text);
 }
 
+/* "NAME:12: …" already? Errors pass through several rooms, and each may know the place. */
+static bool has_place(const struct dockerfile *doc, struct str text)
+{
+    size_t digits = 0;
+
+    if (!str_starts(text, doc->name))
+        return false;
+    text = str_slice(text, strlen(doc->name), text.size);
+    if (!str_starts(text, ":"))
+        return false;
+    text = str_slice(text, 1, text.size);
+    while (digits < text.size && text.ptr[digits] >= '0' && text.ptr[digits] <= '9')
+        digits++;
+    return digits > 0 && str_starts(str_slice(text, digits, text.size), ": ");
+}
+
 int dockerfile_wrap(const struct dockerfile *doc, unsigned line, struct err *err)
 {
+    if (has_place(doc, str_of(err->text)))
+        return -1;
     return err_wrap(err, "%s:%u", doc->name, line);
 }
 

@@ -9,7 +9,6 @@
 #include "base/path.h"
 #include "base/scope.h"
 #include "builder/duration.h"
-#include "builder/expand.h"
 #include "builder/ports.h"
 #include "builder/state_words.h"
 #include "builder/stopsignal.h"
@@ -107,6 +106,7 @@ void state_release(struct state *s)
     json_decref(s->config);
     strv_release(&s->env);
     strv_release(&s->args);
+    strv_release(&s->warnings);
     free(s->workdir);
     free(s->user);
     *s = (struct state){0};
@@ -134,13 +134,6 @@ char *state_workdir_text(const struct state *s)
     return xasprintf("WORKDIR %s", s->workdir);
 }
 
-int state_expand(const struct state *s, const char *word, struct buf *out, struct err *err)
-{
-    struct expand x = {.lookup = expand_from_env, .arg = &s->env, .escape = s->graph->doc->escape};
-
-    return expand_word(&x, str_of(word), out, err);
-}
-
 void state_shell(const struct state *s, struct strv *argv)
 {
     bool windows = strcmp(s->stage->platform.os, "windows") == 0;
@@ -163,8 +156,8 @@ static int apply_pairs(struct state *s, const struct instruction *in, struct buf
     for (size_t i = 0; i < in->pairs_count; i++) {
         SCOPED(buf_release) struct buf name = {0}, value = {0};
 
-        if (state_expand(s, in->pairs[i].name, &name, err) < 0 ||
-            state_expand(s, in->pairs[i].value, &value, err) < 0)
+        if (state_expand(s, in, in->pairs[i].name, &name, err) < 0 ||
+            state_expand(s, in, in->pairs[i].value, &value, err) < 0)
             return -1;
         if (name.size == 0)
             return err_set(err, ERR_INPUT, 0, "%s: a name comes to nothing", in->keyword);
@@ -196,7 +189,7 @@ static int apply_arg(struct state *s, const struct instruction *in, struct buf *
         if (given) {
             buf_adds(&value, given);
         } else if (pair->value) {
-            if (state_expand(s, pair->value, &value, err) < 0)
+            if (state_expand(s, in, pair->value, &value, err) < 0)
                 return -1;
             given = buf_cstr(&value);
         } else {
@@ -219,14 +212,13 @@ static int compare_texts(const void *a, const void *b)
 static int apply_expose(struct state *s, const struct instruction *in, struct buf *said,
                         struct err *err)
 {
-    struct expand x = {.lookup = expand_from_env, .arg = &s->env, .escape = s->graph->doc->escape};
     SCOPED(strv_release) struct strv specs = {0}, words = {0}, ports = {0};
 
     for (size_t i = 0; i < in->words_count; i++)
         strv_add(&words, in->words[i].text);
     qsort(words.ptr, words.count, sizeof(*words.ptr), compare_texts);
     for (size_t i = 0; i < words.count; i++)
-        if (expand_words(&x, str_of(words.ptr[i]), &specs, err) < 0)
+        if (state_expand_words(s, in, words.ptr[i], &specs, err) < 0)
             return -1;
     for (size_t i = 0; i < specs.count; i++)
         if (ports_parse(str_of(specs.ptr[i]), &ports, err) < 0)
@@ -246,7 +238,7 @@ static int apply_volume(struct state *s, const struct instruction *in, struct bu
     for (size_t i = 0; i < in->words_count; i++) {
         SCOPED(buf_release) struct buf path = {0};
 
-        if (state_expand(s, in->words[i].text, &path, err) < 0)
+        if (state_expand(s, in, in->words[i].text, &path, err) < 0)
             return -1;
         if (path.size == 0)
             return err_set(err, ERR_INPUT, 0, "VOLUME: a path comes to nothing");
@@ -358,7 +350,7 @@ static int apply_text(struct state *s, const struct instruction *in, struct buf 
 
     if (in->kind == INSTR_MAINTAINER)
         buf_adds(&value, in->text);
-    else if (state_expand(s, in->text, &value, err) < 0)
+    else if (state_expand(s, in, in->text, &value, err) < 0)
         return -1;
     if (in->kind == INSTR_USER) {
         free(s->user);

@@ -27,11 +27,13 @@ struct state {
     const struct graph *graph; /* borrowed */
     const struct stage *stage; /* borrowed */
     json_t *config;            /* the whole image config document; owned; see registry/config.h */
-    struct strv env;  /* seen by expansion and RUN: ENV and ARGs, the last declaration wins */
-    struct strv args; /* names of the ARGs in scope, in order of declaration, each once */
-    char *workdir;    /* absolute and clean; "/" when none was set */
-    char *user;       /* "" when none was set */
-    bool cmd_set;     /* CMD seen in this stage: ENTRYPOINT then keeps it */
+    struct strv env;      /* seen by expansion and RUN: ENV and ARGs, the last declaration wins */
+    struct strv args;     /* names of the ARGs in scope, in order of declaration, each once */
+    char *workdir;        /* absolute and clean; "/" when none was set */
+    char *user;           /* "" when none was set */
+    bool cmd_set;         /* CMD seen in this stage: ENTRYPOINT then keeps it */
+    struct strv warnings; /* "NAME:LINE: …": variables that are used and not set; the caller may
+                             take them */
 };
 
 /* FROM scratch (base_config NULL) or FROM an image. Gives PATH its default when the base has none;
@@ -90,7 +92,7 @@ struct copy_spec {
     struct chmod chmod;
     char *created_by; /* "COPY --chown=1 a b /dest # buildkit" */
 };
-int state_copy(const struct state *s, const struct instruction *in, struct copy_spec *out,
+int state_copy(struct state *s, const struct instruction *in, struct copy_spec *out,
                struct err *err);
 void copy_spec_release(struct copy_spec *copy);
 

@@ -7,8 +7,16 @@
 #include "base/json.h"
 #include "builder/state.h"
 
-/* One word with the stage's environment. The error has no place in it. */
-int state_expand(const struct state *s, const char *word, struct buf *out, struct err *err);
+/* One word of `in` with the stage's environment; appends to out. Variables that are not set earn a
+ * warning. The error has no place in it. */
+int state_expand(struct state *s, const struct instruction *in, const char *word, struct buf *out,
+                 struct err *err);
+/* The same for a word that may come to several, or none. */
+int state_expand_words(struct state *s, const struct instruction *in, const char *word,
+                       struct strv *out, struct err *err);
+/* A heredoc's body: quotes mean nothing, and the escape character is always the backslash. */
+int state_expand_body(struct state *s, const struct instruction *in, struct str body,
+                      struct buf *out, struct err *err);
 /* SHELL's words, or the platform's default. */
 void state_shell(const struct state *s, struct strv *argv);
 /* A JSON string; bytes that are no UTF-8 become U+FFFD. */

@@ -8,25 +8,8 @@
 #include "base/alloc.h"
 #include "base/path.h"
 #include "base/scope.h"
-#include "builder/expand.h"
 #include "builder/text.h"
 #include "builder/words.h"
-
-json_t *state_json_text(const char *text)
-{
-    SCOPED(buf_release) struct buf fixed = {0};
-
-    for (struct str s = str_of(text); s.size > 0;) {
-        size_t n = text_char(s);
-
-        if (n == 1 && (s.ptr[0] & 0x80))
-            buf_adds(&fixed, "\xef\xbf\xbd");
-        else
-            buf_add_str(&fixed, str_slice(s, 0, n));
-        s = str_slice(s, n, s.size);
-    }
-    return json_string(buf_cstr(&fixed));
-}
 
 /*
  * Heredocs of RUN. A text that is nothing but one heredoc is a script: for SHELL, or, when it
@@ -156,12 +139,9 @@ static char *destination(const struct state *s, const char *text)
     return xasprintf("%s%s", path, is_dir && strcmp(path, "/") != 0 ? "/" : "");
 }
 
-/* Heredoc bodies: quotes mean nothing in them, and the escape character is always the backslash. */
-static int add_file(const struct state *s, const struct heredoc *doc, struct copy_spec *out,
-                    struct err *err)
+static int add_file(struct state *s, const struct instruction *in, const struct heredoc *doc,
+                    struct copy_spec *out, struct err *err)
 {
-    struct expand x = {
-        .lookup = expand_from_env, .arg = &s->env, .escape = '\\', .keep_quotes = true};
     SCOPED(buf_release) struct buf body = {0}, text = {0};
 
     if (check_file_name(doc->name, err) < 0)
@@ -169,7 +149,7 @@ static int add_file(const struct state *s, const struct heredoc *doc, struct cop
     heredoc_text(doc, &body);
     if (!doc->expand)
         buf_add_str(&text, buf_str(&body));
-    else if (expand_word(&x, buf_str(&body), &text, err) < 0)
+    else if (state_expand_body(s, in, buf_str(&body), &text, err) < 0)
         return err_wrap(err, "heredoc <<%s", doc->name);
     out->files = xreallocarray(out->files, out->files_count + 1, sizeof(*out->files));
     /* Initialisers have no order: the size is taken before the bytes are. */
@@ -179,7 +159,7 @@ static int add_file(const struct state *s, const struct heredoc *doc, struct cop
     return 0;
 }
 
-static int add_sources(const struct state *s, const struct instruction *in, struct copy_spec *out,
+static int add_sources(struct state *s, const struct instruction *in, struct copy_spec *out,
                        struct err *err)
 {
     for (size_t i = 0; i + 1 < in->words_count; i++) {
@@ -187,11 +167,11 @@ static int add_sources(const struct state *s, const struct instruction *in, stru
         const struct word *word = &in->words[i];
 
         if (word->heredoc >= 0) {
-            if (add_file(s, &in->heredocs[word->heredoc], out, err) < 0)
+            if (add_file(s, in, &in->heredocs[word->heredoc], out, err) < 0)
                 return -1;
             continue;
         }
-        if (state_expand(s, word->text, &source, err) < 0)
+        if (state_expand(s, in, word->text, &source, err) < 0)
             return -1;
         buf_add_escaped(&shown, str_of(word->text));
         if (source.size == 0)
@@ -205,13 +185,13 @@ static int add_sources(const struct state *s, const struct instruction *in, stru
 }
 
 /* --chown and --chmod, and what the history says of them. */
-static int set_owner_and_mode(const struct state *s, const struct instruction *in,
-                              struct copy_spec *out, struct buf *said, struct err *err)
+static int set_owner_and_mode(struct state *s, const struct instruction *in, struct copy_spec *out,
+                              struct buf *said, struct err *err)
 {
     SCOPED(buf_release) struct buf chown = {0}, mode = {0};
 
-    if (state_expand(s, instr_flag(in, "chown"), &chown, err) < 0 ||
-        state_expand(s, instr_flag(in, "chmod"), &mode, err) < 0)
+    if (state_expand(s, in, instr_flag(in, "chown"), &chown, err) < 0 ||
+        state_expand(s, in, instr_flag(in, "chmod"), &mode, err) < 0)
         return -1;
     if (chown.size > 0) {
         out->chown = buf_steal(&chown);
@@ -226,14 +206,14 @@ static int set_owner_and_mode(const struct state *s, const struct instruction *i
     return 0;
 }
 
-static int fill_copy(const struct state *s, const struct instruction *in, struct copy_spec *out,
+static int fill_copy(struct state *s, const struct instruction *in, struct copy_spec *out,
                      struct err *err)
 {
     SCOPED(buf_release) struct buf said = {0}, dest = {0};
 
     buf_adds(&said, in->keyword);
     if (set_owner_and_mode(s, in, out, &said, err) < 0 || add_sources(s, in, out, err) < 0 ||
-        state_expand(s, in->words[in->words_count - 1].text, &dest, err) < 0)
+        state_expand(s, in, in->words[in->words_count - 1].text, &dest, err) < 0)
         return -1;
     for (size_t i = 0; i < out->sources.count; i++)
         buf_addf(&said, " %s", out->sources.ptr[i]);
@@ -245,7 +225,7 @@ static int fill_copy(const struct state *s, const struct instruction *in, struct
     return 0;
 }
 
-int state_copy(const struct state *s, const struct instruction *in, struct copy_spec *out,
+int state_copy(struct state *s, const struct instruction *in, struct copy_spec *out,
                struct err *err)
 {
     size_t index = (size_t)(in - s->graph->doc->instructions);

@@ -148,6 +148,25 @@ static void excerpt_of_many_lines(void)
     dockerfile_release(&doc);
 }
 
+/* A place is put before an error once, however many rooms it passes. */
+static void places(void)
+{
+    struct dockerfile doc = {.name = (char[]){"D"}};
+    struct err err = {0};
+
+    OK(dockerfile_error(&doc, 3, &err, "it is %s", "bad") < 0);
+    OK(dockerfile_wrap(&doc, 9, &err) < 0);
+    EQ_STR(err.text, "D:3: it is bad");
+    err_set(&err, ERR_INPUT, 0, "D:x: bad");
+    dockerfile_wrap(&doc, 9, &err);
+    EQ_STR(err.text, "D:9: D:x: bad");
+    err_set(&err, ERR_INPUT, 0, "D: bad");
+    dockerfile_wrap(&doc, 9, &err);
+    EQ_STR(err.text, "D:9: D: bad");
+    OK(dockerfile_error(&doc, 0, &err, "empty") < 0);
+    EQ_STR(err.text, "D: empty");
+}
+
 static void lines_of_words(void)
 {
     static const char text[] = "FROM a\nCOPY one \\\n  # c\n two \\\n\\\n  three\n";
@@ -167,4 +186,5 @@ static void lines_of_words(void)
 
 TAP_MAIN({"cases", cases}, {"excerpts", excerpts},
          {"excerpt of foreign text", excerpt_of_foreign_text},
-         {"excerpt of many lines", excerpt_of_many_lines}, {"lines of words", lines_of_words})
+         {"excerpt of many lines", excerpt_of_many_lines}, {"places", places},
+         {"lines of words", lines_of_words})

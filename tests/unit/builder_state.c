@@ -441,6 +441,24 @@ static void refusals(void)
                        "supported: ONBUILD RUN x");
 }
 
+static void warnings(void)
+{
+    SCOPED(world_release) struct world w = {0};
+    struct state *s =
+        build(&w,
+              "FROM scratch\nARG none VERSION=1\nENV a=$VERSON b=$VERSON c=${x:-1} d=$none\n"
+              "COPY <<E x$y /$z\n$q \"$a\"\nE\nEXPOSE 80 $p",
+              "", NULL);
+    AUTO_FREE char *all = strv_join(&s->warnings, "\n");
+
+    OKF(w.result == 0, "%s", w.err.text);
+    EQ_STR(all, "Dockerfile:3: variable VERSON is not set; did you mean VERSION?\n"
+                "Dockerfile:4: variable q is not set\n"
+                "Dockerfile:4: variable y is not set\n"
+                "Dockerfile:4: variable z is not set\n"
+                "Dockerfile:7: variable p is not set");
+}
+
 static void history_entries(void)
 {
     SCOPED(world_release) struct world w = {0};
@@ -458,5 +476,5 @@ static void history_entries(void)
 TAP_MAIN({"configs", configs}, {"environment", environment}, {"base image", base_image},
          {"child stage", child_stage}, {"workdirs", workdirs}, {"runs", runs},
          {"repeated args", repeated_args}, {"proxies", proxies}, {"copies", copies},
-         {"copied heredocs", copied_heredocs}, {"refusals", refusals},
+         {"copied heredocs", copied_heredocs}, {"refusals", refusals}, {"warnings", warnings},
          {"history entries", history_entries})

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/state_words.h"
+
+#include <string.h>
+
+#include "base/scope.h"
+#include "builder/expand.h"
+#include "builder/text.h"
+
+/* The set variable whose name is nearest, for "did you mean"; empty: none is near. */
+static struct str near_name(const struct strv *env, const char *name)
+{
+    struct str near = {0};
+    unsigned best = 3;
+
+    for (size_t i = 0; i < env->count; i++) {
+        struct str have = {env->ptr[i], strcspn(env->ptr[i], "=")};
+        unsigned distance = str_distance(str_of(name), have);
+
+        if (distance < best && distance * 2 < have.size) {
+            best = distance;
+            near = have;
+        }
+    }
+    return near;
+}
+
+/* An ARG that was declared without a value is empty on purpose. */
+static void warn_unset(struct state *s, const struct instruction *in, const struct strv *unset)
+{
+    for (size_t i = 0; i < unset->count; i++) {
+        SCOPED(buf_release) struct buf text = {0};
+        struct str near = near_name(&s->env, unset->ptr[i]);
+
+        if (strv_has(&s->args, unset->ptr[i]))
+            continue;
+        buf_addf(&text, "%s:%u: variable ", s->graph->doc->name, in->first_line);
+        buf_add_escaped(&text, str_of(unset->ptr[i]));
+        buf_adds(&text, " is not set");
+        if (near.size)
+            buf_addf(&text, "; did you mean " STR_FMT "?", STR_ARG(near));
+        if (!strv_has(&s->warnings, buf_cstr(&text)))
+            strv_add(&s->warnings, buf_cstr(&text));
+    }
+}
+
+int state_expand(struct state *s, const struct instruction *in, const char *word, struct buf *out,
+                 struct err *err)
+{
+    SCOPED(strv_release) struct strv unset = {0};
+    struct expand x = {.lookup = expand_from_env,
+                       .arg = &s->env,
+                       .escape = s->graph->doc->escape,
+                       .unset = &unset};
+    int failed = expand_word(&x, str_of(word), out, err);
+
+    warn_unset(s, in, &unset);
+    return failed;
+}
+
+int state_expand_words(struct state *s, const struct instruction *in, const char *word,
+                       struct strv *out, struct err *err)
+{
+    SCOPED(strv_release) struct strv unset = {0};
+    struct expand x = {.lookup = expand_from_env,
+                       .arg = &s->env,
+                       .escape = s->graph->doc->escape,
+                       .unset = &unset};
+    int failed = expand_words(&x, str_of(word), out, err);
+
+    warn_unset(s, in, &unset);
+    return failed;
+}
+
+int state_expand_body(struct state *s, const struct instruction *in, struct str body,
+                      struct buf *out, struct err *err)
+{
+    SCOPED(strv_release) struct strv unset = {0};
+    struct expand x = {.lookup = expand_from_env,
+                       .arg = &s->env,
+                       .escape = '\\',
+                       .keep_quotes = true,
+                       .unset = &unset};
+    int failed = expand_word(&x, body, out, err);
+
+    warn_unset(s, in, &unset);
+    return failed;
+}
+
+json_t *state_json_text(const char *text)
+{
+    SCOPED(buf_release) struct buf fixed = {0};
+
+    for (struct str s = str_of(text); s.size > 0;) {
+        size_t n = text_char(s);
+
+        if (n == 1 && (s.ptr[0] & 0x80))
+            buf_adds(&fixed, "\xef\xbf\xbd");
+        else
+            buf_add_str(&fixed, str_slice(s, 0, n));
+        s = str_slice(s, n, s.size);
+    }
+    return json_string(buf_cstr(&fixed));
+}

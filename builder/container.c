@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/scope.h"
+#include "builder/root.h"
 #include "builder/stack.h"
 #include "registry/config.h"
 #include "registry/layout.h"
@@ -22,8 +23,6 @@
 #include "runtime/emulate.h"
 #include "runtime/forward.h"
 #include "runtime/net.h"
-#include "runtime/overlay.h"
-#include "runtime/rootfs.h"
 #include "runtime/run.h"
 #include "runtime/session.h"
 #include "runtime/uplink.h"
@@ -37,13 +36,10 @@ struct container {
     struct session *session;
     const struct image *image;
     const struct container_options *options;
-    struct layout_tmp tmp;
+    struct root root;
     struct stack stack;
-    int *lowers;
-    size_t lowers_count;
     int *sources; /* of volumes, until the start */
     size_t sources_count;
-    int upper_fd, work_fd;
     struct net_port *ports;
     size_t ports_count;
     struct forward *forward;
@@ -68,14 +64,10 @@ static void container_release(struct container *c)
     free(c->ports);
     scope_close(&c->plan.root_fd);
     plan_release(&c->plan);
-    close_all(c->lowers, &c->lowers_count);
-    free(c->lowers);
     close_all(c->sources, &c->sources_count);
     free(c->sources);
-    scope_close(&c->upper_fd);
-    scope_close(&c->work_fd);
     stack_release(&c->stack);
-    layout_tmp_close(c->layout, &c->tmp);
+    root_release(&c->root);
     attend_end(&c->attend);
 }
 
@@ -326,56 +318,11 @@ static int fill_plan(struct container *c, struct err *err)
 
 /* ---- the root ---- */
 
-static int open_lowers(struct container *c, struct err *err)
-{
-    int stubs, trees;
-
-    if (stack_push_image(&c->stack, c->image, err) < 0)
-        return -1;
-    c->lowers = xcalloc(c->stack.count + 1, sizeof(*c->lowers));
-    trees = stack_open_trees(&c->stack, c->layout, c->lowers, err);
-    if (trees < 0)
-        return -1;
-    c->lowers_count = (size_t)trees;
-    stubs = rootfs_stubs(c->layout->cache_fd, &c->plan, err);
-    if (stubs < 0)
-        return -1;
-    c->lowers[c->lowers_count++] = stubs;
-    return 0;
-}
-
-static int open_upper(struct container *c, struct err *err)
-{
-    const struct view *view = stack_view(&c->stack, c->layout, err);
-    struct view_entry root;
-
-    if (!view || layout_tmp_open(c->layout, &c->tmp, err) < 0)
-        return -1;
-    if (mkdirat(c->tmp.fd, "upper", 0755) < 0 || mkdirat(c->tmp.fd, "work", 0755) < 0)
-        return err_errno(err, "make the container's directories");
-    c->upper_fd = fs_open_dir(c->tmp.fd, "upper", err);
-    c->work_fd = c->upper_fd < 0 ? -1 : fs_open_dir(c->tmp.fd, "work", err);
-    if (c->work_fd < 0)
-        return -1;
-    /* The upper directory is the container's root directory: it looks as the layers say, if one of them says so. */
-    if (view_lookup(view, ".", &root) &&
-        (fchown(c->upper_fd, root.entry.uid, root.entry.gid) < 0 || fchmod(c->upper_fd, root.entry.mode) < 0))
-        return err_errno(err, "set up the container's root directory");
-    return 0;
-}
-
 static int mount_root(struct container *c, struct err *err)
 {
-    struct overlay overlay = {.upper_fd = -1, .work_fd = -1};
-
-    if (open_lowers(c, err) < 0 || open_upper(c, err) < 0)
+    if (stack_push_image(&c->stack, c->image, err) < 0)
         return -1;
-    overlay.lower_fds = c->lowers;
-    overlay.lower_count = c->lowers_count;
-    overlay.upper_fd = c->upper_fd;
-    overlay.work_fd = c->work_fd;
-    c->plan.root_fd = overlay_mount(c->session, &overlay, err);
-    return c->plan.root_fd < 0 ? -1 : 0;
+    return root_open(&c->root, c->layout, c->session, &c->stack, &c->plan, err);
 }
 
 static int set_user(struct container *c, struct err *err)
@@ -427,8 +374,8 @@ int container_run(struct layout *layout, struct session *session, const struct i
                   const struct container_options *options, int *status, struct err *err)
 {
     SCOPED(container_release) struct container c = {
-        .layout = layout, .session = session, .image = image, .options = options, .tmp = LAYOUT_TMP_CLOSED, .upper_fd = -1,
-        .work_fd = -1, .attend = ATTEND_CLOSED, .uplink = UPLINK_CLOSED, .plan = PLAN_INIT,
+        .layout = layout, .session = session, .image = image, .options = options, .root = ROOT_CLOSED,
+        .attend = ATTEND_CLOSED, .uplink = UPLINK_CLOSED, .plan = PLAN_INIT,
         .run = RUN_CLOSED};
 
     if (strcmp(image->platform.os, "linux") != 0)

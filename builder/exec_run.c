@@ -13,10 +13,9 @@
 #include "base/fs.h"
 #include "base/progress.h"
 #include "base/scope.h"
+#include "builder/root.h"
 #include "registry/layout.h"
-#include "runtime/overlay.h"
 #include "runtime/plan.h"
-#include "runtime/rootfs.h"
 #include "runtime/run.h"
 #include "runtime/user.h"
 
@@ -27,10 +26,8 @@
 /* Where one RUN happens. */
 struct place {
     struct layout *layout;
-    struct layout_tmp tmp;
-    int *lowers;
-    size_t lowers_count;
-    int upper_fd, work_fd, output_fd;
+    struct root root;
+    int output_fd;
     struct plan plan;
     struct run run;
 };
@@ -40,49 +37,8 @@ static void place_release(struct place *p)
     run_release(&p->run);
     scope_close(&p->plan.root_fd);
     plan_release(&p->plan);
-    for (size_t i = 0; i < p->lowers_count; i++)
-        scope_close(&p->lowers[i]);
-    free(p->lowers);
-    scope_close(&p->upper_fd);
-    scope_close(&p->work_fd);
     scope_close(&p->output_fd);
-    layout_tmp_close(p->layout, &p->tmp);
-}
-
-/* The upper directory is the root directory of the sandbox: it takes the looks of the one below. */
-static int make_upper(struct place *p, struct making *making, struct err *err)
-{
-    const struct view *view = stack_view(&making->stack, p->layout, err);
-    struct view_entry root;
-
-    if (!view)
-        return -1;
-    if (mkdirat(p->tmp.fd, "upper", 0755) < 0 || mkdirat(p->tmp.fd, "work", 0755) < 0)
-        return err_errno(err, "make the step's directories");
-    p->upper_fd = fs_open_dir(p->tmp.fd, "upper", err);
-    p->work_fd = p->upper_fd < 0 ? -1 : fs_open_dir(p->tmp.fd, "work", err);
-    if (p->work_fd < 0)
-        return -1;
-    if (view_lookup(view, ".", &root) &&
-        (fchown(p->upper_fd, root.entry.uid, root.entry.gid) < 0 || fchmod(p->upper_fd, root.entry.mode) < 0))
-        return err_errno(err, "set up the step's root directory");
-    return 0;
-}
-
-static int open_lowers(struct place *p, struct making *making, struct err *err)
-{
-    int stubs, trees;
-
-    p->lowers = xcalloc(making->stack.count + 1, sizeof(*p->lowers));
-    trees = stack_open_trees(&making->stack, p->layout, p->lowers, err);
-    if (trees < 0)
-        return -1;
-    p->lowers_count = (size_t)trees;
-    stubs = rootfs_stubs(p->layout->cache_fd, &p->plan, err);
-    if (stubs < 0)
-        return -1;
-    p->lowers[p->lowers_count++] = stubs;
-    return 0;
+    root_release(&p->root);
 }
 
 /* The host's own file, for the step to see; a host without one gives an empty one. */
@@ -96,6 +52,15 @@ static char *host_file(const char *path)
     return buf_steal(&text);
 }
 
+/* With a line for the sandbox's own name: sudo and others look it up. */
+static char *hosts_file(const char *hostname)
+{
+    AUTO_FREE char *host = host_file("/etc/hosts");
+    bool ended = !host[0] || str_ends(str_of(host), "\n");
+
+    return xasprintf("%s%s127.0.0.1\t%s\n", host, ended ? "" : "\n", hostname);
+}
+
 static void fill_plan(struct place *p, const struct making *making, const struct run_spec *spec)
 {
     struct plan *plan = &p->plan;
@@ -105,7 +70,7 @@ static void fill_plan(struct place *p, const struct making *making, const struct
     strv_copy(&plan->env, &spec->proxy);
     plan->cwd = xstrdup(making->state.workdir);
     plan->hostname = xstrdup("buildkitsandbox"); /* what scripts that look at it know */
-    plan->hosts = host_file("/etc/hosts");
+    plan->hosts = hosts_file(plan->hostname);
     plan->resolv_conf = host_file("/etc/resolv.conf");
     plan->network = PLAN_NETWORK_HOST;
     plan->arch = making->stage->platform.arch;
@@ -133,14 +98,11 @@ static int set_user(struct build *build, struct place *p, struct making *making,
 }
 
 /* Both output streams in one pipe, so that their lines keep their order. */
-static int start(struct build *build, struct place *p, struct err *err)
+static int start(struct build *build, struct place *p, struct making *making, struct err *err)
 {
-    struct overlay overlay = {.lower_fds = p->lowers, .lower_count = p->lowers_count, .upper_fd = p->upper_fd,
-                              .work_fd = p->work_fd};
     int ends[2], rc;
 
-    p->plan.root_fd = overlay_mount(build->tools->session, &overlay, err);
-    if (p->plan.root_fd < 0)
+    if (root_open(&p->root, p->layout, build->tools->session, &making->stack, &p->plan, err) < 0)
         return -1;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return err_errno(err, "make a pipe");
@@ -187,7 +149,7 @@ static bool disk_is_full(const struct place *p)
 {
     struct statvfs st;
 
-    if (fstatvfs(p->upper_fd, &st) < 0)
+    if (fstatvfs(p->root.upper_fd, &st) < 0)
         return false;
     return (uint64_t)st.f_bavail * st.f_frsize < FULL_BELOW || (st.f_files && !st.f_favail);
 }
@@ -212,19 +174,16 @@ static int finish(struct build *build, struct place *p, struct err *err)
 
 int exec_run(struct build *build, struct making *making, void *arg, struct layer *layer, struct err *err)
 {
-    SCOPED(place_release) struct place p = {.layout = build->tools->layout, .tmp = LAYOUT_TMP_CLOSED,
-                                            .upper_fd = -1, .work_fd = -1, .output_fd = -1,
+    SCOPED(place_release) struct place p = {.layout = build->tools->layout, .root = ROOT_CLOSED, .output_fd = -1,
                                             .plan = PLAN_INIT, .run = RUN_CLOSED};
     struct layer_options options = exec_layer_options(build);
 
     fill_plan(&p, making, arg);
-    if (layout_tmp_open(p.layout, &p.tmp, err) < 0 || set_user(build, &p, making, err) < 0 ||
-        make_upper(&p, making, err) < 0 || open_lowers(&p, making, err) < 0 || start(build, &p, err) < 0 ||
-        finish(build, &p, err) < 0)
+    if (set_user(build, &p, making, err) < 0 || start(build, &p, making, err) < 0 || finish(build, &p, err) < 0)
         return -1;
     run_release(&p.run);
     scope_close(&p.plan.root_fd);
-    if (layer_from_upper(p.layout, build->tools->pool, p.upper_fd, &options, layer, err) < 0)
+    if (layer_from_upper(p.layout, build->tools->pool, p.root.upper_fd, &options, layer, err) < 0)
         return err_wrap(err, "make the layer");
-    return layer_keep_tree(p.layout, layer->diff_id, p.tmp.fd, "upper", err);
+    return layer_keep_tree(p.layout, layer->diff_id, p.root.tmp.fd, "upper", err);
 }

@@ -11,6 +11,7 @@
 #include "base/scope.h"
 #include "base/strv.h"
 #include "builder/layer.h"
+#include "builder/looks.h"
 #include "registry/config.h"
 #include "registry/layout.h"
 
@@ -84,7 +85,7 @@ static bool stands_above(const struct stack *stack, size_t i)
     return false;
 }
 
-int stack_open_trees(struct stack *stack, struct layout *layout, int *fds, struct err *err)
+static int open_trees(struct stack *stack, struct layout *layout, int *fds, struct err *err)
 {
     int count = 0;
 
@@ -100,6 +101,22 @@ int stack_open_trees(struct stack *stack, struct layout *layout, int *fds, struc
         count++;
     }
     return count;
+}
+
+int stack_open_lowers(struct stack *stack, struct layout *layout, int tmp_fd, int *fds, struct err *err)
+{
+    const struct view *view = stack_view(stack, layout, err);
+    int looks, count;
+
+    if (!view)
+        return -1;
+    looks = looks_make(view, tmp_fd, &fds[0], err);
+    if (looks < 0)
+        return -1;
+    count = open_trees(stack, layout, fds + looks, err);
+    if (count < 0 && looks)
+        close(fds[0]);
+    return count < 0 ? -1 : count + looks;
 }
 
 int stack_open_file(struct stack *stack, struct layout *layout, const struct view_entry *at, struct err *err)

@@ -40,11 +40,14 @@ void stack_push_all(struct stack *stack, const struct stack *from); /* appends t
 /* The file system the layers make; borrowed, valid until the next push. NULL on failure. */
 const struct view *stack_view(struct stack *stack, struct layout *layout, struct err *err);
 /*
- * Unpacks what is not unpacked and opens the trees, topmost first: fds must hold stack->count. Returns how many: the
- * same layer may stand in a stack many times (RUN true), overlay wants every directory once, and the topmost one hides
- * all the others could show. On failure -1, and none is open.
+ * Unpacks what is not unpacked and opens what an overlay of the stack needs, topmost first: fds must hold
+ * stack->count + 1. Returns how many, or -1 and none is open.
+ *   - The same layer may stand in a stack many times (RUN true); overlay wants every directory once, and the topmost one
+ *     hides all that the others could show.
+ *   - A layer may have a/b without a (jib, bazel): its tree must have some directory a, which would hide how the layers
+ *     below say a looks. A first directory, made in tmp_fd/looks when there is such a case, puts that right.
  */
-int stack_open_trees(struct stack *stack, struct layout *layout, int *fds, struct err *err);
+int stack_open_lowers(struct stack *stack, struct layout *layout, int tmp_fd, int *fds, struct err *err);
 /* A descriptor of the content of a file that stack_view() showed; its layer is unpacked when need be. */
 int stack_open_file(struct stack *stack, struct layout *layout, const struct view_entry *at, struct err *err);
 /* Content of a small file, links followed: 1, 0 not there, -1. */

@@ -239,6 +239,7 @@ static void basic(void)
     from = server_count(&s);
     auth_free(auth);
 
+    free(steal_ptr(&where));
     OK(auth_store(registry_of(&s), "me", "old", &where, &err) == 0);
     auth = auth_open(s.http, NULL);
     OK(ask(auth, &s, "GET", "/v2/web/manifests/1", PULL, &reply, &err) == 0 && reply.status == 401);

@@ -62,7 +62,7 @@ if can skopeo && can busybox; then
     busybox_image "$REGISTRY/app:1"
     t "push uses it" slipway push "$REGISTRY/app:1"
     t "skopeo sees what was pushed" skopeo inspect --raw --tls-verify=false --authfile "$config" "docker://$REGISTRY/app:1"
-    slipway rm "$REGISTRY/app:1" 2>/dev/null
+    slipway rm "$REGISTRY/app:1" >/dev/null 2>&1
     t "pull uses it" slipway pull "$REGISTRY/app:1"
     before=$(requests '" 401 ')
     t "pull again" slipway pull "$REGISTRY/app:1"
@@ -156,6 +156,31 @@ if can botocore; then
     calls=$(grep -c GetAuthorizationToken "$T/aws.log")
     t "a stale login gives way to AWS" expect_fail "no such tag" slipway -v pull "$ECR_HOST/none:1"
     is "$(($(grep -c GetAuthorizationToken "$T/aws.log") - calls))" 1 "with one call"
+
+    # ECR says "run out" with 403 and no challenge
+    t "a registry with ECR's ways" start "$T/ecr.out" python3 "$SOURCE_DIR/tests/fake/registry.py" --ready "$T/ecr.json" --log "$T/ecr.log" \
+        --auth basic --user "AWS:$ECR_PASSWORD" --ecr --tls "$TLS_CERT" "$TLS_KEY" --image shop:1 \
+        --rules '[{"path": "/blobs/", "status": 403, "times": 1, "body": "{\"errors\":[{\"code\":\"DENIED\",\"message\":\"Your authorization token has expired. Reauthenticate and try again.\"}]}"}]'
+    wait_for 10 test -s "$T/ecr.json"
+    SLIPWAY_REGISTRY_ENDPOINT=$ECR_HOST=https://127.0.0.1:$(jq -r .port "$T/ecr.json")
+    rm -f "$config"
+    calls=$(grep -c GetAuthorizationToken "$T/aws.log")
+    t "a login that runs out on the way" slipway pull "$ECR_HOST/shop:1"
+    is "$(($(grep -c GetAuthorizationToken "$T/aws.log") - calls))" 2 "is renewed once"
+    is "$(jq -r '"\(.method) \(.status)"' "$T/ecr.log" | sort | uniq -c | tr -s ' ' | tr '\n' ',')" " 3 GET 200, 1 GET 403," "and never begins with being refused"
+
+    # the public registry: tokens, anonymous pulls; a stale login does not stand in their way
+    t "a registry with the public one's ways" start "$T/pub.out" python3 "$SOURCE_DIR/tests/fake/registry.py" --ready "$T/pub.json" --log "$T/pub.log" \
+        --auth bearer --anonymous-pull --tls "$TLS_CERT" "$TLS_KEY" --image lib/app:1 --user AWS:none --realm https://public.ecr.aws/token
+    wait_for 10 test -s "$T/pub.json"
+    SLIPWAY_REGISTRY_ENDPOINT=public.ecr.aws=https://127.0.0.1:$(jq -r .port "$T/pub.json")
+    SLIPWAY_INSECURE_REGISTRY=public.ecr.aws
+    export SLIPWAY_INSECURE_REGISTRY
+    t "an anonymous pull" slipway pull public.ecr.aws/lib/app:1
+    slipway rm public.ecr.aws/lib/app:1 >/dev/null 2>&1
+    printf '{"auths": {"public.ecr.aws": {"auth": "%s"}}}' "$(printf AWS:expired | base64)" >"$config"
+    unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+    t "a stale login there" says "public.ecr.aws refused the login in $config; going on without" slipway pull public.ecr.aws/lib/app:1
 else
     skip "ECR by AWS credentials" "$why"
 fi

@@ -685,6 +685,35 @@ static int get_many(void *arg, struct err *err)
     return 0;
 }
 
+/* TLS sessions are shared by all threads. */
+static void tls_threads(void)
+{
+    SCOPED(server_stop) struct server s = {0};
+    struct many jobs[4];
+    struct job *handles[ARRAY_SIZE(jobs)];
+    struct pool *pool = pool_open(ARRAY_SIZE(jobs));
+    struct err err = {0};
+    char ca[96];
+
+    server_start(
+        &s,
+        "[{\"times\":40,\"status\":200,\"body\":\"hello\",\"headers\":{\"Connection\":\"close\"}},"
+        "{\"status\":200,\"body\":\"hello\"}]",
+        NULL, server_tls);
+    snprintf(ca, sizeof(ca), "%s/cert.pem", s.dir);
+    struct http_options options = {.ca_file = ca, .retry_base_ms = 5};
+
+    http_free(s.http);
+    s.http = http_open(&options, &err);
+    for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
+        jobs[i] = (struct many){.server = &s, .path = "/x"};
+        handles[i] = pool_start(pool, get_many, &jobs[i]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
+        OKF(job_wait(handles[i], &err) == 0, "%s", err.text);
+    pool_close(pool);
+}
+
 static void threads(void)
 {
     SCOPED(server_stop) struct server s = {0};
@@ -743,4 +772,4 @@ TAP_MAIN({"plain get", plain_get}, {"methods and headers", methods_and_headers},
          {"retries", retries}, {"redirects", redirects}, {"uploads", uploads},
          {"downloads", downloads}, {"limits", limits}, {"times", times}, {"no server", no_server},
          {"bad options", bad_options}, {"tls", tls}, {"not tls", not_tls}, {"by proxy", by_proxy},
-         {"threads", threads})
+         {"threads", threads}, {"threads over TLS", tls_threads})

@@ -5,8 +5,7 @@
 #include "base/scope.h"
 #include "builder/text.h"
 
-#define WORK_MAX                                                                                   \
-    (64 << 20) /* ours: token comparisons for one substitution, about a quarter of a second */
+#define WORK_MAX (16 << 20) /* ours: steps of one substitution, a tenth of a second */
 
 int pattern_parse(struct pattern *g, struct str text, struct err *err)
 {

@@ -18,7 +18,7 @@ options_of_page() {
                 else if (next_word ~ /^.$/) { letter = "-" next_word; i++ }
             }
             sub(/=.*/, "", name)
-            if (name != "") print letter, name
+            if (name != "" && name != "--help") print letter, name
         }' | sort -u
 }
 options_of_command() { awk -F '\t' -v name="$1" 'NF > 1 && $1 == name { print $2, $3 }' "$T/list" | sort -u; }

@@ -330,3 +330,20 @@ const char *expand_from_env(const void *arg, struct str name)
             return env->ptr[i] + name.size + 1;
     return NULL;
 }
+
+struct str expand_nearest(const struct strv *env, struct str name)
+{
+    struct str near = {0};
+    unsigned best = 3;
+
+    for (size_t i = 0; i < env->count; i++) {
+        struct str have = {env->ptr[i], strcspn(env->ptr[i], "=")};
+        unsigned distance = str_distance(name, have);
+
+        if (distance < best && distance * 2 < have.size) {
+            best = distance;
+            near = have;
+        }
+    }
+    return near;
+}

@@ -33,5 +33,7 @@ int expand_word(const struct expand *x, struct str word, struct buf *out, struct
 int expand_words(const struct expand *x, struct str word, struct strv *out, struct err *err);
 /* lookup for a "NAME=value" vector: arg is a const struct strv *. */
 const char *expand_from_env(const void *arg, struct str name);
+/* The variable of such a vector whose name is nearest, for "did you mean"; empty: none is near. */
+struct str expand_nearest(const struct strv *env, struct str name);
 
 #endif

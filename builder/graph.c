@@ -96,23 +96,11 @@ static int set_global_args(struct graph *g, struct dockerfile *doc, size_t first
 /* "VERSON is not set; did you mean VERSION?" */
 static void add_unset_hint(const struct graph *g, const char *name, struct buf *out)
 {
-    unsigned best = 3;
-    const char *near = NULL;
-    size_t near_size = 0;
+    struct str near = expand_nearest(&g->globals, str_of(name));
 
-    for (size_t i = 0; i < g->globals.count; i++) {
-        size_t size = strcspn(g->globals.ptr[i], "=");
-        unsigned distance = str_distance(str_of(name), (struct str){g->globals.ptr[i], size});
-
-        if (distance < best && distance * 2 < size) {
-            best = distance;
-            near = g->globals.ptr[i];
-            near_size = size;
-        }
-    }
     buf_addf(out, "%s is not set", name);
-    if (near)
-        buf_addf(out, "; did you mean %.*s?", (int)near_size, near);
+    if (near.size)
+        buf_addf(out, "; did you mean " STR_FMT "?", STR_ARG(near));
     else
         buf_adds(out, " (FROM sees only ARGs before the first FROM)");
 }

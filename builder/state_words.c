@@ -1,36 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/state_words.h"
 
-#include <string.h>
-
 #include "base/scope.h"
 #include "builder/expand.h"
 #include "builder/text.h"
-
-/* The set variable whose name is nearest, for "did you mean"; empty: none is near. */
-static struct str near_name(const struct strv *env, const char *name)
-{
-    struct str near = {0};
-    unsigned best = 3;
-
-    for (size_t i = 0; i < env->count; i++) {
-        struct str have = {env->ptr[i], strcspn(env->ptr[i], "=")};
-        unsigned distance = str_distance(str_of(name), have);
-
-        if (distance < best && distance * 2 < have.size) {
-            best = distance;
-            near = have;
-        }
-    }
-    return near;
-}
 
 /* An ARG that was declared without a value is empty on purpose. */
 static void warn_unset(struct state *s, const struct instruction *in, const struct strv *unset)
 {
     for (size_t i = 0; i < unset->count; i++) {
         SCOPED(buf_release) struct buf text = {0};
-        struct str near = near_name(&s->env, unset->ptr[i]);
+        struct str near = expand_nearest(&s->env, str_of(unset->ptr[i]));
 
         if (strv_has(&s->args, unset->ptr[i]))
             continue;

@@ -365,6 +365,8 @@ static int advise(const struct refusal_request *r, int status, const struct refu
             return err_add(err, "; a login raises the limit: run `slipway login %s`", r->host);
         return err_add(err, "; tried %u times: wait, or run fewer at a time", r->attempts);
     default:
+        if (status < 400)
+            return err_add(err, ", which is no answer to %s %s", r->method, r->path);
         return status >= 500
                    ? err_add(err, "; the fault is the server's: tried %u times, try again later",
                              r->attempts)

@@ -172,6 +172,7 @@ static void explanations(void)
         {&stored, 403, &no_leave,
          "s3.example answered 403 DENIED: text; that is where r.example sent us, it has no login "
          "of ours"},
+        {&push, 206, &none, "r.example answered 206, which is no answer to PUT manifests/1"},
         {&plain, 418, &none, "r.example answered 418"},
     };
 

@@ -102,6 +102,13 @@ is "$par_failed" 0 "four pulls of one image at the same time"
 is "$(sort -u "$T/par1" "$T/par2" "$T/par3" "$T/par4")" "$REGISTRY/team/par@$image_digest" "have the same result"
 t "the store is sound" store_is_sound
 
+if can user; then
+    t "an ordinary user pulls into a store of his own" as_user slipway pull -q "$REGISTRY/team/par:1"
+    is "$(cat "$T/out")" "$REGISTRY/team/par@$image_digest" "the same image"
+else
+    skip "an ordinary user" "$why"
+fi
+
 # --- what is not there
 t "a tag there is not" expect_fail "has no such tag or digest" slipway pull "$REGISTRY/team/oci:none"
 is "$(cat "$T/out")" "" "nothing on stdout"

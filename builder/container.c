@@ -361,12 +361,12 @@ static int start(struct container *c, struct err *err)
     close_all(c->sources, &c->sources_count);
     if (c->forward)
         forward_started(c->forward);
-    announce(c);
     if (c->plan.hold) {
         if (uplink_begin(&c->uplink, c->run.netns_fd, &none) < 0)
             log_info("the container reaches nothing outside: %s", none.text);
         run_go(&c->run);
     }
+    announce(c);
     return 0;
 }
 

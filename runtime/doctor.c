@@ -60,6 +60,7 @@ static void place_release(struct place *p)
     scope_close(&p->dir_fd);
     if (p->name[0])
         fs_remove_tree(p->store_fd, p->name, &ignored);
+    scope_close(&p->store_fd);
 }
 
 /* Something to run that needs nothing beside it: a few instructions that exit 0. */
@@ -108,13 +109,12 @@ static int reopen(int store_fd, struct err *err)
 static int with_overlay(int store_fd, int (*then)(struct session *, int, struct err *), struct err *err)
 {
     SCOPED(session_release) struct session session = SESSION_CLOSED;
-    SCOPED(place_release) struct place p = {.dir_fd = -1, .upper_fd = -1, .work_fd = -1};
+    SCOPED(place_release) struct place p = {.store_fd = -1, .dir_fd = -1, .upper_fd = -1, .work_fd = -1};
 
     if (session_enter(NULL, &session, err) < 0)
         return -1;
-    AUTO_FD int store = reopen(store_fd, err);
-    p.store_fd = store;
-    if (store < 0 || place_make(&p, err) < 0)
+    p.store_fd = reopen(store_fd, err);
+    if (p.store_fd < 0 || place_make(&p, err) < 0)
         return -1;
     AUTO_FD int lower = fs_open_dir(p.dir_fd, "lower", err);
     AUTO_FD int lowest = fs_open_dir(p.dir_fd, "lowest", err);

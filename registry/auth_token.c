@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/enc.h"
+#include "base/http_url.h"
 #include "base/json.h"
 #include "base/scope.h"
 #include "base/strv.h"
@@ -279,7 +280,7 @@ static int send_guarded(struct http *http, const struct auth_token_ask *ask,
         if (!next)
             return err_set(err, ERR_REMOTE, reply->status,
                            "token service redirects to what is no URL");
-        if (!same_host(next, ask->realm))
+        if (!http_url_same_origin(next, ask->realm))
             request->authorization = NULL;
         free(url);
         url = next;

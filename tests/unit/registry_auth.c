@@ -302,6 +302,39 @@ static void guards(void)
     }
 }
 
+/* A token service that sends us on: the login stays behind. */
+static void token_redirect(void)
+{
+    static const char *const more[] = {"--auth", "bearer", "--user", "me:pass", NULL};
+    SCOPED(server_stop) struct server s = {0};
+    SCOPED(http_reply_release) struct http_reply reply = {0};
+    SCOPED(buf_release) struct buf rules = {0};
+    struct err err;
+
+    server_start(&s, "[]", NULL, more);
+    no_logins(&s);
+    buf_addf(&rules,
+             "[{\"path\":\"^/token\",\"status\":302,\"headers\":{\"Location\":\"/other\"}},"
+             "{\"path\":\"^/other\",\"status\":307,\"headers\":{\"Location\":\"%s/there\"}},"
+             "{\"server\":\"storage\",\"status\":200,\"body\":\"{\\\"token\\\":\\\"t\\\"}\"}]",
+             buf_cstr(&s.storage_url));
+    server_rules(&s, buf_cstr(&rules));
+    struct auth *auth = auth_open(s.http, NULL);
+
+    auth_set(auth, registry_of(&s), "me", "pass", NULL);
+    OKF(ask(auth, &s, "GET", "/v2/web/manifests/1", PULL, &reply, &err) == 0, "%s", err.text);
+    EQ_INT(reply.status, 401);
+    EQ_INT(server_count(&s), 5);
+    OK(server_header(&s, 1, "authorization") != NULL);
+    EQ_STR(json_str(json_array_get(s.log, 2), "path"), "/other");
+    OK(json_object_get(json_object_get(json_array_get(s.log, 2), "headers"), "authorization") !=
+       NULL);
+    EQ_STR(json_str(json_array_get(s.log, 3), "path"), "/there");
+    OK(json_object_get(json_object_get(json_array_get(s.log, 3), "headers"), "authorization") ==
+       NULL);
+    auth_free(auth);
+}
+
 static void unknown_schemes(void)
 {
     SCOPED(server_stop) struct server s = {0};
@@ -377,4 +410,5 @@ static void threads(void)
 
 TAP_MAIN({"bearer", bearer}, {"bearer with a login", bearer_login},
          {"identity and registry tokens", identity}, {"basic", basic}, {"guards", guards},
-         {"unknown schemes", unknown_schemes}, {"threads", threads})
+         {"token redirect", token_redirect}, {"unknown schemes", unknown_schemes},
+         {"threads", threads})

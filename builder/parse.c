@@ -222,7 +222,7 @@ static int take_trigger(struct parser *p, struct instruction *in, struct str res
 static int take_instruction(struct parser *p, struct str text, bool is_trigger,
                             struct instruction *in, struct err *err)
 {
-    struct str rest;
+    struct str rest = {0};
 
     if (take_head(p, text, in, &rest, err) < 0)
         return -1;

@@ -216,7 +216,8 @@ static int apply_expose(struct state *s, const struct instruction *in, struct bu
 
     for (size_t i = 0; i < in->words_count; i++)
         strv_add(&words, in->words[i].text);
-    qsort(words.ptr, words.count, sizeof(*words.ptr), compare_texts);
+    if (words.count > 1)
+        qsort(words.ptr, words.count, sizeof(*words.ptr), compare_texts);
     for (size_t i = 0; i < words.count; i++)
         if (state_expand_words(s, in, words.ptr[i], &specs, err) < 0)
             return -1;

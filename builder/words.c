@@ -228,9 +228,7 @@ static bool take_name(struct str raw, bool shell, struct heredoc *doc)
         }
         if (c == '\\' && quote != '\'' && at + 1 < raw.size)
             c = raw.ptr[++at];
-        else if (!quote && c == '<')
-            return false;
-        else if (!quote && text_space(str_slice(raw, at, raw.size)))
+        else if (!quote && (c == '<' || text_space(str_slice(raw, at, raw.size))))
             return false;
         else if (!quote && shell && strchr(";&|()>", c))
             break;

@@ -340,7 +340,7 @@ struct str expand_nearest(const struct strv *env, struct str name)
         struct str have = {env->ptr[i], strcspn(env->ptr[i], "=")};
         unsigned distance = str_distance(name, have);
 
-        if (distance < best && distance * 2 < have.size) {
+        if (distance < best && (size_t)distance * 2 < have.size) {
             best = distance;
             near = have;
         }

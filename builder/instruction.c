@@ -111,7 +111,7 @@ static bool is_near(struct str have, const char *want, unsigned *best)
 {
     unsigned distance = str_distance(have, str_of(want));
 
-    if (distance > 2 || distance * 2 > have.size || distance >= *best)
+    if (distance > 2 || (size_t)distance * 2 > have.size || distance >= *best)
         return false;
     *best = distance;
     return true;

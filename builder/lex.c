@@ -166,7 +166,7 @@ static int read_continuations(struct lex *lex, struct lex_line *out, struct buf 
                               struct err *err)
 {
     for (bool more = true; more;) {
-        struct str line;
+        struct str line = {0};
         int got = read_line(lex, &line, err);
 
         if (got <= 0)
@@ -189,7 +189,7 @@ static int read_continuations(struct lex *lex, struct lex_line *out, struct buf 
 int lex_next(struct lex *lex, struct lex_line *out, struct err *err)
 {
     SCOPED(buf_release) struct buf text = {0};
-    struct str line;
+    struct str line = {0};
 
     *out = (struct lex_line){0};
     for (;;) {
@@ -232,7 +232,7 @@ int lex_heredoc(struct lex *lex, const char *name, bool strip_tabs, struct str *
 
     for (;;) {
         size_t end = lex->at;
-        struct str line;
+        struct str line = {0};
         int got = read_line(lex, &line, err);
 
         if (got <= 0)

@@ -2,6 +2,7 @@
 # slipway. `make` builds build/<variant>/slipway; `make check` sets up what the tests need and runs them all.
 MAKEFLAGS += -r --no-print-directory
 .SUFFIXES:
+.SECONDARY:
 .DEFAULT_GOAL := all
 
 VERSION := 0.1.0

@@ -99,11 +99,6 @@ struct context *context_open(struct layout *layout, const char *path, const char
     return context;
 }
 
-const char *context_path(const struct context *context)
-{
-    return context->path;
-}
-
 struct context_node *context_root(struct context *context)
 {
     return &context->root;

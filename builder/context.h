@@ -34,7 +34,6 @@ struct context;
  */
 struct context *context_open(struct layout *layout, const char *path, const char *dockerfile, struct err *err);
 void context_close(struct context *context); /* NULL is fine */
-const char *context_path(const struct context *context);
 
 /* Reads the directory, unless it was. node must be a directory. */
 int context_load(struct context *context, struct context_node *node, struct err *err);

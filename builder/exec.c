@@ -26,7 +26,7 @@ bool exec_is_step(const struct instruction *in)
 }
 
 /* As docker shows it: FROM is step 1; a stage without a name goes by its number. */
-char *exec_title(const struct build *build, const struct making *making, const struct instruction *in)
+static char *exec_title(const struct build *build, const struct making *making, const struct instruction *in)
 {
     AUTO_FREE char *label = making->stage->name ? xstrdup(making->stage->name)
                                                 : xasprintf("stage-%zu", making->stage->index);

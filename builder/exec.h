@@ -56,9 +56,6 @@ struct build {
 int exec_instruction(struct build *build, struct making *making, const struct instruction *in, struct err *err);
 /* Does it count in "[builder 2/5]"? */
 bool exec_is_step(const struct instruction *in);
-/* "[builder 2/5] RUN make", for progress. For free(). */
-char *exec_title(const struct build *build, const struct making *making, const struct instruction *in);
-
 /* The image that `source` names, for `platform`: from the store, else pulled. Borrowed from build. NULL on failure. */
 struct base_image *base_image_get(struct build *build, const char *name, const struct platform *platform,
                                   struct err *err);

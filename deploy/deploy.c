@@ -123,7 +123,6 @@ static int write_imagedefinitions(const struct deploy_request *request,
                                   const struct deploy_result *result, struct err *err)
 {
     SCOPED(buf_release) struct buf text = {0};
-    SCOPED(strv_release) struct strv names = {0};
     struct artifact_image *images = NULL;
     size_t count = 0, capacity = 0;
     const json_t *c;

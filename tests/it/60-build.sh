@@ -112,7 +112,7 @@ else
 fi
 unset SOURCE_DATE_EPOCH
 
-{ echo FROM base:1; for i in 1 2 3 4 5 6; do echo RUN true; done; } >same.Dockerfile
+{ echo FROM base:1; yes 'RUN true' | head -n 6; } >same.Dockerfile
 t "the same layer may stand many times in a stack" slipway build -f same.Dockerfile -t same:1 ctx
 is "$(layers same:1)" 7 "... each time as a layer"
 t "--iidfile and --metadata-file" sh -c 'slipway build -q -f repro.Dockerfile -t repro:1 --iidfile iid --metadata-file meta ctx >digest && [ "$(jq -r ".[\"containerimage.digest\"]" meta)" = "$(cat digest)" ] && [ "$(jq -r ".[\"containerimage.config.digest\"]" meta)" = "$(cat iid)" ]'

@@ -31,6 +31,13 @@ const json_t *wait_find(const json_t *service, const char *id)
     return NULL;
 }
 
+bool wait_is_active(const json_t *service)
+{
+    const char *status = json_str(service, "status");
+
+    return !status || is(status, "ACTIVE");
+}
+
 static const json_t *primary_of(const json_t *service)
 {
     size_t i;
@@ -144,11 +151,11 @@ enum wait_outcome wait_judge_service(const json_t *service, const char *id, cons
                                      struct buf *reason)
 {
     const json_t *ours, *primary = primary_of(service);
-    const char *status = json_str(service, "status"), *state;
+    const char *state;
 
-    if (status && !is(status, "ACTIVE")) {
+    if (!wait_is_active(service)) {
         buf_adds(reason, "the service is ");
-        add_reason(reason, status, "gone");
+        add_reason(reason, json_str(service, "status"), "gone");
         return WAIT_FAILED;
     }
     if (!id)

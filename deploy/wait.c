@@ -158,6 +158,9 @@ static int poll_once(struct watch *w, enum wait_outcome *outcome, struct buf *re
         tell_state(w, xasprintf("service deployment %s%s%s", status ? status : "",
                                 stage ? ", " : "", stage ? stage : ""));
         *outcome = wait_judge_deployment(object, reason);
+        /* Nobody ends the deployment of a service that is being deleted. */
+        if (*outcome == WAIT_PENDING && !wait_is_active(service))
+            *outcome = wait_judge_service(service, w->id, w->taskdef_arn, reason);
     } else if (w->follow == FOLLOW_LIST) {
         *outcome =
             settle(w, service, wait_judge_service(service, w->id, w->taskdef_arn, reason), reason);

@@ -55,6 +55,7 @@ enum wait_outcome wait_judge_service(const json_t *service, const char *id, cons
 enum wait_outcome wait_judge_deployment(const json_t *service_deployment, struct buf *reason);
 /* The id of the deployment of ours in a service, or NULL; borrowed from service. */
 const char *wait_our_id(const json_t *service, const char *taskdef_arn);
+bool wait_is_active(const json_t *service);
 /* The deployment of that id in a service, or NULL; borrowed. */
 const json_t *wait_find(const json_t *service, const char *id);
 /* Lines for one stopped task: why it stopped, each container's exit status decoded. */

@@ -132,7 +132,7 @@ for mode in true false; do
     begin '"plan": "superseded", "polls": 2' "$more"
     t "being overtaken is status 1 (service deployments: $mode)" ends 1 'failed: '
     begin '"plan": "drained", "polls": 2' "$more"
-    t "a service that is deleted meanwhile ends it (service deployments: $mode)" ends "$([ $mode = true ] && echo 4 || echo 1)" '' --timeout 2s
+    t "a service that is deleted meanwhile ends it (service deployments: $mode)" ends 1 'failed: the service is DRAINING'
 done
 begin '"plan": "stopped", "polls": 2'
 t "a deployment that somebody stops is status 1" ends 1 'failed: Service deployment was stopped by the user.'

@@ -7,6 +7,7 @@
 #include "cli/table.h"
 #include "registry/layout.h"
 #include "registry/layout_prune.h"
+#include "runtime/session.h"
 
 struct du_opts {
     bool json;
@@ -49,10 +50,14 @@ static json_t *part_to_json(const struct layout_part *part)
 static int du_run(struct cmd_context *context, const void *values, int count, char **args, struct err *err)
 {
     const struct du_opts *opts = values;
+    SCOPED(session_release) struct session session = SESSION_CLOSED;
     SCOPED(layout_close) struct layout l = LAYOUT_CLOSED;
     struct layout_usage usage;
 
     (void)count, (void)args;
+    /* An ordinary user's unpacked layers belong to subordinate ids: only in a session may he look into them. */
+    if (geteuid() != 0 && session_enter(NULL, &session, err) < 0)
+        return -1;
     if (layout_open(&l, context->root, err) < 0 || layout_usage(&l, &usage, err) < 0)
         return -1;
     if (usage.unreadable)

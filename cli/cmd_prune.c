@@ -8,6 +8,7 @@
 #include "cli/table.h"
 #include "registry/layout.h"
 #include "registry/layout_prune.h"
+#include "runtime/session.h"
 
 struct prune_opts {
     bool all, dry_run, json;
@@ -27,6 +28,7 @@ static void say(void *arg, const char *what, const char *name, uint64_t bytes)
 static int prune_run(struct cmd_context *context, const void *values, int count, char **args, struct err *err)
 {
     const struct prune_opts *opts = values;
+    SCOPED(session_release) struct session session = SESSION_CLOSED;
     SCOPED(layout_close) struct layout l = LAYOUT_CLOSED;
     struct prune_options options = {.all = opts->all, .dry_run = opts->dry_run, .wait_ms = WAIT_MS, .on_remove = say};
     struct prune_result result;
@@ -38,6 +40,9 @@ static int prune_run(struct cmd_context *context, const void *values, int count,
         if (!str_size(str_of(opts->keep), &options.keep_bytes))
             return err_set(err, ERR_USAGE, 0, "option --keep-bytes: \"%s\" is not a size (try 500m or 2g)", opts->keep);
     }
+    /* An ordinary user's unpacked layers belong to subordinate ids: only in a session may he remove them. */
+    if (geteuid() != 0 && session_enter(NULL, &session, err) < 0)
+        return -1;
     if (layout_open(&l, context->root, err) < 0 || layout_prune(&l, &options, &result, err) < 0)
         return -1;
     if (options.has_budget && result.left_bytes > options.keep_bytes)

@@ -10,7 +10,8 @@ busybox_image web:1 || { echo "Bail out! no image"; exit 1; }
 tagger() { i=0; while [ $i -lt 100 ]; do slipway tag web:1 "$1:$i" || return 1; i=$((i + 1)); done; }
 tagger a & one=$!
 tagger b & two=$!
-t "two processes tag 100 names each" sh -c ':' && wait $one && wait $two
+both() { wait $one && wait $two; }
+t "two processes tag 100 names each" both
 is "$(jq '.manifests | length' "$SLIPWAY_ROOT/index.json")" 201 "nothing is lost"
 remover() { i=0; while [ $i -lt 100 ]; do slipway rm "$1:$i" >/dev/null || return 1; i=$((i + 1)); done; }
 remover a & one=$!

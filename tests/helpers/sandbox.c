@@ -126,8 +126,10 @@ static int begin(struct session *session, struct plan *plan, const struct place 
             return -1;
         plan->uid = u.uid;
         plan->gid = u.gid;
-        plan->groups = u.groups;
+        free(plan->groups);
+        plan->groups = steal_ptr(&u.groups);
         plan->groups_count = u.groups_count;
+        user_release(&u);
     }
     rc = run_start(session, plan, run, err);
     plan->root_fd = -1;
@@ -176,8 +178,10 @@ int main(int argc, char **argv)
 
     if (argc - at < 3 || many > 64)
         return 125;
-    if (session_enter(isolation, &session, &err) < 0)
+    if (session_enter(isolation, &session, &err) < 0) {
+        plan_release(&plan);
         return fail("session", &err);
+    }
     open_binds(&plan, &binds);
     struct place place = {.lower = open(argv[at], O_RDONLY | O_DIRECTORY | O_CLOEXEC),
                           .work = open(argv[at + 1], O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
@@ -194,18 +198,24 @@ int main(int argc, char **argv)
     place.stubs = rootfs_stubs(place.work, &plan, &err);
     if (place.stubs < 0)
         return fail("stubs", &err);
-    if (benched)
-        return bench(&session, &plan, &place, benched, user);
+    strv_release(&binds);
+    if (benched) {
+        status = bench(&session, &plan, &place, benched, user);
+        many = 0;
+    }
     for (int i = 0; i < many; i++) {
         runs[i] = (struct run)RUN_CLOSED;
-        if (begin(&session, &plan, &place, i, user, &runs[i], &err) < 0)
-            return fail("start", &err);
+        if (begin(&session, &plan, &place, i, user, &runs[i], &err) < 0) {
+            status = fail("start", &err);
+            many = i;
+        }
     }
     for (int i = 0; i < many; i++) {
         if (run_wait(&runs[i], 0, &status, &err) < 0)
-            return fail("run", &err);
+            status = fail("run", &err);
         run_release(&runs[i]);
     }
     session_release(&session);
+    plan_release(&plan);
     return status;
 }

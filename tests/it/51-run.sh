@@ -43,6 +43,7 @@ gone() { ! pgrep -f "$1" >/dev/null; }
 publish() {
     p_who=$1 p_log=$2
     shift 2
+    rm -f "$p_log" # or the last one's lines are taken for this one's
     if [ "$p_who" = root ]; then start "$p_log" slipway run "$@"; else start "$p_log" as_user slipway run "$@"; fi
     wait_for 10 grep -q 'of the container is' "$p_log" || { cat "$p_log" >&2; return 1; }
     address=$(sed -n 's/^port [0-9]* of the container is //p' "$p_log" | head -n 1)
@@ -137,10 +138,12 @@ print(answer.decode().replace("\n", " "))' "${address##*:}")" "200000 late " "$w
 
     end_with TERM
 
+    rm -f "$T/log"
     start "$T/log" as "$who" slipway run web:1 sh -c 'trap "echo caught; exit 3" INT; echo up; sleep 5433 & wait'
     t "$who: a command with a trap" wait_for 5 grep -q up "$T/log"
     end_with INT
     t "$who: SIGINT is passed on" wait_for 5 grep -q caught "$T/log"
+    rm -f "$T/log"
     start "$T/log" as "$who" slipway run web:1 sh -c 'trap "" INT TERM; echo up; sleep 5434'
     t "$who: a command that does not listen" wait_for 5 grep -q up "$T/log"
     pid=$(ours)
@@ -150,6 +153,7 @@ print(answer.decode().replace("\n", " "))' "${address##*:}")" "200000 late " "$w
     kill -INT "$pid"
     t "$who: a second one kills" wait_for 5 gone 'sleep 5434'
 
+    rm -f "$T/log"
     start "$T/log" as "$who" slipway run -p 127.0.0.1::80 web:1 sh -c 'trap "" INT TERM HUP; setsid sleep 5435 & echo up; sleep 5435'
     t "$who: another" wait_for 5 grep -q up "$T/log"
     pid=$(ours)

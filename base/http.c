@@ -301,7 +301,7 @@ static int exchange(struct sending *s, const char *url, struct err *err)
                               .url = url,
                               .stall_timeout_ms = s->http->stall_timeout_ms};
     SCOPED(buf_release) struct buf host = {0};
-    uint64_t now = clock_mono_ms(), begun_us = clock_mono_us();
+    uint64_t begun_us = clock_mono_us();
 
     if (check_url(s, url, &x.verify_tls, err) < 0)
         return -1;
@@ -310,7 +310,8 @@ static int exchange(struct sending *s, const char *url, struct err *err)
         return err_set(err, ERR_NETWORK, HTTP_FAIL_TIMEOUT, "%s asked for a pause beyond our time",
                        buf_cstr(&host));
     if (s->deadline_ms) {
-        now = clock_mono_ms();
+        uint64_t now = clock_mono_ms();
+
         if (now >= s->deadline_ms)
             return err_set(err, ERR_NETWORK, HTTP_FAIL_TIMEOUT, "not finished within %.3g s",
                            (double)s->request->timeout_ms / 1000);

@@ -8,9 +8,9 @@
 
 #include "base/http.h"
 
-#define HTTP_PAUSE_MAX_MS (30 * 1000) /* of our own back-off */
-#define HTTP_RETRY_AFTER_MAX_MS                                                                    \
-    (180 * 1000) /* a server that wants more gets no retry: the reply goes to the caller */
+#define HTTP_PAUSE_MAX_MS UINT64_C(30000) /* of our own back-off */
+/* A server that wants more gets no retry: the reply goes to the caller. */
+#define HTTP_RETRY_AFTER_MAX_MS UINT64_C(180000)
 #define HTTP_ATTEMPTS_NO_HOST 3 /* tries when nothing answers at that address at all */
 
 /* 408, 429, 500, 502, 503, 504, and 499 and 522 as proxies send them. */

@@ -37,6 +37,7 @@ struct account {
     uint64_t login_until_ms; /* FROM_AWS: monotonic; 0: does not run out */
     struct token *tokens;
     size_t tokens_count, tokens_capacity;
+    struct account *next;
 };
 
 struct given {
@@ -46,10 +47,9 @@ struct given {
 struct auth {
     struct http *http;
     char *ca_file;
-    pthread_mutex_t mutex; /* guards all below; held while a token is fetched, so that one thread
-                              fetches for all */
-    struct account **accounts;
-    size_t accounts_count, accounts_capacity;
+    pthread_mutex_t mutex;    /* guards all below; held while a token is fetched, so that one thread
+                                 fetches for all */
+    struct account *accounts; /* a list: who asks holds on to his while others are added */
     struct given *given;
     size_t given_count, given_capacity;
 };
@@ -102,9 +102,12 @@ void auth_free(struct auth *auth)
 {
     if (!auth)
         return;
-    for (size_t i = 0; i < auth->accounts_count; i++)
-        account_free(auth->accounts[i]);
-    free(auth->accounts);
+    while (auth->accounts) {
+        struct account *a = auth->accounts;
+
+        auth->accounts = a->next;
+        account_free(a);
+    }
     for (size_t i = 0; i < auth->given_count; i++) {
         free(auth->given[i].registry);
         free(auth->given[i].user);
@@ -166,9 +169,7 @@ static struct account *account_of(struct auth *auth, const char *registry, const
     struct account *sibling = NULL;
     bool is_public;
 
-    for (size_t i = 0; i < auth->accounts_count; i++) {
-        struct account *a = auth->accounts[i];
-
+    for (struct account *a = auth->accounts; a; a = a->next) {
         if (strcmp(a->registry, registry) != 0)
             continue;
         if (strcmp(a->path, path) == 0)
@@ -187,17 +188,15 @@ static struct account *account_of(struct auth *auth, const char *registry, const
     } else if (is_ecr(registry, &is_public) && !is_public) {
         a->wants = WANTS_BASIC;
     }
-    VEC_GROW(auth->accounts, auth->accounts_count, auth->accounts_capacity);
-    auth->accounts[auth->accounts_count++] = a;
+    a->next = auth->accounts;
+    auth->accounts = a;
     return a;
 }
 
 /* Another account of the registry may hold the AWS login already. */
 static const struct account *aws_sibling(struct auth *auth, const struct account *a)
 {
-    for (size_t i = 0; i < auth->accounts_count; i++) {
-        const struct account *other = auth->accounts[i];
-
+    for (const struct account *other = auth->accounts; other; other = other->next) {
         if (other != a && other->from == FROM_AWS && strcmp(other->registry, a->registry) == 0 &&
             (other->login_until_ms == 0 || other->login_until_ms > clock_mono_ms()))
             return other;
@@ -574,10 +573,9 @@ int auth_explain(struct auth *auth, const char *registry, const struct http_repl
 
     auth_reply_words(reply, &words);
     pthread_mutex_lock(&auth->mutex);
-    for (size_t i = 0; i < auth->accounts_count; i++) {
-        if (strcmp(auth->accounts[i]->registry, registry) == 0 &&
-            (!a || has_login(auth->accounts[i])))
-            a = auth->accounts[i];
+    for (const struct account *other = auth->accounts; other; other = other->next) {
+        if (strcmp(other->registry, registry) == 0 && (!a || has_login(other)))
+            a = other;
     }
     if (a && has_login(a))
         explain_login(a, reply->status, &words, err);

@@ -7,7 +7,7 @@
 #include "base/scope.h"
 #include "registry/auth_files.h"
 
-#define HELPER_TIMEOUT_MS (60 * 1000) /* some ask the user to unlock a key ring */
+#define HELPER_TIMEOUT_MS UINT64_C(60000) /* some ask the user to unlock a key ring */
 
 /* Names a program, so a slash in it would name another. */
 static bool name_is_plain(const char *helper)
@@ -71,7 +71,7 @@ int auth_helper_get(const char *helper, const char *registry, struct auth_login 
 {
     SCOPED(buf_release) struct buf text = {0};
     const char *user, *secret;
-    int status;
+    int status = 0;
 
     if (run_helper(helper, "get", str_of(auth_registry_key(registry)), &text, &status, err) < 0)
         return -1;
@@ -100,7 +100,7 @@ int auth_helper_store(const char *helper, const char *registry, const char *user
     SCOPED(buf_release) struct buf out = {0};
     json_auto_t *doc = json_pack("{s:s, s:s, s:s}", "ServerURL", auth_registry_key(registry),
                                  "Username", user, "Secret", password);
-    int status;
+    int status = 0;
 
     if (!doc)
         return err_set(err, ERR_INPUT, 0, "user and password must be UTF-8");
@@ -113,7 +113,7 @@ int auth_helper_store(const char *helper, const char *registry, const char *user
 int auth_helper_erase(const char *helper, const char *registry, struct err *err)
 {
     SCOPED(buf_release) struct buf out = {0};
-    int status;
+    int status = 0;
 
     if (run_helper(helper, "erase", str_of(auth_registry_key(registry)), &out, &status, err) < 0)
         return -1;

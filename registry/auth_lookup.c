@@ -136,12 +136,13 @@ static void file_paths(struct strv *out)
 {
     const char *only = getenv("REGISTRY_AUTH_FILE");
     const char *config_home = getenv("XDG_CONFIG_HOME");
+    const char *docker = getenv("DOCKER_CONFIG");
 
     if (only && only[0]) {
         strv_add(out, only);
         return;
     }
-    if (getenv("DOCKER_CONFIG") && getenv("DOCKER_CONFIG")[0])
+    if (docker && docker[0])
         add_under(out, "DOCKER_CONFIG", "config.json");
     else
         add_under(out, "HOME", ".docker/config.json");
@@ -220,13 +221,15 @@ static int find_auth_below(json_t *doc, const char *registry, const char *path,
 
     if (path && path[0])
         buf_addf(&want, "%s/%s", registry, path);
-    while (str_find(buf_str(&want), '/') >= 0) {
+    while (want.ptr && str_find(buf_str(&want), '/') >= 0) {
         int found = find_auth(doc, registry, buf_cstr(&want), out, err);
 
         if (found)
             return found;
-        want.size = (size_t)str_rfind(buf_str(&want), '/');
-        want.ptr[want.size] = 0;
+        size_t parent = (size_t)str_rfind(buf_str(&want), '/');
+
+        while (want.size > parent)
+            want.ptr[--want.size] = 0;
     }
     return find_auth(doc, registry, NULL, out, err);
 }

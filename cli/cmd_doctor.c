@@ -103,6 +103,12 @@ static int doctor_run(struct cmd_context *context, const void *values, int count
     return held(findings, doctor_probes_count, "sandbox") ? 0 : 1;
 }
 
-const struct cmd cmd_doctor = {.name = "doctor", .args = "", .summary = "say what this host allows, and what it takes to allow more",
-                               .opts = doctor_opts, .opts_size = sizeof(struct doctor_opts), .min_args = 0, .max_args = 0,
+const struct cmd cmd_doctor = {.name = "doctor",
+                               .args = "",
+                               .summary =
+                                   "say what this host allows, and what it takes to allow more",
+                               .opts = doctor_opts,
+                               .opts_size = sizeof(struct doctor_opts),
+                               .min_args = 0,
+                               .max_args = 0,
                                .run = doctor_run};

@@ -145,8 +145,10 @@ int emulate_check(const char *arch, struct err *err)
     if (emulate_runs(arch))
         return 0;
     if (!g)
-        return err_set(err, ERR_SYSTEM, ENOEXEC, "programs for %s do not run on this machine (%s), and no emulator for it is known",
-                       arch, emulate_native());
+        return err_set(
+            err, ERR_SYSTEM, ENOEXEC,
+            "programs for %s do not run on this machine (%s), and no emulator for it is known",
+            arch, emulate_native());
     return err_set(err, ERR_SYSTEM, ENOEXEC,
                    "programs for %s do not run on this machine (%s): the emulator %s is not registered in binfmt_misc; as root: "
                    "apt-get install qemu-user-static, or the like", arch, emulate_native(), g->emulator);

@@ -34,7 +34,9 @@ int ladder_parse(const char *want, enum session_rung *rung, struct err *err)
         if (strcmp(want, rungs[i].name) != 0)
             continue;
         if (!rungs[i].carried_out)
-            return err_set(err, ERR_USAGE, 0, "isolation \"%s\" is not carried out by this version; it has auto, root, userns, none",
+            return err_set(err, ERR_USAGE, 0,
+                           "isolation \"%s\" is not carried out by this version; it has auto, "
+                           "root, userns, none",
                            want);
         *rung = rungs[i].rung;
         return 0;

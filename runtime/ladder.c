@@ -56,7 +56,8 @@ static bool sysctl_is(const char *path, const char *value)
 static void add_remedy(struct err *err)
 {
     if (err->code == ENOSPC)
-        err_add(err, "; the kernel's count of user namespaces is used up or 0: as root, sysctl -w user.max_user_namespaces=15000");
+        err_add(err, "; the kernel's count of user namespaces is used up or 0: as root, sysctl -w "
+                     "user.max_user_namespaces=15000");
     else if (sysctl_is("/proc/sys/kernel/unprivileged_userns_clone", "0"))
         err_add(err, "; as root: sysctl -w kernel.unprivileged_userns_clone=1");
     else if (sysctl_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"))

@@ -154,11 +154,6 @@ int config_platform(const json_t *doc, struct platform *out, struct err *err)
     return 0;
 }
 
-void config_set_platform(json_t *doc, const struct platform *p)
-{
-    platform_set_json(doc, p);
-}
-
 void config_diff_ids(const json_t *doc, struct strv *out)
 {
     const json_t *ids = json_object_get(json_object_get(doc, "rootfs"), "diff_ids");

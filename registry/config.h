@@ -21,7 +21,6 @@ json_t *config_parse(struct str bytes, struct err *err);
 void config_print(const json_t *doc, struct buf *out);
 
 int config_platform(const json_t *doc, struct platform *out, struct err *err);
-void config_set_platform(json_t *doc, const struct platform *p);
 void config_diff_ids(const json_t *doc, struct strv *out); /* appends "sha256:…", bottom first */
 void config_add_layer(json_t *doc, const char *diff_id);
 /* created: RFC 3339 or NULL; comment NULL or text; empty: no layer belongs to this entry. */

@@ -14,7 +14,7 @@ bool media_is_index(const char *type)
     return strcmp(type, MEDIA_OCI_INDEX) == 0 || strcmp(type, MEDIA_DOCKER_LIST) == 0;
 }
 
-bool media_is_manifest(const char *type)
+static bool media_is_manifest(const char *type)
 {
     return strcmp(type, MEDIA_OCI_MANIFEST) == 0 || strcmp(type, MEDIA_DOCKER_MANIFEST) == 0;
 }

@@ -38,7 +38,6 @@
 #define MANIFEST_ACCEPT MEDIA_OCI_INDEX ", " MEDIA_DOCKER_LIST ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_MANIFEST
 
 bool media_is_index(const char *type);    /* OCI or Docker */
-bool media_is_manifest(const char *type);
 bool media_is_config(const char *type);   /* of a runnable image */
 bool media_is_layer(const char *type);    /* a tar, however compressed, foreign ones too */
 bool media_is_foreign(const char *type);  /* nondistributable: never pushed unless asked */

@@ -31,7 +31,7 @@ static bool is_hex(char c)
     return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-bool reference_tag_valid(struct str tag)
+static bool tag_valid(struct str tag)
 {
     if (tag.size == 0 || tag.size > REFERENCE_TAG_MAX)
         return false;
@@ -207,7 +207,7 @@ int reference_parse(const char *text, struct reference *out, struct err *err)
     library = hub && str_find(path, '/') < 0;
     if (!reference_path_valid(path) || (library && path.size + strlen(LIBRARY) > REFERENCE_PATH_MAX))
         return refuse(text, err, path_trouble(path));
-    if (has_tag && !reference_tag_valid(tag))
+    if (has_tag && !tag_valid(tag))
         return refuse(text, err, "the tag may have up to 128 of A-Z a-z 0-9 _ . - and not begin with . or -");
     if (has_digest && digest_trouble(digest))
         return refuse(text, err, digest_trouble(digest));

@@ -38,7 +38,6 @@ char *reference_repository(const struct reference *ref); /* "docker.io/library/w
 const char *reference_api_host(const struct reference *ref);
 
 /* The parts of the grammar, for those who take them alone. */
-bool reference_tag_valid(struct str tag);
 bool reference_path_valid(struct str path);
 bool reference_host_valid(struct str host); /* with its port */
 

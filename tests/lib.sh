@@ -210,14 +210,29 @@ start() {
     on_exit "stop $started"
 }
 
-stop() {
-    kill "$1" 2>/dev/null || return 0
-    stop_tries=0
-    while kill -0 "$1" 2>/dev/null && [ $stop_tries -lt 50 ]; do
-        stop_tries=$((stop_tries + 1))
-        sleep 0.05
+# A process and its children's children: a function started in the background is a shell with the real thing below it.
+family() {
+    for family_child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
+        family "$family_child"
     done
-    kill -9 "$1" 2>/dev/null
+    echo "$1"
+}
+
+stop() {
+    kill -0 "$1" 2>/dev/null || return 0
+    stop_all=$(family "$1")
+    # shellcheck disable=SC2046 # the children, one word each; they first, the shell that waits for them ends by itself
+    kill $(cat "/proc/$1/task/$1/children" 2>/dev/null) "$1" 2>/dev/null
+    for stop_try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        stop_left=''
+        for stop_pid in $stop_all; do
+            ! kill -0 "$stop_pid" 2>/dev/null || stop_left=yes
+        done
+        [ -n "$stop_left" ] || break
+        sleep 0.1
+    done
+    # shellcheck disable=SC2086 # a list
+    [ -z "$stop_left" ] || kill -9 $stop_all 2>/dev/null
     wait "$1" 2>/dev/null
     return 0
 }

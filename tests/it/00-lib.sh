@@ -43,3 +43,10 @@ if can busybox; then
 else
     skip "a busybox root" "$why"
 fi
+
+# What stop must end: a program below a function's shell, one that does not listen, and its children.
+stubborn() { sh -c 'trap "" TERM; sleep 4711 & sleep 4711'; }
+start "$T/stubborn" stubborn
+t "a stubborn family runs" wait_for 5 pgrep -f '^sleep 4711'
+stop "$started"
+t "stop ends all of it" sh -c '! pgrep -f "^sleep 4711"'

@@ -148,7 +148,7 @@ print(answer.decode().replace("\n", " "))' "${address##*:}")" "200000 late " "$w
     t "$who: a command that does not listen" wait_for 5 grep -q up "$T/log"
     pid=$(ours)
     kill -INT "$pid"
-    sleep 0.3
+    sleep 1 # two that come together are one
     t "$who: one SIGINT is not enough" pgrep -f '^sleep 5434'
     kill -INT "$pid"
     t "$who: a second one kills" wait_for 5 gone 'sleep 5434'

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libarchive brings a dozen libraries with it: it is loaded when the first archive is opened, so that a program that
- * unpacks nothing does not pay for it. Only its tar readers and filters are asked for, never zip or iso: ADD unpacks tars.
+ * libarchive brings a dozen libraries with it: it is loaded when the first archive is opened, so
+ * that a program that unpacks nothing does not pay for it. Only its tar readers and filters are
+ * asked for, never zip or iso: ADD unpacks tars.
  */
 #include "builder/archive.h"
 
@@ -22,14 +23,20 @@
 #define READ_STEP ((size_t)128 << 10)
 
 /* The functions we use: X(name). */
-#define FUNCTIONS(X)                                                                                                   \
-    X(archive_read_new) X(archive_read_free) X(archive_read_support_format_tar)                                        \
-    X(archive_read_support_filter_gzip) X(archive_read_support_filter_bzip2) X(archive_read_support_filter_xz)         \
-    X(archive_read_support_filter_lzma) X(archive_read_support_filter_zstd) X(archive_read_support_filter_compress)    \
-    X(archive_read_open) X(archive_read_next_header) X(archive_read_data_block) X(archive_error_string)                \
-    X(archive_entry_pathname) X(archive_entry_hardlink) X(archive_entry_symlink) X(archive_entry_filetype)             \
-    X(archive_entry_perm) X(archive_entry_uid) X(archive_entry_gid) X(archive_entry_size) X(archive_entry_mtime)       \
-    X(archive_entry_rdevmajor) X(archive_entry_rdevminor) X(archive_entry_xattr_reset) X(archive_entry_xattr_next)
+#define FUNCTIONS(X)                                                                               \
+    X(archive_read_new)                                                                            \
+    X(archive_read_free) X(archive_read_support_format_tar) X(archive_read_support_filter_gzip)    \
+        X(archive_read_support_filter_bzip2) X(archive_read_support_filter_xz)                     \
+            X(archive_read_support_filter_lzma) X(archive_read_support_filter_zstd)                \
+                X(archive_read_support_filter_compress) X(archive_read_open)                       \
+                    X(archive_read_next_header) X(archive_read_data_block) X(archive_error_string) \
+                        X(archive_entry_pathname) X(archive_entry_hardlink)                        \
+                            X(archive_entry_symlink) X(archive_entry_filetype)                     \
+                                X(archive_entry_perm) X(archive_entry_uid) X(archive_entry_gid)    \
+                                    X(archive_entry_size) X(archive_entry_mtime)                   \
+                                        X(archive_entry_rdevmajor) X(archive_entry_rdevminor)      \
+                                            X(archive_entry_xattr_reset)                           \
+                                                X(archive_entry_xattr_next)
 
 struct library {
     void *handle;
@@ -55,10 +62,11 @@ static int load(struct library *lib, struct err *err)
 {
     lib->handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
     if (!lib->handle)
-        return err_set(err, ERR_SYSTEM, ENOENT, "unpacking archives needs libarchive: %s", dlerror());
-#define FIND(name)                                                                                                     \
-    *(void **)&lib->name = dlsym(lib->handle, #name);                                                                  \
-    if (!lib->name)                                                                                                    \
+        return err_set(err, ERR_SYSTEM, ENOENT, "unpacking archives needs libarchive: %s",
+                       dlerror());
+#define FIND(name)                                                                                 \
+    *(void **)&lib->name = dlsym(lib->handle, #name);                                              \
+    if (!lib->name)                                                                                \
         return err_set(err, ERR_SYSTEM, ENOENT, LIBRARY " has no function " #name);
     FUNCTIONS(FIND)
 #undef FIND
@@ -96,7 +104,8 @@ static int open_archive(struct archive_reader *r, struct err *err)
     r->archive = l->archive_read_new();
     if (!r->archive)
         return err_set(err, ERR_SYSTEM, ENOMEM, "no memory for an archive");
-    /* A filter that this libarchive was built without makes the archive unreadable, which is told then. */
+    /* A filter that this libarchive was built without makes the archive unreadable, which is told
+     * then. */
     l->archive_read_support_format_tar(r->archive);
     l->archive_read_support_filter_gzip(r->archive);
     l->archive_read_support_filter_bzip2(r->archive);
@@ -136,14 +145,21 @@ void archive_reader_close(struct archive_reader *r)
     free(r);
 }
 
-/* Only what begins like a compressed file or holds a tar header's magic is worth loading a library for. */
+/* Only what begins like a compressed file or holds a tar header's magic is worth loading a library
+ * for. */
 static int looks_packed(const unsigned char *b, size_t size)
 {
     static const struct {
         const char *magic;
         size_t size;
-    } magics[] = {{"\x1f\x8b", 2},     {"BZh", 3},          {"\xfd" "7zXZ", 5},
-                  {"\x5d\0\0", 3},     {"\x28\xb5\x2f\xfd", 4}, {"\x1f\x9d", 2}};
+    } magics[] = {{"\x1f\x8b", 2},
+                  {"BZh", 3},
+                  {"\xfd"
+                   "7zXZ",
+                   5},
+                  {"\x5d\0\0", 3},
+                  {"\x28\xb5\x2f\xfd", 4},
+                  {"\x1f\x9d", 2}};
 
     for (size_t i = 0; i < ARRAY_SIZE(magics); i++) {
         if (size >= magics[i].size && memcmp(b, magics[i].magic, magics[i].size) == 0)
@@ -191,7 +207,8 @@ static int take_path(const char *name, struct buf *out, struct err *err)
         SCOPED(buf_release) struct buf shown = {0};
 
         buf_add_escaped(&shown, str_slice(str_of(name), 0, 200));
-        return err_set(err, ERR_INPUT, EINVAL, "the archive's path \"%s\" leads out of its root", buf_cstr(&shown));
+        return err_set(err, ERR_INPUT, EINVAL, "the archive's path \"%s\" leads out of its root",
+                       buf_cstr(&shown));
     }
     buf_clear(out);
     buf_adds(out, clean);
@@ -215,9 +232,11 @@ static void take_xattrs(struct archive_reader *r, struct archive_entry *from, st
     e->xattrs_count = r->xattrs.count;
 }
 
-static int take_link(struct archive_reader *r, struct archive_entry *from, struct entry *e, struct err *err)
+static int take_link(struct archive_reader *r, struct archive_entry *from, struct entry *e,
+                     struct err *err)
 {
-    const char *hard = r->lib.archive_entry_hardlink(from), *text = r->lib.archive_entry_symlink(from);
+    const char *hard = r->lib.archive_entry_hardlink(from),
+               *text = r->lib.archive_entry_symlink(from);
 
     if (hard) {
         e->type = ENTRY_HARDLINK;
@@ -237,7 +256,8 @@ static int take_link(struct archive_reader *r, struct archive_entry *from, struc
     return 0;
 }
 
-static int take_type(struct archive_entry *from, struct library *l, struct entry *e, struct err *err)
+static int take_type(struct archive_entry *from, struct library *l, struct entry *e,
+                     struct err *err)
 {
     int64_t uid = l->archive_entry_uid(from), gid = l->archive_entry_gid(from);
     int64_t size = l->archive_entry_size(from);
@@ -247,8 +267,8 @@ static int take_type(struct archive_entry *from, struct library *l, struct entry
     if (e->type == ENTRY_NONE && !l->archive_entry_hardlink(from))
         return err_set(err, ERR_INPUT, EINVAL, "%s: an entry of an unknown type", e->path);
     if (uid < 0 || uid >= UINT32_MAX || gid < 0 || gid >= UINT32_MAX)
-        return err_set(err, ERR_INPUT, EINVAL, "%s: the owner %lld:%lld is out of range", e->path, (long long)uid,
-                       (long long)gid);
+        return err_set(err, ERR_INPUT, EINVAL, "%s: the owner %lld:%lld is out of range", e->path,
+                       (long long)uid, (long long)gid);
     e->mode = e->type == ENTRY_SYMLINK ? 0777 : (uint32_t)l->archive_entry_perm(from) & 07777;
     e->uid = (uint32_t)uid;
     e->gid = (uint32_t)gid;
@@ -285,7 +305,9 @@ int archive_next(struct archive_reader *r, struct entry *e, struct err *err)
     return 1;
 }
 
-int archive_data(struct archive_reader *r, const void **bytes, size_t *size, uint64_t *offset, struct err *err)
+/* The next piece of content: 1 with bytes and where in the file they go, 0 at the end. */
+static int next_piece(struct archive_reader *r, const void **bytes, size_t *size, uint64_t *offset,
+                      struct err *err)
 {
     la_int64_t at = 0;
     int result;
@@ -299,7 +321,8 @@ int archive_data(struct archive_reader *r, const void **bytes, size_t *size, uin
     } while (*size == 0);
     *offset = (uint64_t)at;
     if (at < 0 || *offset > r->size || *size > r->size - *offset)
-        return err_set(err, ERR_INPUT, EINVAL, "the archive gives a file more content than its size");
+        return err_set(err, ERR_INPUT, EINVAL,
+                       "the archive gives a file more content than its size");
     return 1;
 }
 
@@ -309,7 +332,7 @@ ssize_t archive_read(struct archive_reader *r, void *bytes, size_t size, struct 
 
     if (!r->pending.size) {
         const void *from;
-        int got = archive_data(r, &from, &r->pending.size, &r->pending_at, err);
+        int got = next_piece(r, &from, &r->pending.size, &r->pending_at, err);
 
         if (got < 0)
             return -1;

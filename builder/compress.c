@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A ring of slots, each a chunk of input. A full slot goes to the pool; when the ring is full, the oldest is waited for
- * and sent. So order is kept, memory is bounded, and the caller works on while the pool compresses.
+ * A ring of slots, each a chunk of input. A full slot goes to the pool; when the ring is full, the
+ * oldest is waited for and sent. So order is kept, memory is bounded, and the caller works on while
+ * the pool compresses.
  */
 #include "builder/compress.h"
 
@@ -18,7 +19,8 @@
 
 #define GZIP_LEVEL 3
 #define ZSTD_LEVEL 3
-/* A chunk whose first bytes do not shrink at level 1 is stored: it would cost as much time as ten good ones. */
+/* A chunk whose first bytes do not shrink at level 1 is stored: it would cost as much time as ten
+ * good ones. */
 #define PROBE_SIZE ((size_t)64 << 10)
 #define PROBE_GAIN 3 /* percent */
 
@@ -53,7 +55,8 @@ struct compressor {
 
 const char *codec_name(enum codec codec)
 {
-    static const char *const names[] = {[CODEC_NONE] = "none", [CODEC_GZIP] = "gzip", [CODEC_ZSTD] = "zstd"};
+    static const char *const names[] = {
+        [CODEC_NONE] = "none", [CODEC_GZIP] = "gzip", [CODEC_ZSTD] = "zstd"};
 
     return names[codec];
 }
@@ -120,7 +123,8 @@ static bool shrinks(struct engine *e, const struct slot *s)
 static int gzip_chunk(struct engine *e, struct slot *s, struct err *err)
 {
     bool worth = shrinks(e, s);
-    struct libdeflate_compressor *d = worth ? at_level(&e->deflate, s->c->level) : at_level(&e->store, 0);
+    struct libdeflate_compressor *d =
+        worth ? at_level(&e->deflate, s->c->level) : at_level(&e->store, 0);
 
     if (!d)
         return err_set(err, ERR_SYSTEM, ENOMEM, "no memory for compression");
@@ -175,7 +179,9 @@ struct compressor *compressor_open(struct pool *pool, enum codec codec, int leve
     c->level = level ? level : codec == CODEC_GZIP ? GZIP_LEVEL : ZSTD_LEVEL;
     c->to = to;
     c->out_max = bound(codec);
-    c->slots_count = codec == CODEC_NONE ? 1 : 2 + 2 * threads < COMPRESS_SLOTS ? 2 + 2 * threads : COMPRESS_SLOTS;
+    c->slots_count = codec == CODEC_NONE                ? 1
+                     : 2 + 2 * threads < COMPRESS_SLOTS ? 2 + 2 * threads
+                                                        : COMPRESS_SLOTS;
     pthread_mutex_init(&c->lock, NULL);
     for (size_t i = 0; i < COMPRESS_SLOTS; i++)
         c->slots[i].c = c;

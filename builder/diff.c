@@ -22,7 +22,6 @@ struct inode {
 };
 
 struct diff {
-    bool overlay;
     diff_fn *fn;
     void *ctx;
     struct buf path; /* of the current directory or file; empty is the root */
@@ -94,7 +93,8 @@ static int read_link(struct diff *d, int dir_fd, const char *name, struct err *e
 }
 
 /* Attributes, and what overlay means by them. */
-static int read_marks(struct diff *d, int dir_fd, const char *name, struct entry *e, struct err *err)
+static int read_marks(struct diff *d, int dir_fd, const char *name, struct entry *e,
+                      struct err *err)
 {
     SCOPED(buf_release) struct buf path = {0};
     char fd_path[FS_FD_PATH_MAX];
@@ -108,11 +108,10 @@ static int read_marks(struct diff *d, int dir_fd, const char *name, struct entry
     e->xattrs_count = d->xattrs.count;
     if (!marks)
         return 0;
-    if (!d->overlay)
-        return err_set(err, ERR_INPUT, EINVAL, "%s: its user.overlay attributes cannot be in a layer", e->path);
     if (marks & (OVERLAY_REDIRECT | OVERLAY_METACOPY))
         return err_set(err, ERR_SYSTEM, EINVAL,
-                       "%s: the overlay kept only a reference to a lower file (redirect or metacopy), not the change",
+                       "%s: the overlay kept only a reference to a lower file (redirect or "
+                       "metacopy), not the change",
                        e->path);
     if (marks & OVERLAY_WHITEOUT && e->type == ENTRY_FILE && e->size == 0)
         *e = (struct entry){.path = e->path, .type = ENTRY_WHITEOUT};
@@ -137,8 +136,6 @@ static int fill(struct diff *d, int dir_fd, const char *name, struct entry *e, s
     }
     /* Whiteouts share one inode: they are no hard links, and have nothing else to tell. */
     if (S_ISCHR(st.st_mode) && st.st_rdev == 0) {
-        if (!d->overlay)
-            return err_set(err, ERR_INPUT, EINVAL, "%s: the device 0:0 cannot be in a layer", e->path);
         *e = (struct entry){.path = e->path, .type = ENTRY_WHITEOUT};
         return 1;
     }
@@ -195,22 +192,12 @@ static int walk(struct diff *d, int dir_fd, struct err *err)
     return 0;
 }
 
-static int run(int root_fd, bool overlay, bool root, diff_fn *fn, void *ctx, struct err *err)
-{
-    SCOPED(diff_release) struct diff d = {.overlay = overlay, .fn = fn, .ctx = ctx};
-    struct entry e;
-
-    if (root && (fill(&d, root_fd, ".", &e, err) < 0 || fn(ctx, &e, root_fd, ".", err) < 0))
-        return -1;
-    return walk(&d, root_fd, err);
-}
-
 int diff_upper(int upper_fd, bool root, diff_fn *fn, void *ctx, struct err *err)
 {
-    return run(upper_fd, true, root, fn, ctx, err);
-}
+    SCOPED(diff_release) struct diff d = {.fn = fn, .ctx = ctx};
+    struct entry e;
 
-int diff_tree(int dir_fd, bool root, diff_fn *fn, void *ctx, struct err *err)
-{
-    return run(dir_fd, false, root, fn, ctx, err);
+    if (root && (fill(&d, upper_fd, ".", &e, err) < 0 || fn(ctx, &e, upper_fd, ".", err) < 0))
+        return -1;
+    return walk(&d, upper_fd, err);
 }

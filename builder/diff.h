@@ -3,24 +3,24 @@
 #define BUILDER_DIFF_H
 
 /*
- * An overlay upper directory as a sorted list of changes (kernel: Documentation/filesystems/overlayfs.rst). Whiteouts
- * are character devices 0:0 or files with the xattr (user|trusted).overlay.whiteout; opaque directories have
- * (user|trusted).overlay.opaque = y. Overlay's own xattrs are left out. A redirect or metacopy xattr is an error: the
- * upper is not a complete diff then. Sockets are left out. Names are hard links when device and inode are the same.
+ * An overlay upper directory as a sorted list of changes (kernel:
+ * Documentation/filesystems/overlayfs.rst). Whiteouts are character devices 0:0 or files with the
+ * xattr (user|trusted).overlay.whiteout; opaque directories have (user|trusted).overlay.opaque = y.
+ * Overlay's own xattrs are left out. A redirect or metacopy xattr is an error: the upper is not a
+ * complete diff then. Sockets are left out. Names are hard links when device and inode are the
+ * same.
  */
 #include "base/err.h"
 #include "builder/entry.h"
 
 /*
- * Calls fn for every change, in entry_path_cmp order. dir_fd and name: the file, to open its content; name is one
- * component; both are borrowed for the call. The root (".") is told only when `root` is set. e->link of a hard link is the first
- * path of that inode. Stops at -1 and returns it.
+ * Calls fn for every change, in entry_path_cmp order. dir_fd and name: the file, to open its
+ * content; name is one component; both are borrowed for the call. The root (".") is told only when
+ * `root` is set. e->link of a hard link is the first path of that inode. Stops at -1 and returns
+ * it.
  */
-typedef int diff_fn(void *ctx, const struct entry *e, int dir_fd, const char *name, struct err *err);
+typedef int diff_fn(void *ctx, const struct entry *e, int dir_fd, const char *name,
+                    struct err *err);
 int diff_upper(int upper_fd, bool root, diff_fn *fn, void *ctx, struct err *err);
-
-/* The same for any plain directory: a whole tree as a layer (no overlay meaning: 0:0 devices and overlay xattrs are
- * refused). */
-int diff_tree(int dir_fd, bool root, diff_fn *fn, void *ctx, struct err *err);
 
 #endif

@@ -65,28 +65,13 @@ void entry_of_stat(struct entry *e, const struct stat *st)
     }
 }
 
-mode_t entry_st_mode(const struct entry *e)
-{
-    static const mode_t types[] = {
-        [ENTRY_NONE] = 0,          [ENTRY_FILE] = S_IFREG,     [ENTRY_DIR] = S_IFDIR,
-        [ENTRY_SYMLINK] = S_IFLNK, [ENTRY_HARDLINK] = S_IFREG, [ENTRY_CHAR] = S_IFCHR,
-        [ENTRY_BLOCK] = S_IFBLK,   [ENTRY_FIFO] = S_IFIFO,     [ENTRY_WHITEOUT] = S_IFCHR,
-    };
-
-    return types[e->type] | (e->mode & 07777);
-}
-
 const char *entry_type_name(enum entry_type type)
 {
     static const char *const names[] = {
-        [ENTRY_NONE] = "nothing",
-        [ENTRY_FILE] = "file",
-        [ENTRY_DIR] = "directory",
-        [ENTRY_SYMLINK] = "symbolic link",
-        [ENTRY_HARDLINK] = "hard link",
-        [ENTRY_CHAR] = "character device",
-        [ENTRY_BLOCK] = "block device",
-        [ENTRY_FIFO] = "named pipe",
+        [ENTRY_NONE] = "nothing",       [ENTRY_FILE] = "file",
+        [ENTRY_DIR] = "directory",      [ENTRY_SYMLINK] = "symbolic link",
+        [ENTRY_HARDLINK] = "hard link", [ENTRY_CHAR] = "character device",
+        [ENTRY_BLOCK] = "block device", [ENTRY_FIFO] = "named pipe",
         [ENTRY_WHITEOUT] = "whiteout",
     };
 
@@ -245,13 +230,6 @@ int xattr_read_fd(struct xattr_set *set, int fd, struct err *err)
     unsigned marks = 0;
 
     return read_all(set, &(struct place){.fd = fd}, &marks, err);
-}
-
-int xattr_read_path(struct xattr_set *set, const char *path, struct err *err)
-{
-    unsigned marks = 0;
-
-    return read_all(set, &(struct place){.fd = -1, .path = path}, &marks, err);
 }
 
 int xattr_read_marked(struct xattr_set *set, const char *path, unsigned *marks, struct err *err)

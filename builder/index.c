@@ -43,7 +43,8 @@ static bool directly_in(const char *path, const char *dir)
 
     if (strcmp(dir, ".") == 0)
         return !last;
-    return last && (size_t)(last - path) == strlen(dir) && memcmp(path, dir, (size_t)(last - path)) == 0;
+    return last && (size_t)(last - path) == strlen(dir) &&
+           memcmp(path, dir, (size_t)(last - path)) == 0;
 }
 
 /* No component is empty, "." or "..". */
@@ -66,9 +67,10 @@ static bool record_valid(const struct index *x, const struct index_record *r, ui
 {
     bool dir = r->type == ENTRY_DIR;
 
-    return string_valid(x, r->path) && path_valid(x->strings + r->path) && string_valid(x, r->link) &&
-           r->type > ENTRY_NONE && r->type <= ENTRY_WHITEOUT && r->type != ENTRY_HARDLINK && r->mode <= 07777 &&
-           (r->type != ENTRY_SYMLINK || r->link) && (dir || !r->flags) && r->flags <= (INDEX_OPAQUE | INDEX_IMPLIED) &&
+    return string_valid(x, r->path) && path_valid(x->strings + r->path) &&
+           string_valid(x, r->link) && r->type > ENTRY_NONE && r->type <= ENTRY_WHITEOUT &&
+           r->type != ENTRY_HARDLINK && r->mode <= 07777 && (r->type != ENTRY_SYMLINK || r->link) &&
+           (dir || !r->flags) && r->flags <= (INDEX_OPAQUE | INDEX_IMPLIED) &&
            r->xattrs <= xattrs_count && r->xattrs_count <= xattrs_count - r->xattrs &&
            (!r->content || span_valid(x, r->content, r->content_size));
 }
@@ -116,7 +118,8 @@ static int load_xattrs(struct index *x, const struct index_xattr *from, uint32_t
 
 static int damaged(struct err *err)
 {
-    return err_set(err, ERR_INPUT, EINVAL, "not a path index of version %d, or damaged", INDEX_VERSION);
+    return err_set(err, ERR_INPUT, EINVAL, "not a path index of version %d, or damaged",
+                   INDEX_VERSION);
 }
 
 static int load(struct index *x, const void *bytes, size_t size, struct err *err)
@@ -125,10 +128,12 @@ static int load(struct index *x, const void *bytes, size_t size, struct err *err
     size_t need = sizeof(*h);
     const char *at;
 
-    if (size < sizeof(*h) || memcmp(h->magic, INDEX_MAGIC, sizeof(h->magic)) != 0 || h->version != INDEX_VERSION ||
-        h->order != INDEX_ORDER || !h->count || h->count > INDEX_ENTRIES_MAX)
+    if (size < sizeof(*h) || memcmp(h->magic, INDEX_MAGIC, sizeof(h->magic)) != 0 ||
+        h->version != INDEX_VERSION || h->order != INDEX_ORDER || !h->count ||
+        h->count > INDEX_ENTRIES_MAX)
         return damaged(err);
-    need += (size_t)h->count * sizeof(struct index_record) + (size_t)h->xattrs_count * sizeof(struct index_xattr);
+    need += (size_t)h->count * sizeof(struct index_record) +
+            (size_t)h->xattrs_count * sizeof(struct index_xattr);
     if (size < need || h->strings_size != size - need || h->strings_size < 2)
         return damaged(err);
     at = (const char *)bytes + sizeof(*h);
@@ -138,7 +143,8 @@ static int load(struct index *x, const void *bytes, size_t size, struct err *err
     x->strings_size = (size_t)h->strings_size;
     if (x->strings[0] != '\0' || x->strings[x->strings_size - 1] != '\0')
         return damaged(err);
-    if (load_xattrs(x, (const void *)(at + h->count * sizeof(struct index_record)), h->xattrs_count) < 0)
+    if (load_xattrs(x, (const void *)(at + h->count * sizeof(struct index_record)),
+                    h->xattrs_count) < 0)
         return damaged(err);
     for (size_t i = 0; i < x->count; i++) {
         if (!record_valid(x, &x->records[i], h->xattrs_count))

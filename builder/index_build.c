@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Entries in any order to an index. Each is appended as it comes; its place in that order is its time. At the end they
- * are sorted by path and time, and each path is settled: what unpacking them one after the other would leave.
+ * Entries in any order to an index. Each is appended as it comes; its place in that order is its
+ * time. At the end they are sorted by path and time, and each path is settled: what unpacking them
+ * one after the other would leave.
  */
 #include <errno.h>
 #include <limits.h>
@@ -15,7 +16,8 @@
 
 #define NEVER UINT32_MAX
 
-/* A record under way; `end` is not known yet. target: of a hard link, the record it shares its inode with. */
+/* A record under way; `end` is not known yet. target: of a hard link, the record it shares its
+ * inode with. */
 struct draft {
     struct index_record record;
     uint32_t target;
@@ -27,7 +29,7 @@ struct index_builder {
     struct index_xattr *xattrs;
     size_t xattrs_count, xattrs_capacity;
     struct buf strings;
-    bool shuffled; /* not in order, or a path twice */
+    bool shuffled;   /* not in order, or a path twice */
     uint32_t *order; /* drafts by path, then time */
 };
 
@@ -66,7 +68,8 @@ static uint32_t add_bytes(struct index_builder *b, const char *bytes, size_t siz
 
 static int too_large(struct err *err)
 {
-    return err_set(err, ERR_INPUT, EFBIG, "a layer of more than %u entries, or of more than %zu bytes of names",
+    return err_set(err, ERR_INPUT, EFBIG,
+                   "a layer of more than %u entries, or of more than %zu bytes of names",
                    INDEX_ENTRIES_MAX, INDEX_STRINGS_MAX);
 }
 
@@ -77,9 +80,11 @@ static int check(const struct index_builder *b, const struct entry *e, struct er
     for (size_t i = 0; i < e->xattrs_count; i++)
         more += strlen(e->xattrs[i].name) + e->xattrs[i].value.size + 2;
     if (strlen(e->path) >= PATH_MAX || (e->link && strlen(e->link) >= PATH_MAX))
-        return err_set(err, ERR_INPUT, ENAMETOOLONG, "\"%.60s…\": a path of more than %d bytes", e->path, PATH_MAX - 1);
+        return err_set(err, ERR_INPUT, ENAMETOOLONG, "\"%.60s…\": a path of more than %d bytes",
+                       e->path, PATH_MAX - 1);
     if (strcmp(e->path, ".") == 0 && e->type != ENTRY_DIR)
-        return err_set(err, ERR_INPUT, EINVAL, "the root of a layer is a %s", entry_type_name(e->type));
+        return err_set(err, ERR_INPUT, EINVAL, "the root of a layer is a %s",
+                       entry_type_name(e->type));
     if (b->count >= INDEX_ENTRIES_MAX || b->strings.size + more > INDEX_STRINGS_MAX ||
         b->xattrs_count + e->xattrs_count > INDEX_STRINGS_MAX)
         return too_large(err);
@@ -118,7 +123,8 @@ int index_builder_add(struct index_builder *b, const struct entry *e, struct err
     }
     VEC_GROW(b->drafts, b->count, b->capacity);
     b->drafts[b->count++] = d;
-    if (b->count > 1 && entry_path_cmp(path_of(b, (uint32_t)b->count - 2), path_of(b, (uint32_t)b->count - 1)) >= 0)
+    if (b->count > 1 &&
+        entry_path_cmp(path_of(b, (uint32_t)b->count - 2), path_of(b, (uint32_t)b->count - 1)) >= 0)
         b->shuffled = true;
     return 0;
 }
@@ -183,18 +189,21 @@ static int settle_links(struct index_builder *b, struct err *err)
             return err_set(err, ERR_INPUT, EINVAL, "\"%s\" is a hard link to itself", name);
         target = find_before(b, name, i);
         if (target == NEVER || b->drafts[target].record.type == ENTRY_WHITEOUT)
-            return err_set(err, ERR_INPUT, ENOENT, "\"%s\" is a hard link to \"%s\", which is not there",
-                           path_of(b, i), name);
+            return err_set(err, ERR_INPUT, ENOENT,
+                           "\"%s\" is a hard link to \"%s\", which is not there", path_of(b, i),
+                           name);
         if (b->drafts[target].record.type == ENTRY_DIR)
-            return err_set(err, ERR_INPUT, EPERM, "\"%s\" is a hard link to the directory \"%s\"", path_of(b, i), name);
-        d->target = b->drafts[target].record.type == ENTRY_HARDLINK ? b->drafts[target].target : target;
+            return err_set(err, ERR_INPUT, EPERM, "\"%s\" is a hard link to the directory \"%s\"",
+                           path_of(b, i), name);
+        d->target =
+            b->drafts[target].record.type == ENTRY_HARDLINK ? b->drafts[target].target : target;
     }
     return 0;
 }
 
 /*
- * A path on the way to the current one. When something that is no directory took its place, what had been in it went:
- * `killed` is when that happened last, `made` when it was a directory again.
+ * A path on the way to the current one. When something that is no directory took its place, what
+ * had been in it went: `killed` is when that happened last, `made` when it was a directory again.
  */
 struct level {
     uint32_t path, out; /* in strings, in the output */
@@ -261,7 +270,8 @@ static void push_implied(struct settle *s, const char *path, size_t size)
     push(s, &r, NEVER, (struct level){.dir = true});
 }
 
-/* 1: a draft is still there; 0: its directory was replaced after it; -1: there was no directory to put it in. */
+/* 1: a draft is still there; 0: its directory was replaced after it; -1: there was no directory to
+ * put it in. */
 static int survives(const struct settle *s, uint32_t draft, struct err *err)
 {
     for (size_t i = 0; i < s->depth; i++) {
@@ -272,7 +282,8 @@ static int survives(const struct settle *s, uint32_t draft, struct err *err)
         if (draft < l->killed)
             return 0;
         if (!l->dir || draft < l->made)
-            return err_set(err, ERR_INPUT, ENOTDIR, "\"%s\": \"%s\" is a %s in this layer, not a directory",
+            return err_set(err, ERR_INPUT, ENOTDIR,
+                           "\"%s\": \"%s\" is a %s in this layer, not a directory",
                            path_of(s->b, draft), string(s, l->path),
                            entry_type_name(s->b->drafts[l->killed].record.type));
     }
@@ -294,7 +305,8 @@ static int judge(const struct settle *s, struct verdict *v, uint32_t draft, stru
         v->whiteout = draft;
     } else if (r->type == ENTRY_DIR) {
         if (r->flags & INDEX_IMPLIED && v->winner != NEVER && !v->level.dir)
-            return err_set(err, ERR_INPUT, ENOTDIR, "\"%s\" is marked opaque, but it is not a directory",
+            return err_set(err, ERR_INPUT, ENOTDIR,
+                           "\"%s\" is marked opaque, but it is not a directory",
                            path_of(s->b, draft));
         v->marked |= (r->flags & INDEX_OPAQUE) != 0;
         if (r->flags & INDEX_IMPLIED && v->winner != NEVER)
@@ -334,7 +346,9 @@ static void revive(struct settle *s)
     struct index_record *r = s->depth ? &s->out[s->levels[s->depth - 1].out] : NULL;
 
     if (r && r->type == ENTRY_WHITEOUT) {
-        *r = (struct index_record){.path = r->path, .type = ENTRY_DIR, .mode = 0755,
+        *r = (struct index_record){.path = r->path,
+                                   .type = ENTRY_DIR,
+                                   .mode = 0755,
                                    .flags = INDEX_IMPLIED | INDEX_OPAQUE};
     }
 }

@@ -5,8 +5,9 @@
 /*
  * The file of an index, in the byte order of the machine that made it:
  *     <header> <records: count> <xattrs: xattrs_count> <strings: strings_size>
- * Records are in entry_path_cmp order; record 0 is the root; every path's parent is there. Strings are NUL-ended and
- * found by offset; offset 0 is the empty one; values (of xattrs, content) lie between them with their sizes told.
+ * Records are in entry_path_cmp order; record 0 is the root; every path's parent is there. Strings
+ * are NUL-ended and found by offset; offset 0 is the empty one; values (of xattrs, content) lie
+ * between them with their sizes told.
  */
 #include <stdint.h>
 
@@ -35,8 +36,8 @@ struct index_record {
     uint64_t size;
     int64_t mtime;
     uint32_t dev_major, dev_minor;
-    uint32_t xattrs, xattrs_count;   /* first of them, how many */
-    uint32_t content, content_size;  /* content 0: not kept here */
+    uint32_t xattrs, xattrs_count;  /* first of them, how many */
+    uint32_t content, content_size; /* content 0: not kept here */
 };
 _Static_assert(sizeof(struct index_record) == 64, "no padding");
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decompression. gzip members that fit in 1 MiB, as ours do, are taken whole by libdeflate, at more than twice zlib's
- * speed; the first larger one, or one that libdeflate cannot take, sends the rest of the stream to zlib.
+ * Decompression. gzip members that fit in 1 MiB, as ours do, are taken whole by libdeflate, at more
+ * than twice zlib's speed; the first larger one, or one that libdeflate cannot take, sends the rest
+ * of the stream to zlib.
  */
 #include <errno.h>
 #include <libdeflate.h>
@@ -15,7 +16,7 @@
 #include "builder/compress.h"
 
 #define INPUT_SIZE ((size_t)COMPRESS_CHUNK + (64 << 10)) /* a member of one stored chunk fits */
-#define STREAM_STEP ((size_t)128 << 10)                  /* read at a time when members are not taken whole */
+#define STREAM_STEP ((size_t)128 << 10) /* read at a time when members are not taken whole */
 #define ZSTD_WINDOW_LOG_MAX 27
 
 struct inflater {
@@ -75,7 +76,8 @@ static bool at_gzip(const struct inflater *in)
 
 static bool at_zstd(const struct inflater *in)
 {
-    bool skippable = have(in) >= 4 && (in->in[in->at] & 0xf0) == 0x50 && memcmp(in->in + in->at + 1, "\x2a\x4d\x18", 3) == 0;
+    bool skippable = have(in) >= 4 && (in->in[in->at] & 0xf0) == 0x50 &&
+                     memcmp(in->in + in->at + 1, "\x2a\x4d\x18", 3) == 0;
 
     return skippable || begins(in, "\x28\xb5\x2f\xfd", 4);
 }
@@ -86,14 +88,20 @@ static int detect(struct inflater *in, struct err *err)
         const char *magic;
         size_t size;
         const char *name;
-    } foreign[] = {{"\xfd" "7zXZ", 5, "xz"}, {"BZh", 3, "bzip2"}, {"\x04\x22\x4d\x18", 4, "lz4"}, {"PK\x03\x04", 4, "zip"}};
+    } foreign[] = {{"\xfd"
+                    "7zXZ",
+                    5, "xz"},
+                   {"BZh", 3, "bzip2"},
+                   {"\x04\x22\x4d\x18", 4, "lz4"},
+                   {"PK\x03\x04", 4, "zip"}};
 
     if (fill(in, 8, err) < 0)
         return -1;
     in->codec = at_gzip(in) ? CODEC_GZIP : at_zstd(in) ? CODEC_ZSTD : CODEC_NONE;
     for (size_t i = 0; i < ARRAY_SIZE(foreign); i++) {
         if (begins(in, foreign[i].magic, foreign[i].size))
-            return err_set(err, ERR_INPUT, EINVAL, "compressed with %s; only gzip and zstd are supported here",
+            return err_set(err, ERR_INPUT, EINVAL,
+                           "compressed with %s; only gzip and zstd are supported here",
                            foreign[i].name);
     }
     return 0;
@@ -109,7 +117,8 @@ static int open_codec(struct inflater *in, struct err *err)
         in->z_open = true;
     } else if (in->codec == CODEC_ZSTD) {
         in->zstd = ZSTD_createDStream();
-        if (!in->zstd || ZSTD_isError(ZSTD_DCtx_setParameter(in->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX)))
+        if (!in->zstd || ZSTD_isError(ZSTD_DCtx_setParameter(in->zstd, ZSTD_d_windowLogMax,
+                                                             ZSTD_WINDOW_LOG_MAX)))
             return err_set(err, ERR_SYSTEM, ENOMEM, "no memory for decompression");
     }
     return 0;
@@ -142,17 +151,13 @@ void inflater_close(struct inflater *in)
     free(in);
 }
 
-enum codec inflater_codec(const struct inflater *in)
-{
-    return in->codec;
-}
-
 static int cut_short(const struct inflater *in, struct err *err)
 {
     return err_set(err, ERR_INPUT, EINVAL, "the %s data ends in the middle", codec_name(in->codec));
 }
 
-/* Between members. 1: another begins; 0: the end, perhaps after zero padding; -1: something else follows. */
+/* Between members. 1: another begins; 0: the end, perhaps after zero padding; -1: something else
+ * follows. */
 static int next_member(struct inflater *in, struct err *err)
 {
     for (;;) {
@@ -180,8 +185,8 @@ static int take_whole(struct inflater *in, struct err *err)
         return -1;
     if (!in->out)
         in->out = xmalloc(COMPRESS_CHUNK);
-    if (libdeflate_gzip_decompress_ex(in->deflate, in->in + in->at, have(in), in->out, COMPRESS_CHUNK, &used,
-                                      &made) != LIBDEFLATE_SUCCESS) {
+    if (libdeflate_gzip_decompress_ex(in->deflate, in->in + in->at, have(in), in->out,
+                                      COMPRESS_CHUNK, &used, &made) != LIBDEFLATE_SUCCESS) {
         in->whole = false;
         return 0;
     }
@@ -225,7 +230,8 @@ static ssize_t step_zlib(struct inflater *in, void *bytes, size_t size, struct e
     if (result == Z_STREAM_END)
         in->inside = false;
     else if (result != Z_OK && result != Z_BUF_ERROR)
-        return err_set(err, ERR_INPUT, EINVAL, "the gzip data is damaged: %s", in->z.msg ? in->z.msg : "unknown error");
+        return err_set(err, ERR_INPUT, EINVAL, "the gzip data is damaged: %s",
+                       in->z.msg ? in->z.msg : "unknown error");
     return (ssize_t)(size - in->z.avail_out);
 }
 
@@ -236,7 +242,8 @@ static ssize_t step_zstd(struct inflater *in, void *bytes, size_t size, struct e
     size_t result = ZSTD_decompressStream(in->zstd, &to, &from);
 
     if (ZSTD_isError(result))
-        return err_set(err, ERR_INPUT, EINVAL, "the zstd data is damaged: %s", ZSTD_getErrorName(result));
+        return err_set(err, ERR_INPUT, EINVAL, "the zstd data is damaged: %s",
+                       ZSTD_getErrorName(result));
     in->at += from.pos;
     if (result == 0)
         in->inside = false;
@@ -254,7 +261,8 @@ static ssize_t read_member(struct inflater *in, void *bytes, size_t size, struct
         /* Output may still be inside the decoder: only when it makes nothing is the data cut. */
     }
     before = have(in);
-    made = in->codec == CODEC_GZIP ? step_zlib(in, bytes, size, err) : step_zstd(in, bytes, size, err);
+    made =
+        in->codec == CODEC_GZIP ? step_zlib(in, bytes, size, err) : step_zstd(in, bytes, size, err);
     if (made == 0 && in->inside && before == 0 && in->source_ended)
         return cut_short(in, err);
     return made;
@@ -309,7 +317,8 @@ ssize_t inflater_read(struct inflater *in, void *bytes, size_t size, struct err 
         return n;
     in->output += (uint64_t)n;
     if (in->output_max && in->output > in->output_max)
-        return err_set(err, ERR_INPUT, EFBIG, "it unpacks to more than %llu bytes", (unsigned long long)in->output_max);
+        return err_set(err, ERR_INPUT, EFBIG, "it unpacks to more than %llu bytes",
+                       (unsigned long long)in->output_max);
     return n;
 }
 

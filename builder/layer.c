@@ -27,10 +27,11 @@ struct layer_writer {
     struct index_builder *index;
     struct parents parents;
     struct buf header;
-    uint64_t size, left;  /* of the entry whose content is under way: all of it, what is still owed */
-    bool keeps;           /* its content goes into the index too */
+    uint64_t size,
+        left;   /* of the entry whose content is under way: all of it, what is still owed */
+    bool keeps; /* its content goes into the index too */
     struct buf kept;
-    bool broken;          /* an error in the middle of an entry left a tar that nothing can be added to */
+    bool broken; /* an error in the middle of an entry left a tar that nothing can be added to */
     uint64_t entries;
 };
 
@@ -77,7 +78,8 @@ static int put_header(struct layer_writer *w, const struct entry *e, struct err 
         clamped.mtime = w->options.epoch;
     clamped.implied = false;
     buf_clear(&w->header);
-    if (tar_put_header(&w->header, &clamped, err) < 0 || index_builder_add(w->index, &clamped, err) < 0)
+    if (tar_put_header(&w->header, &clamped, err) < 0 ||
+        index_builder_add(w->index, &clamped, err) < 0)
         return -1;
     w->entries++;
     w->size = w->left = e->type == ENTRY_FILE ? e->size : 0;
@@ -156,12 +158,16 @@ int layer_add(struct layer_writer *w, const struct entry *e, struct err *err)
     return layer_add_begin(w, e, err);
 }
 
-int layer_add_bytes(struct layer_writer *w, const struct entry *e, const void *bytes, struct err *err)
+int layer_add_bytes(struct layer_writer *w, const struct entry *e, const void *bytes,
+                    struct err *err)
 {
-    return layer_add_begin(w, e, err) < 0 || layer_add_piece(w, bytes, (size_t)w->left, err) < 0 ? -1 : 0;
+    return layer_add_begin(w, e, err) < 0 || layer_add_piece(w, bytes, (size_t)w->left, err) < 0
+               ? -1
+               : 0;
 }
 
-/* The few files whose content the index keeps are read into memory; all others go straight into the compressor. */
+/* The few files whose content the index keeps are read into memory; all others go straight into the
+ * compressor. */
 static ssize_t add_some(struct layer_writer *w, int fd, off_t offset, struct err *err)
 {
     char bytes[4096];
@@ -193,8 +199,8 @@ int layer_add_fd(struct layer_writer *w, const struct entry *e, int fd, struct e
             return broken(w);
         }
         if (n == 0) {
-            err_set(err, ERR_INPUT, 0, "%s: changed while it was read (%llu bytes are missing)", e->path,
-                    (unsigned long long)w->left);
+            err_set(err, ERR_INPUT, 0, "%s: changed while it was read (%llu bytes are missing)",
+                    e->path, (unsigned long long)w->left);
             return broken(w);
         }
         offset += n;
@@ -202,7 +208,8 @@ int layer_add_fd(struct layer_writer *w, const struct entry *e, int fd, struct e
     return 0;
 }
 
-int layer_add_file(struct layer_writer *w, const struct entry *e, int dir_fd, const char *path, struct err *err)
+int layer_add_file(struct layer_writer *w, const struct entry *e, int dir_fd, const char *path,
+                   struct err *err)
 {
     AUTO_FD int fd = openat(dir_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     struct stat st;
@@ -222,8 +229,8 @@ int layer_writer_end(struct layer_writer *w, struct layer *layer, struct err *er
 
     BUG_ON(w->left || w->broken);
     tar_put_end(&end);
-    if (blob_add(w->blob, end.ptr, end.size, err) < 0 || index_builder_end(w->index, &bytes, err) < 0 ||
-        blob_end(w->blob, layer, err) < 0)
+    if (blob_add(w->blob, end.ptr, end.size, err) < 0 ||
+        index_builder_end(w->index, &bytes, err) < 0 || blob_end(w->blob, layer, err) < 0)
         return -1;
     layer->entries = w->entries;
     return layer_save_index(w->layout, layer->diff_id, &bytes, err);
@@ -231,15 +238,16 @@ int layer_writer_end(struct layer_writer *w, struct layer *layer, struct err *er
 
 /* ---- from directories ---- */
 
-static int add_change(void *ctx, const struct entry *e, int dir_fd, const char *name, struct err *err)
+static int add_change(void *ctx, const struct entry *e, int dir_fd, const char *name,
+                      struct err *err)
 {
     struct layer_writer *w = ctx;
 
     return e->type == ENTRY_FILE ? layer_add_file(w, e, dir_fd, name, err) : layer_add(w, e, err);
 }
 
-int layer_from_upper(struct layout *layout, struct pool *pool, int upper_fd, const struct layer_options *options,
-                     struct layer *layer, struct err *err)
+int layer_from_upper(struct layout *layout, struct pool *pool, int upper_fd,
+                     const struct layer_options *options, struct layer *layer, struct err *err)
 {
     struct layer_writer *w = layer_writer_open(layout, pool, options, err);
     int result = -1;

@@ -35,13 +35,15 @@ static int write_blob(void *ctx, const void *bytes, size_t size, struct err *err
         return err_wrap(err, "store %s: write a layer", b->layout->root);
     b->blob_size += size;
     if (b->blob_size - b->flushed >= FLUSH_STEP) {
-        sync_file_range(b->fd, (off_t)b->flushed, (off_t)(b->blob_size - b->flushed), SYNC_FILE_RANGE_WRITE);
+        sync_file_range(b->fd, (off_t)b->flushed, (off_t)(b->blob_size - b->flushed),
+                        SYNC_FILE_RANGE_WRITE);
         b->flushed = b->blob_size;
     }
     return 0;
 }
 
-struct blob_writer *blob_open(struct layout *layout, struct pool *pool, enum codec codec, int level, struct err *err)
+struct blob_writer *blob_open(struct layout *layout, struct pool *pool, enum codec codec, int level,
+                              struct err *err)
 {
     struct blob_writer *b;
     int fd;
@@ -59,7 +61,8 @@ struct blob_writer *blob_open(struct layout *layout, struct pool *pool, enum cod
     b->codec = codec;
     sha256_begin(&b->tar_hash);
     sha256_begin(&b->blob_hash);
-    b->compressor = compressor_open(pool, codec, level, (struct sink){.write = write_blob, .ctx = b});
+    b->compressor =
+        compressor_open(pool, codec, level, (struct sink){.write = write_blob, .ctx = b});
     return b;
 }
 
@@ -110,8 +113,8 @@ int blob_end(struct blob_writer *b, struct layer *layer, struct err *err)
     if (layout_commit(b->layout, b->fd, digest, err) < 0)
         return err_wrap(err, "store layer %s", digest);
     layer->size = b->tar_size;
-    descriptor_set(&layer->descriptor, media_layer_type(false, b->codec == CODEC_GZIP, b->codec == CODEC_ZSTD),
-                   digest, b->blob_size);
+    descriptor_set(&layer->descriptor,
+                   media_layer_type(false, b->codec == CODEC_GZIP, b->codec == CODEC_ZSTD), digest,
+                   b->blob_size);
     return 0;
 }
-

@@ -2,7 +2,8 @@
 #ifndef BUILDER_LAYER_BLOB_H
 #define BUILDER_LAYER_BLOB_H
 
-/* The bytes of a tar on their way into the store: hashed (diff id), compressed on the pool, hashed (digest), written. */
+/* The bytes of a tar on their way into the store: hashed (diff id), compressed on the pool, hashed
+ * (digest), written. */
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -11,7 +12,8 @@
 
 struct blob_writer;
 
-struct blob_writer *blob_open(struct layout *layout, struct pool *pool, enum codec codec, int level, struct err *err);
+struct blob_writer *blob_open(struct layout *layout, struct pool *pool, enum codec codec, int level,
+                              struct err *err);
 void blob_close(struct blob_writer *b); /* NULL is fine */
 int blob_add(struct blob_writer *b, const void *bytes, size_t size, struct err *err);
 /* Up to size bytes of a file from offset: the count taken, 0 at its end. */

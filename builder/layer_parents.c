@@ -67,7 +67,8 @@ static bool has(const struct parents *p, const char *dir)
 {
     if (p->unsorted)
         return p->capacity && *place_of(p->dirs, p->capacity, dir);
-    return p->any && (strcmp(buf_cstr(&p->last), dir) == 0 || entry_path_below(buf_cstr(&p->last), dir));
+    return p->any &&
+           (strcmp(buf_cstr(&p->last), dir) == 0 || entry_path_below(buf_cstr(&p->last), dir));
 }
 
 int parents_add(struct parents *p, const char *path, parents_fn *fn, void *ctx, struct err *err)

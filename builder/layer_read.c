@@ -17,12 +17,13 @@
 #include "builder/compress.h"
 #include "builder/index.h"
 #include "builder/layer_blob.h"
+#include "builder/tar.h"
 #include "builder/unpack.h"
 #include "registry/layout.h"
 
 /*
- * A blob that grows to more than this is a bomb rather than a layer: real ones shrink to a fifth, gzip cannot pass
- * 1:1032, zstd can pass any number.
+ * A blob that grows to more than this is a bomb rather than a layer: real ones shrink to a fifth,
+ * gzip cannot pass 1:1032, zstd can pass any number.
  */
 #define PLAIN_MIN ((uint64_t)4 << 30)
 #define PLAIN_RATIO 200
@@ -61,17 +62,19 @@ static int clean(struct err *err)
 static int check(const struct entry *e, struct err *err)
 {
     if (e->type == ENTRY_CHAR && e->dev_major == 0 && e->dev_minor == 0)
-        return err_set(err, ERR_INPUT, EINVAL, "\"%s\" is a device 0:0, which would hide a file", e->path);
+        return err_set(err, ERR_INPUT, EINVAL, "\"%s\" is a device 0:0, which would hide a file",
+                       e->path);
     return 0;
 }
 
 /* Content that the index keeps; unpack wants it too, so it is read from memory then. */
-static int keep_content(struct index_builder *b, struct tar_reader *tar, const struct entry *e, struct buf *kept,
-                        struct err *err)
+static int keep_content(struct index_builder *b, struct tar_reader *tar, const struct entry *e,
+                        struct buf *kept, struct err *err)
 {
     buf_clear(kept);
     while (kept->size < e->size) {
-        ssize_t n = tar_read(tar, buf_reserve(kept, (size_t)e->size - kept->size), (size_t)e->size - kept->size, err);
+        ssize_t n = tar_read(tar, buf_reserve(kept, (size_t)e->size - kept->size),
+                             (size_t)e->size - kept->size, err);
 
         if (n < 0)
             return -1;
@@ -83,8 +86,8 @@ static int keep_content(struct index_builder *b, struct tar_reader *tar, const s
     return 0;
 }
 
-static int each_entry(struct tar_reader *tar, struct index_builder *b, struct unpack *u, uint64_t *count,
-                      struct err *err)
+static int each_entry(struct tar_reader *tar, struct index_builder *b, struct unpack *u,
+                      uint64_t *count, struct err *err)
 {
     SCOPED(buf_release) struct buf kept = {0};
     struct entry e;
@@ -105,7 +108,8 @@ static int each_entry(struct tar_reader *tar, struct index_builder *b, struct un
 }
 
 /* Everything of a tar: *count entries, the index into bytes. */
-static int read_tar(struct tap *tap, struct unpack *u, uint64_t *count, struct buf *bytes, struct err *err)
+static int read_tar(struct tap *tap, struct unpack *u, uint64_t *count, struct buf *bytes,
+                    struct err *err)
 {
     struct tar_reader *tar = tar_reader_open((struct source){.read = tap_read, .ctx = tap});
     struct index_builder *b = index_builder_new();
@@ -120,7 +124,8 @@ static int read_tar(struct tap *tap, struct unpack *u, uint64_t *count, struct b
     return result < 0 ? clean(err) : 0;
 }
 
-static int read_blob(int fd, uint64_t size, const char *diff_id, struct unpack *u, struct buf *bytes, struct err *err)
+static int read_blob(int fd, uint64_t size, const char *diff_id, struct unpack *u,
+                     struct buf *bytes, struct err *err)
 {
     struct tap tap = {0};
     char got[DIGEST_SIZE];
@@ -137,12 +142,15 @@ static int read_blob(int fd, uint64_t size, const char *diff_id, struct unpack *
         return -1;
     sha256_end_digest(&tap.hash, got);
     if (strcmp(got, diff_id) != 0)
-        return err_set(err, ERR_INPUT, EINVAL, "its content is %s, but the image's config says %s", got, diff_id);
+        return err_set(err, ERR_INPUT, EINVAL, "its content is %s, but the image's config says %s",
+                       got, diff_id);
     return 0;
 }
 
-int layer_read(const struct layout *layout, const struct descriptor *blob, const char *diff_id, int tree_fd,
-               struct buf *bytes, struct err *err)
+/* Reads a blob once: its index into `bytes`, and, when tree_fd is not -1, its files into that empty
+ * directory. */
+static int read_layer(const struct layout *layout, const struct descriptor *blob,
+                      const char *diff_id, int tree_fd, struct buf *bytes, struct err *err)
 {
     uint64_t size = 0;
     AUTO_FD int fd = layout_open_blob(layout, blob->digest, &size, err);
@@ -152,7 +160,8 @@ int layer_read(const struct layout *layout, const struct descriptor *blob, const
     if (fd < 0)
         return -1;
     if (size != blob->size)
-        return err_set(err, ERR_INPUT, EINVAL, "layer %s: %llu bytes long, but the manifest says %llu", blob->digest,
+        return err_set(err, ERR_INPUT, EINVAL,
+                       "layer %s: %llu bytes long, but the manifest says %llu", blob->digest,
                        (unsigned long long)size, (unsigned long long)blob->size);
     if (tree_fd >= 0)
         u = unpack_open(tree_fd);
@@ -169,22 +178,26 @@ static const char *index_name(const char *diff_id, char out[static INDEX_NAME_MA
     return out;
 }
 
-int layer_save_index(const struct layout *layout, const char *diff_id, const struct buf *bytes, struct err *err)
+int layer_save_index(const struct layout *layout, const char *diff_id, const struct buf *bytes,
+                     struct err *err)
 {
     char name[INDEX_NAME_MAX];
 
     if (fs_mkdirs(layout->cache_fd, "index", 0700, err) < 0)
         return -1;
-    return fs_replace(layout->cache_fd, index_name(diff_id, name), bytes->ptr, bytes->size, 0600, false, err);
+    return fs_replace(layout->cache_fd, index_name(diff_id, name), bytes->ptr, bytes->size, 0600,
+                      false, err);
 }
 
 static int check_diff_id(const char *diff_id, struct err *err)
 {
-    return digest_valid(diff_id) ? 0 : err_set(err, ERR_INPUT, EINVAL, "\"%.80s\" is no diff id", diff_id);
+    return digest_valid(diff_id)
+               ? 0
+               : err_set(err, ERR_INPUT, EINVAL, "\"%.80s\" is no diff id", diff_id);
 }
 
-int layer_index(struct layout *layout, const struct descriptor *blob, const char *diff_id, struct index **index,
-                struct err *err)
+int layer_index(struct layout *layout, const struct descriptor *blob, const char *diff_id,
+                struct index **index, struct err *err)
 {
     SCOPED(buf_release) struct buf bytes = {0};
     char name[INDEX_NAME_MAX];
@@ -195,14 +208,15 @@ int layer_index(struct layout *layout, const struct descriptor *blob, const char
     got = index_open(layout->cache_fd, index_name(diff_id, name), index, err);
     if (got != 0)
         return got < 0 ? -1 : 0;
-    if (layer_read(layout, blob, diff_id, -1, &bytes, err) < 0 || layer_save_index(layout, diff_id, &bytes, err) < 0)
+    if (read_layer(layout, blob, diff_id, -1, &bytes, err) < 0 ||
+        layer_save_index(layout, diff_id, &bytes, err) < 0)
         return -1;
     *index = index_from_bytes(bytes.ptr, bytes.size, err);
     return *index ? 0 : err_wrap(err, "index of layer %s", blob->digest);
 }
 
-int layer_from_tar(struct layout *layout, struct pool *pool, struct source tar, const struct layer_options *options,
-                   struct layer *layer, struct err *err)
+int layer_from_tar(struct layout *layout, struct pool *pool, struct source tar,
+                   const struct layer_options *options, struct layer *layer, struct err *err)
 {
     SCOPED(buf_release) struct buf bytes = {0};
     struct tap tap = {.from = inflater_open(tar, 0, err)};
@@ -211,7 +225,8 @@ int layer_from_tar(struct layout *layout, struct pool *pool, struct source tar, 
     layer->entries = 0;
     if (tap.from)
         tap.blob = blob_open(layout, pool, options->codec, options->level, err);
-    if (tap.blob && read_tar(&tap, NULL, &layer->entries, &bytes, err) == 0 && blob_end(tap.blob, layer, err) == 0)
+    if (tap.blob && read_tar(&tap, NULL, &layer->entries, &bytes, err) == 0 &&
+        blob_end(tap.blob, layer, err) == 0)
         result = layer_save_index(layout, layer->diff_id, &bytes, err);
     blob_close(tap.blob);
     inflater_close(tap.from);
@@ -232,7 +247,8 @@ bool layer_has_tree(struct layout *layout, const char *diff_id)
 }
 
 /* The first of several processes wins; the others' work is the same and goes. */
-static int adopt(struct layout *layout, const char *diff_id, int dir_fd, const char *name, struct err *err)
+static int adopt(struct layout *layout, const char *diff_id, int dir_fd, const char *name,
+                 struct err *err)
 {
     if (renameat2(dir_fd, name, layout->trees_fd, digest_hex(diff_id), RENAME_NOREPLACE) == 0)
         return 0;
@@ -241,7 +257,8 @@ static int adopt(struct layout *layout, const char *diff_id, int dir_fd, const c
     return fs_remove_tree(dir_fd, name, err);
 }
 
-int layer_keep_tree(struct layout *layout, const char *diff_id, int dir_fd, const char *name, struct err *err)
+int layer_keep_tree(struct layout *layout, const char *diff_id, int dir_fd, const char *name,
+                    struct err *err)
 {
     return check_diff_id(diff_id, err) < 0 ? -1 : adopt(layout, diff_id, dir_fd, name, err);
 }
@@ -255,13 +272,14 @@ static int unpack_into(struct layout *layout, const struct descriptor *blob, con
     if (mkdirat(tmp->fd, "tree", 0700) < 0)
         return err_errno(err, "make a directory for layer %s", diff_id);
     fd = fs_open_dir(tmp->fd, "tree", err);
-    if (fd < 0 || layer_read(layout, blob, diff_id, fd, &bytes, err) < 0 ||
+    if (fd < 0 || read_layer(layout, blob, diff_id, fd, &bytes, err) < 0 ||
         layer_save_index(layout, diff_id, &bytes, err) < 0)
         return -1;
     return adopt(layout, diff_id, tmp->fd, "tree", err);
 }
 
-int layer_tree(struct layout *layout, const struct descriptor *blob, const char *diff_id, struct err *err)
+int layer_tree(struct layout *layout, const struct descriptor *blob, const char *diff_id,
+               struct err *err)
 {
     struct layout_tmp tmp = LAYOUT_TMP_CLOSED;
     AUTO_FD int lock = -1;
@@ -298,7 +316,8 @@ int layer_open_file(struct layout *layout, const char *diff_id, const char *path
     fd = fs_open_beneath(root, path, O_RDONLY | O_NONBLOCK, 0, FS_NO_LINKS, err);
     if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))) {
         close(fd);
-        return err_set(err, ERR_SYSTEM, EINVAL, "/%s of layer %s is not a file in its tree", path, diff_id);
+        return err_set(err, ERR_SYSTEM, EINVAL, "/%s of layer %s is not a file in its tree", path,
+                       diff_id);
     }
     return fd;
 }

@@ -79,20 +79,3 @@ struct sink sink_of_buf(struct buf *out)
 {
     return (struct sink){.write = write_buf, .ctx = out};
 }
-
-ssize_t source_fill(struct source from, void *bytes, size_t size, struct err *err)
-{
-    char *at = bytes;
-    size_t got = 0;
-
-    while (got < size) {
-        ssize_t n = from.read(from.ctx, at + got, size - got, err);
-
-        if (n < 0)
-            return -1;
-        if (n == 0)
-            break;
-        got += (size_t)n;
-    }
-    return (ssize_t)got;
-}

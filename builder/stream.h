@@ -3,8 +3,9 @@
 #define BUILDER_STREAM_H
 
 /*
- * Bytes on their way: a source is read from, a sink written to. Both are a function and its context, so that tar and
- * compress stay free of system calls. Plain values; whoever made the context owns it.
+ * Bytes on their way: a source is read from, a sink written to. Both are a function and its
+ * context, so that tar and compress stay free of system calls. Plain values; whoever made the
+ * context owns it.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -24,7 +25,8 @@ struct sink {
     void *ctx;
 };
 
-/* A descriptor as a source, from its file offset, and as a sink. *fd is borrowed and must outlive the value. */
+/* A descriptor as a source, from its file offset, and as a sink. *fd is borrowed and must outlive
+ * the value. */
 struct source source_of_fd(const int *fd);
 struct sink sink_of_fd(const int *fd);
 /* A slice as a source: *left is taken from the front as it is read. */
@@ -32,8 +34,5 @@ struct source source_of_str(struct str *left);
 /* Appends to a buffer (struct buf *). */
 struct buf;
 struct sink sink_of_buf(struct buf *out);
-
-/* Reads until size bytes or the end: the count read, or -1. */
-ssize_t source_fill(struct source from, void *bytes, size_t size, struct err *err);
 
 #endif

@@ -2,7 +2,8 @@
 #ifndef BUILDER_TAR_FORMAT_H
 #define BUILDER_TAR_FORMAT_H
 
-/* The header block of POSIX ustar (POSIX.1-2017 pax, "ustar Interchange Format"), shared by tar_read and tar_write. */
+/* The header block of POSIX ustar (POSIX.1-2017 pax, "ustar Interchange Format"), shared by
+ * tar_read and tar_write. */
 struct tar_header {
     char name[100];
     char mode[8];

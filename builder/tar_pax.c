@@ -24,7 +24,10 @@ void tar_pax_release(struct tar_pax *p)
 /* Keeps the memory of one entry for the next. */
 void tar_pax_clear(struct tar_pax *p)
 {
-    struct tar_pax kept = {.path = p->path, .link = p->link, .xattrs = p->xattrs, .pieces = p->pieces,
+    struct tar_pax kept = {.path = p->path,
+                           .link = p->link,
+                           .xattrs = p->xattrs,
+                           .pieces = p->pieces,
                            .pieces_capacity = p->pieces_capacity};
 
     buf_clear(&kept.path);
@@ -111,7 +114,8 @@ int tar_pax_add_piece(struct tar_pax *p, uint64_t offset, uint64_t size, struct 
     if (offset < before || __builtin_add_overflow(offset, size, &end) || end > INT64_MAX)
         return err_set(err, ERR_INPUT, EINVAL, "the map of a sparse file is out of order");
     if (p->pieces_count >= TAR_SPARSE_MAX)
-        return err_set(err, ERR_INPUT, EFBIG, "the map of a sparse file has more than %d pieces", TAR_SPARSE_MAX);
+        return err_set(err, ERR_INPUT, EFBIG, "the map of a sparse file has more than %d pieces",
+                       TAR_SPARSE_MAX);
     VEC_GROW(p->pieces, p->pieces_count, p->pieces_capacity);
     p->pieces[p->pieces_count++] = (struct tar_piece){offset, size};
     return 0;
@@ -141,7 +145,8 @@ static int bad_value(struct str key, struct err *err)
     SCOPED(buf_release) struct buf name = {0};
 
     buf_add_escaped(&name, str_slice(key, 0, 100));
-    return err_set(err, ERR_INPUT, EINVAL, "the PAX record \"%s\" has a bad value", buf_cstr(&name));
+    return err_set(err, ERR_INPUT, EINVAL, "the PAX record \"%s\" has a bad value",
+                   buf_cstr(&name));
 }
 
 static int sparse_record(struct tar_pax *p, struct str key, struct str value, struct err *err)
@@ -188,7 +193,8 @@ static int text_record(struct buf *to, bool *has, struct str key, struct str val
     return 0;
 }
 
-static int number_record(uint64_t *to, bool *has, struct str key, struct str value, uint64_t max, struct err *err)
+static int number_record(uint64_t *to, bool *has, struct str key, struct str value, uint64_t max,
+                         struct err *err)
 {
     *has = value.size > 0;
     if (value.size && (!str_u64(value, to) || *to > max))
@@ -196,7 +202,8 @@ static int number_record(uint64_t *to, bool *has, struct str key, struct str val
     return 0;
 }
 
-/* Adding looks for the name among those before it: without a limit a stranger could make that slow. */
+/* Adding looks for the name among those before it: without a limit a stranger could make that slow.
+ */
 static int add_xattr(struct tar_pax *p, struct str name, struct str value, struct err *err)
 {
     if (p->xattrs.count >= TAR_XATTRS_MAX)
@@ -210,8 +217,8 @@ static int libarchive_xattr(struct tar_pax *p, struct str key, struct str value,
 {
     SCOPED(buf_release) struct buf name = {0}, bytes = {0};
 
-    if (!percent_decode(&name, str_slice(key, 17, key.size)) || !base64_decode(&bytes, value) || !name.size ||
-        memchr(name.ptr, 0, name.size))
+    if (!percent_decode(&name, str_slice(key, 17, key.size)) || !base64_decode(&bytes, value) ||
+        !name.size || memchr(name.ptr, 0, name.size))
         return bad_value(key, err);
     return add_xattr(p, buf_str(&name), buf_str(&bytes), err);
 }
@@ -219,7 +226,8 @@ static int libarchive_xattr(struct tar_pax *p, struct str key, struct str value,
 static int record(struct tar_pax *p, struct str key, struct str value, struct err *err)
 {
     if (str_is(key, "path")) {
-        /* GNU.sparse.name comes first and wins: "path" is a name made up for readers that know no sparse files. */
+        /* GNU.sparse.name comes first and wins: "path" is a name made up for readers that know no
+         * sparse files. */
         return p->sparse && p->has_path ? 0 : text_record(&p->path, &p->has_path, key, value, err);
     }
     if (str_is(key, "linkpath"))

@@ -3,8 +3,9 @@
 #define BUILDER_TAR_PAX_H
 
 /*
- * PAX records ("<length> <key>=<value>\n") as tar_read uses them, and the numbers of tar headers. Pure. Values of one
- * entry; a global header's are the start of each. An empty value takes a record back.
+ * PAX records ("<length> <key>=<value>\n") as tar_read uses them, and the numbers of tar headers.
+ * Pure. Values of one entry; a global header's are the start of each. An empty value takes a record
+ * back.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -44,7 +45,8 @@ int tar_pax_parse(struct tar_pax *p, struct str records, struct err *err);
 /* Data pieces, ascending, within real_size; anything else is an error. */
 int tar_pax_add_piece(struct tar_pax *p, uint64_t offset, uint64_t size, struct err *err);
 
-/* A number field: octal between blanks, or base-256 (GNU). Empty is 0. False: not a number, or over 63 bits. */
+/* A number field: octal between blanks, or base-256 (GNU). Empty is 0. False: not a number, or over
+ * 63 bits. */
 bool tar_number(const char *field, size_t width, int64_t *out);
 
 #endif

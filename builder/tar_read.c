@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An archive to entries. Bytes come through one buffer; content is handed out of it without a copy. What a header says
- * is believed only within bounds: names, extended headers and sparse maps have limits, and nothing is allocated for a
- * size that a stranger wrote.
+ * An archive to entries. Bytes come through one buffer; content is handed out of it without a copy.
+ * What a header says is believed only within bounds: names, extended headers and sparse maps have
+ * limits, and nothing is allocated for a size that a stranger wrote.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -44,11 +44,6 @@ void tar_reader_raw(struct tar_reader *r)
     r->raw = true;
 }
 
-uint64_t tar_offset(const struct tar_reader *r)
-{
-    return r->content;
-}
-
 ssize_t tar_fill(struct tar_reader *r, size_t want, struct err *err)
 {
     if (r->end - r->at >= want)
@@ -76,7 +71,8 @@ void tar_consume(struct tar_reader *r, size_t size)
 
 int tar_cut_short(struct tar_reader *r, struct err *err)
 {
-    return err_set(err, ERR_INPUT, EINVAL, "the archive ends in the middle of an entry, at byte %llu",
+    return err_set(err, ERR_INPUT, EINVAL,
+                   "the archive ends in the middle of an entry, at byte %llu",
                    (unsigned long long)r->offset);
 }
 
@@ -118,7 +114,8 @@ static int read_extended(struct tar_reader *r, uint64_t size, struct buf *out, s
     size_t left;
 
     if (size > TAR_HEADERS_MAX || r->headers_size + size > TAR_HEADERS_MAX)
-        return err_set(err, ERR_INPUT, EFBIG, "extended headers of more than %d bytes", TAR_HEADERS_MAX);
+        return err_set(err, ERR_INPUT, EFBIG, "extended headers of more than %d bytes",
+                       TAR_HEADERS_MAX);
     r->headers_size += (size_t)size;
     buf_clear(out);
     for (left = (size_t)size; left;) {
@@ -156,13 +153,15 @@ static bool checksum_holds(const struct tar_header *h)
         sum += inside ? ' ' : bytes[i];
         signed_sum += inside ? ' ' : chars[i];
     }
-    return tar_number(h->checksum, sizeof(h->checksum), &want) && (want == sum || want == signed_sum);
+    return tar_number(h->checksum, sizeof(h->checksum), &want) &&
+           (want == sum || want == signed_sum);
 }
 
 int tar_field(const char *bytes, size_t width, const char *name, int64_t *out, struct err *err)
 {
     if (!tar_number(bytes, width, out))
-        return err_set(err, ERR_INPUT, EINVAL, "the field \"%s\" of a header is not a number", name);
+        return err_set(err, ERR_INPUT, EINVAL, "the field \"%s\" of a header is not a number",
+                       name);
     return 0;
 }
 #define FIELD(h, name, out, err) tar_field((h)->name, sizeof((h)->name), #name, (out), (err))
@@ -225,7 +224,8 @@ static int next_header(struct tar_reader *r, struct tar_header *h, struct err *e
             return begun ? tar_cut_short(r, err) : 0;
         memcpy(h, block, sizeof(*h));
         if (!checksum_holds(h))
-            return err_set(err, ERR_INPUT, EINVAL, "not a tar header (its checksum is wrong), at byte %llu",
+            return err_set(err, ERR_INPUT, EINVAL,
+                           "not a tar header (its checksum is wrong), at byte %llu",
                            (unsigned long long)r->offset - TAR_BLOCK);
         got = take_extension(r, h, err);
         if (got <= 0)
@@ -260,7 +260,8 @@ static int entry_type(char type, enum entry_type *out, struct err *err)
         *out = ENTRY_FILE;
         if (is_file(type))
             return 0;
-        return err_set(err, ERR_INPUT, EINVAL, "an entry of the unknown type %#x", (unsigned char)type);
+        return err_set(err, ERR_INPUT, EINVAL, "an entry of the unknown type %#x",
+                       (unsigned char)type);
     }
 }
 
@@ -306,17 +307,20 @@ static int clean_path(struct str name, struct buf *out, struct err *err)
         SCOPED(buf_release) struct buf shown = {0};
 
         buf_add_escaped(&shown, str_slice(name, 0, 200));
-        return err_set(err, ERR_INPUT, EINVAL, "the path \"%s\" leads out of the root", buf_cstr(&shown));
+        return err_set(err, ERR_INPUT, EINVAL, "the path \"%s\" leads out of the root",
+                       buf_cstr(&shown));
     }
     buf_clear(out);
     buf_adds(out, clean);
     return 0;
 }
 
-/* Meaning that only an overlay mount itself may give; the others (origin, impure, …) are litter and dropped. */
+/* Meaning that only an overlay mount itself may give; the others (origin, impure, …) are litter and
+ * dropped. */
 static bool forges(const char *name)
 {
-    static const char *const meaning[] = {"opaque", "whiteout", "whiteouts", "redirect", "metacopy"};
+    static const char *const meaning[] = {"opaque", "whiteout", "whiteouts", "redirect",
+                                          "metacopy"};
     const char *last = strrchr(name, '.') + 1;
 
     for (size_t i = 0; i < ARRAY_SIZE(meaning); i++) {
@@ -338,7 +342,8 @@ static int take_xattrs(struct tar_reader *r, struct entry *e, struct err *err)
             xattr_set_add(&kept, str_of(name), set->items[i].value);
         } else if (!r->raw && forges(name)) {
             xattr_set_release(&kept);
-            return err_set(err, ERR_INPUT, EINVAL, "the extended attribute %s is not a layer's to set", name);
+            return err_set(err, ERR_INPUT, EINVAL,
+                           "the extended attribute %s is not a layer's to set", name);
         }
     }
     xattr_set_release(set);
@@ -358,7 +363,6 @@ static int begin_content(struct tar_reader *r, const struct tar_header *h, struc
     r->piece = 0;
     r->pad = 0;
     r->pending = STR("");
-    r->content = r->offset;
     if (FIELD(h, size, &size, err) < 0)
         return -1;
     if (r->pax.has_size)
@@ -381,16 +385,16 @@ static int begin_content(struct tar_reader *r, const struct tar_header *h, struc
         if (tar_begin_sparse(r, h, err) < 0)
             return -1;
     }
-    r->content = r->offset;
     return 0;
 }
 
-static int fill_numbers(struct tar_reader *r, const struct tar_header *h, struct entry *e, struct err *err)
+static int fill_numbers(struct tar_reader *r, const struct tar_header *h, struct entry *e,
+                        struct err *err)
 {
     int64_t mode, uid, gid, mtime, dev_major = 0, dev_minor = 0;
 
-    if (FIELD(h, mode, &mode, err) < 0 || FIELD(h, uid, &uid, err) < 0 || FIELD(h, gid, &gid, err) < 0 ||
-        FIELD(h, mtime, &mtime, err) < 0)
+    if (FIELD(h, mode, &mode, err) < 0 || FIELD(h, uid, &uid, err) < 0 ||
+        FIELD(h, gid, &gid, err) < 0 || FIELD(h, mtime, &mtime, err) < 0)
         return -1;
     if ((e->type == ENTRY_CHAR || e->type == ENTRY_BLOCK) &&
         (FIELD(h, dev_major, &dev_major, err) < 0 || FIELD(h, dev_minor, &dev_minor, err) < 0))
@@ -400,7 +404,8 @@ static int fill_numbers(struct tar_reader *r, const struct tar_header *h, struct
     if (r->pax.has_gid)
         gid = (int64_t)r->pax.gid;
     if (uid < 0 || uid >= UINT32_MAX || gid < 0 || gid >= UINT32_MAX)
-        return err_set(err, ERR_INPUT, EINVAL, "the owner %lld:%lld is out of range", (long long)uid, (long long)gid);
+        return err_set(err, ERR_INPUT, EINVAL, "the owner %lld:%lld is out of range",
+                       (long long)uid, (long long)gid);
     if (dev_major < 0 || dev_major > UINT32_MAX || dev_minor < 0 || dev_minor > UINT32_MAX)
         return err_set(err, ERR_INPUT, EINVAL, "a device number is out of range");
     e->mode = e->type == ENTRY_SYMLINK ? 0777 : (uint32_t)mode & 07777;
@@ -443,7 +448,8 @@ static int layer_meaning(struct tar_reader *r, struct entry *e, struct err *err)
 }
 
 /* 1: an entry; 0: one that means nothing. */
-static int fill_entry(struct tar_reader *r, const struct tar_header *h, struct entry *e, struct err *err)
+static int fill_entry(struct tar_reader *r, const struct tar_header *h, struct entry *e,
+                      struct err *err)
 {
     bool slash;
 
@@ -455,8 +461,8 @@ static int fill_entry(struct tar_reader *r, const struct tar_header *h, struct e
     if (clean_path(buf_str(&r->extended), &r->path, err) < 0)
         return -1;
     e->path = buf_cstr(&r->path);
-    if (entry_type(h->type, &e->type, err) < 0 || fill_numbers(r, h, e, err) < 0 || take_xattrs(r, e, err) < 0 ||
-        begin_content(r, h, err) < 0)
+    if (entry_type(h->type, &e->type, err) < 0 || fill_numbers(r, h, e, err) < 0 ||
+        take_xattrs(r, e, err) < 0 || begin_content(r, h, err) < 0)
         return -1;
     if (e->type == ENTRY_FILE && slash) { /* tars before POSIX say a directory so */
         e->type = ENTRY_DIR;

@@ -2,7 +2,8 @@
 #ifndef BUILDER_TAR_READER_H
 #define BUILDER_TAR_READER_H
 
-/* The inside of a tar_reader, shared by tar_read.c (headers) and tar_sparse.c (content). Nobody else includes it. */
+/* The inside of a tar_reader, shared by tar_read.c (headers) and tar_sparse.c (content). Nobody
+ * else includes it. */
 #include <sys/types.h>
 
 #include "builder/tar.h"
@@ -17,7 +18,6 @@ struct tar_reader {
     uint64_t offset;    /* of buf[at] in the archive */
     uint64_t left;      /* stored content of this entry that was not handed out */
     size_t pad;         /* after it */
-    uint64_t content;   /* where it starts in the archive */
     uint64_t file_size; /* what the entry says; more than was stored for a sparse file */
     uint64_t file_at;   /* next byte of the file; of a plain file, or for tar_read */
     bool sparse;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The content of entries, and of sparse files: GNU's own header, and PAX 0.0, 0.1 and 1.0 (GNU tar manual, "Sparse
- * Formats"). */
+/* The content of entries, and of sparse files: GNU's own header, and PAX 0.0, 0.1 and 1.0 (GNU tar
+ * manual, "Sparse Formats"). */
 #include <errno.h>
 #include <string.h>
 
@@ -42,7 +42,8 @@ static int gnu_sparse(struct tar_reader *r, const struct tar_header *h, struct e
     }
 }
 
-/* PAX 1.0: a number a line before the content, padded to a block: count, then offset and size of each piece. */
+/* PAX 1.0: a number a line before the content, padded to a block: count, then offset and size of
+ * each piece. */
 static int pax_sparse_map(struct tar_reader *r, struct err *err)
 {
     uint64_t value = 0, count = 0, want = 1, seen = 0, offset = 0;
@@ -67,7 +68,8 @@ static int pax_sparse_map(struct tar_reader *r, struct err *err)
             if (seen == 0) {
                 count = value;
                 if (count > TAR_SPARSE_MAX)
-                    return err_set(err, ERR_INPUT, EFBIG, "the map of a sparse file has more than %d pieces",
+                    return err_set(err, ERR_INPUT, EFBIG,
+                                   "the map of a sparse file has more than %d pieces",
                                    TAR_SPARSE_MAX);
                 want = 1 + 2 * count;
             } else if (seen % 2) {
@@ -91,8 +93,8 @@ int tar_begin_sparse(struct tar_reader *r, const struct tar_header *h, struct er
     if (h->type == TAR_TYPE_GNU_SPARSE && gnu_sparse(r, h, err) < 0)
         return -1;
     if (p->sparse_major > 1 || (p->sparse_major == 1 && p->sparse_minor > 0))
-        return err_set(err, ERR_INPUT, EINVAL, "a sparse file of the unknown format %u.%u", p->sparse_major,
-                       p->sparse_minor);
+        return err_set(err, ERR_INPUT, EINVAL, "a sparse file of the unknown format %u.%u",
+                       p->sparse_major, p->sparse_minor);
     if (p->sparse_major == 1 && pax_sparse_map(r, err) < 0)
         return -1;
     if (!p->has_real_size || p->half_piece)
@@ -125,7 +127,8 @@ static uint64_t next_piece(struct tar_reader *r, uint64_t *offset)
     return r->pax.pieces[r->piece].size - r->piece_done;
 }
 
-int tar_data(struct tar_reader *r, const void **bytes, size_t *size, uint64_t *offset, struct err *err)
+int tar_data(struct tar_reader *r, const void **bytes, size_t *size, uint64_t *offset,
+             struct err *err)
 {
     uint64_t piece = next_piece(r, offset);
     ssize_t have;

@@ -60,7 +60,8 @@ static bool put_name(struct tar_header *h, struct str name)
         memcpy(h->name, name.ptr, name.size);
         return true;
     }
-    for (size_t i = name.size - sizeof(h->name) - 1; i <= sizeof(h->prefix) && i + 1 < name.size; i++) {
+    for (size_t i = name.size - sizeof(h->name) - 1; i <= sizeof(h->prefix) && i + 1 < name.size;
+         i++) {
         if (i > 0 && name.ptr[i] == '/') {
             memcpy(h->prefix, name.ptr, i);
             memcpy(h->name, name.ptr + i + 1, name.size - i - 1);
@@ -104,7 +105,8 @@ static void put_pax(struct buf *out, const struct buf *pax, struct str name)
     struct tar_header h;
     struct str base = path_base(name);
     char label[sizeof(h.name) + 1];
-    int n = snprintf(label, sizeof(label), "PaxHeaders/%.*s", (int)(base.size < 80 ? base.size : 80), base.ptr);
+    int n = snprintf(label, sizeof(label), "PaxHeaders/%.*s",
+                     (int)(base.size < 80 ? base.size : 80), base.ptr);
 
     begin_header(&h, TAR_TYPE_PAX);
     memcpy(h.name, label, (size_t)n);
@@ -127,19 +129,22 @@ static int put_xattrs(struct buf *pax, const struct entry *e, struct err *err)
         const struct xattr *x = &e->xattrs[i];
 
         if (strchr(x->name, '='))
-            return err_set(err, ERR_INPUT, EINVAL, "%s: a tar cannot hold the extended attribute name \"%s\"",
-                           e->path, x->name);
+            return err_set(err, ERR_INPUT, EINVAL,
+                           "%s: a tar cannot hold the extended attribute name \"%s\"", e->path,
+                           x->name);
         put_record(pax, "SCHILY.xattr.", x->name, x->value);
     }
     return 0;
 }
 
 /* One header with what must stand before it. name is what the archive shows. */
-static int put_entry(struct buf *out, const struct entry *e, struct str name, char type, struct err *err)
+static int put_entry(struct buf *out, const struct entry *e, struct str name, char type,
+                     struct err *err)
 {
     SCOPED(buf_release) struct buf pax = {0};
     struct tar_header h;
-    struct str link = type == TAR_TYPE_HARDLINK || type == TAR_TYPE_SYMLINK ? str_of(e->link) : STR("");
+    struct str link =
+        type == TAR_TYPE_HARDLINK || type == TAR_TYPE_SYMLINK ? str_of(e->link) : STR("");
     bool device = type == TAR_TYPE_CHAR || type == TAR_TYPE_BLOCK;
 
     begin_header(&h, type);
@@ -149,7 +154,8 @@ static int put_entry(struct buf *out, const struct entry *e, struct str name, ch
     }
     if (link.size > sizeof(h.link))
         put_record(&pax, "", "linkpath", link);
-    memcpy(h.link, link.size ? link.ptr : "", link.size < sizeof(h.link) ? link.size : sizeof(h.link));
+    memcpy(h.link, link.size ? link.ptr : "",
+           link.size < sizeof(h.link) ? link.size : sizeof(h.link));
     put_octal(h.mode, sizeof(h.mode), e->mode & 07777);
     put_number(h.uid, sizeof(h.uid), e->uid, "uid", &pax);
     put_number(h.gid, sizeof(h.gid), e->gid, "gid", &pax);
@@ -162,8 +168,8 @@ static int put_entry(struct buf *out, const struct entry *e, struct str name, ch
     }
     if (!put_octal(h.dev_major, sizeof(h.dev_major), device ? e->dev_major : 0) ||
         !put_octal(h.dev_minor, sizeof(h.dev_minor), device ? e->dev_minor : 0))
-        return err_set(err, ERR_INPUT, EINVAL, "%s: a tar cannot hold the device number %u:%u", e->path,
-                       e->dev_major, e->dev_minor);
+        return err_set(err, ERR_INPUT, EINVAL, "%s: a tar cannot hold the device number %u:%u",
+                       e->path, e->dev_major, e->dev_minor);
     if (type != TAR_TYPE_HARDLINK && put_xattrs(&pax, e, err) < 0)
         return -1;
     if (pax.size)
@@ -174,7 +180,8 @@ static int put_entry(struct buf *out, const struct entry *e, struct str name, ch
 }
 
 /* An empty file named "<dir of path>/.wh.<rest>". */
-static int put_whiteout(struct buf *out, const struct entry *e, const char *rest, struct str dir, struct err *err)
+static int put_whiteout(struct buf *out, const struct entry *e, const char *rest, struct str dir,
+                        struct err *err)
 {
     SCOPED(buf_release) struct buf name = {0};
     struct entry marker = {.path = e->path, .type = ENTRY_FILE, .mode = 0600, .mtime = e->mtime};
@@ -188,8 +195,9 @@ static int put_whiteout(struct buf *out, const struct entry *e, const char *rest
 static char type_of(enum entry_type type)
 {
     static const char types[] = {
-        [ENTRY_FILE] = TAR_TYPE_FILE,         [ENTRY_DIR] = TAR_TYPE_DIR,   [ENTRY_SYMLINK] = TAR_TYPE_SYMLINK,
-        [ENTRY_HARDLINK] = TAR_TYPE_HARDLINK, [ENTRY_CHAR] = TAR_TYPE_CHAR, [ENTRY_BLOCK] = TAR_TYPE_BLOCK,
+        [ENTRY_FILE] = TAR_TYPE_FILE,       [ENTRY_DIR] = TAR_TYPE_DIR,
+        [ENTRY_SYMLINK] = TAR_TYPE_SYMLINK, [ENTRY_HARDLINK] = TAR_TYPE_HARDLINK,
+        [ENTRY_CHAR] = TAR_TYPE_CHAR,       [ENTRY_BLOCK] = TAR_TYPE_BLOCK,
         [ENTRY_FIFO] = TAR_TYPE_FIFO,
     };
 
@@ -206,12 +214,15 @@ int tar_put_header(struct buf *out, const struct entry *e, struct err *err)
     if (path.size == 0 || (root && e->type != ENTRY_DIR))
         return err_set(err, ERR_INPUT, EINVAL, "a tar entry without a name");
     if (str_starts(base, ".wh.") && !root)
-        return err_set(err, ERR_INPUT, EINVAL,
-                       "%s: a layer cannot hold a name that begins with \".wh.\" (that marks removed files)", e->path);
+        return err_set(
+            err, ERR_INPUT, EINVAL,
+            "%s: a layer cannot hold a name that begins with \".wh.\" (that marks removed files)",
+            e->path);
     if (e->type == ENTRY_WHITEOUT)
         return put_whiteout(out, e, base.ptr, path_dir(path), err);
     if (!type)
-        return err_set(err, ERR_INPUT, EINVAL, "%s: a tar cannot hold a %s", e->path, entry_type_name(e->type));
+        return err_set(err, ERR_INPUT, EINVAL, "%s: a tar cannot hold a %s", e->path,
+                       entry_type_name(e->type));
     if ((e->type == ENTRY_SYMLINK || e->type == ENTRY_HARDLINK) && (!e->link || !*e->link))
         return err_set(err, ERR_INPUT, EINVAL, "%s: a link to nothing", e->path);
     buf_add_str(&name, path);
@@ -259,7 +270,8 @@ int tar_write_data(struct tar_writer *w, const void *bytes, size_t size, struct 
     return w->left ? 0 : put_bytes(w, zeros, tar_padding(w->offset), err);
 }
 
-int tar_write_whole(struct tar_writer *w, const struct entry *e, struct str content, struct err *err)
+int tar_write_whole(struct tar_writer *w, const struct entry *e, struct str content,
+                    struct err *err)
 {
     struct entry sized = *e;
 

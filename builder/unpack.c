@@ -18,8 +18,8 @@
 #include "base/scope.h"
 #include "builder/tar.h"
 
-/* A directory's own metadata, which waits for the end: its owner may not be allowed to write into it, and every file
- * made in it changes its time. */
+/* A directory's own metadata, which waits for the end: its owner may not be allowed to write into
+ * it, and every file made in it changes its time. */
 struct late {
     char *path;
     uint32_t mode, uid, gid;
@@ -82,7 +82,8 @@ static bool is_whiteout(int dir_fd, const char *name, const struct stat *st)
     return lgetxattr(buf_cstr(&path), WHITEOUT_XATTR, NULL, 0) >= 0;
 }
 
-static int set_opaque(int dir_fd, const char *name, const char *value, const char *path, struct err *err)
+static int set_opaque(int dir_fd, const char *name, const char *value, const char *path,
+                      struct err *err)
 {
     AUTO_FD int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
@@ -90,7 +91,9 @@ static int set_opaque(int dir_fd, const char *name, const char *value, const cha
         return err_errno(err, "open %s", path);
     if (fsetxattr(fd, OPAQUE_XATTR, value, 1, 0) < 0) {
         err_errno(err, "%s: mark as opaque", path);
-        return errno == ENOTSUP ? err_add(err, " (the file system of the store keeps no user.* attributes)") : -1;
+        return errno == ENOTSUP
+                   ? err_add(err, " (the file system of the store keeps no user.* attributes)")
+                   : -1;
     }
     return 0;
 }
@@ -102,7 +105,8 @@ static void note_dir(struct unpack *u, const char *path, const struct entry *e)
 }
 
 /* A directory that no entry names: 0755 0:0, as the index says. */
-static int make_implied(struct unpack *u, const char *path, int dir_fd, const char *name, struct err *err)
+static int make_implied(struct unpack *u, const char *path, int dir_fd, const char *name,
+                        struct err *err)
 {
     struct entry e = {.mode = 0755};
 
@@ -113,7 +117,8 @@ static int make_implied(struct unpack *u, const char *path, int dir_fd, const ch
 }
 
 /* One parent, found or made, below dir_fd. */
-static int enter(struct unpack *u, int dir_fd, const char *name, const char *path, const char *entry, struct err *err)
+static int enter(struct unpack *u, int dir_fd, const char *name, const char *path,
+                 const char *entry, struct err *err)
 {
     struct stat st;
     int fd;
@@ -126,13 +131,15 @@ static int enter(struct unpack *u, int dir_fd, const char *name, const char *pat
     } else if (is_whiteout(dir_fd, name, &st)) { /* removed below, and made anew */
         if (unlinkat(dir_fd, name, 0) < 0)
             return err_errno(err, "%s", path);
-        if (make_implied(u, path, dir_fd, name, err) < 0 || set_opaque(dir_fd, name, "y", path, err) < 0)
+        if (make_implied(u, path, dir_fd, name, err) < 0 ||
+            set_opaque(dir_fd, name, "y", path, err) < 0)
             return -1;
     } else if (!S_ISDIR(st.st_mode)) {
         struct entry e = {0};
 
         entry_of_stat(&e, &st);
-        return err_set(err, ERR_INPUT, ENOTDIR, "\"%s\": \"%s\" is a %s in this layer, not a directory", entry, path,
+        return err_set(err, ERR_INPUT, ENOTDIR,
+                       "\"%s\": \"%s\" is a %s in this layer, not a directory", entry, path,
                        entry_type_name(e.type));
     }
     fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -166,7 +173,8 @@ static int walk_to(struct unpack *u, const char *dir, const char *entry, struct 
     return steal_fd(&fd);
 }
 
-/* Makes u->parent_fd the directory that path is in; its last component in *name (borrowed from path). */
+/* Makes u->parent_fd the directory that path is in; its last component in *name (borrowed from
+ * path). */
 static int open_parent(struct unpack *u, const char *path, const char **name, struct err *err)
 {
     struct str dir = path_dir(str_of(path));
@@ -179,7 +187,8 @@ static int open_parent(struct unpack *u, const char *path, const char **name, st
         return 0;
     forget_parent(u);
     copy = str_dup(dir);
-    u->parent_fd = fs_open_beneath(u->root_fd, copy, O_RDONLY | O_DIRECTORY, 0, FS_NO_LINKS, &unused);
+    u->parent_fd =
+        fs_open_beneath(u->root_fd, copy, O_RDONLY | O_DIRECTORY, 0, FS_NO_LINKS, &unused);
     if (u->parent_fd < 0)
         u->parent_fd = walk_to(u, copy, path, err);
     if (u->parent_fd < 0)
@@ -189,23 +198,29 @@ static int open_parent(struct unpack *u, const char *path, const char **name, st
 }
 
 /*
- * Something is at the place of a new entry. 0: it was removed (*replaced: it was a whiteout). 1: what is there stays.
+ * Something is at the place of a new entry. 0: it was removed (*replaced: it was a whiteout). 1:
+ * what is there stays.
  */
-static int make_room(struct unpack *u, const struct entry *e, const char *name, bool *replaced, struct err *err)
+static int make_room(struct unpack *u, const struct entry *e, const char *name, bool *replaced,
+                     struct err *err)
 {
     struct stat st;
 
     if (fstatat(u->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : err_errno(err, "%s", e->path);
     *replaced = is_whiteout(u->parent_fd, name, &st);
-    if (e->type == ENTRY_WHITEOUT) /* of what is below; what this layer itself has stays, and hides it */
-        return S_ISDIR(st.st_mode) && set_opaque(u->parent_fd, name, "y", e->path, err) < 0 ? -1 : 1;
+    if (e->type ==
+        ENTRY_WHITEOUT) /* of what is below; what this layer itself has stays, and hides it */
+        return S_ISDIR(st.st_mode) && set_opaque(u->parent_fd, name, "y", e->path, err) < 0 ? -1
+                                                                                            : 1;
     if (S_ISDIR(st.st_mode) && e->type == ENTRY_DIR)
         return 1;
     if (e->implied && !*replaced)
-        return err_set(err, ERR_INPUT, ENOTDIR, "\"%s\" is marked opaque, but it is not a directory", e->path);
+        return err_set(err, ERR_INPUT, ENOTDIR,
+                       "\"%s\" is marked opaque, but it is not a directory", e->path);
     if (S_ISDIR(st.st_mode))
-        return fs_remove_tree(u->parent_fd, name, err) < 0 ? err_wrap(err, "replace %s", e->path) : 0;
+        return fs_remove_tree(u->parent_fd, name, err) < 0 ? err_wrap(err, "replace %s", e->path)
+                                                           : 0;
     return unlinkat(u->parent_fd, name, 0) < 0 ? err_errno(err, "replace %s", e->path) : 0;
 }
 
@@ -221,8 +236,11 @@ static int mark_whiteout(struct unpack *u, const char *name, const char *path, s
     if (fd < 0)
         return errno == EEXIST ? 1 : err_errno(err, "%s", path);
     if (fsetxattr(fd, WHITEOUT_XATTR, "", 0, 0) < 0)
-        return err_errno(err, "%s: neither a device 0:0 nor an attribute can mark it as removed", path);
-    return fsetxattr(u->parent_fd, OPAQUE_XATTR, "x", 1, 0) < 0 ? err_errno(err, "%s: mark its directory", path) : 0;
+        return err_errno(err, "%s: neither a device 0:0 nor an attribute can mark it as removed",
+                         path);
+    return fsetxattr(u->parent_fd, OPAQUE_XATTR, "x", 1, 0) < 0
+               ? err_errno(err, "%s: mark its directory", path)
+               : 0;
 }
 
 static int make_whiteout(struct unpack *u, const char *name, const char *path, struct err *err)
@@ -272,7 +290,8 @@ static int set_metadata(struct unpack *u, int fd, const struct entry *e, struct 
 }
 
 /* The same for what cannot be opened. */
-static int set_metadata_at(struct unpack *u, const char *name, const struct entry *e, struct err *err)
+static int set_metadata_at(struct unpack *u, const char *name, const struct entry *e,
+                           struct err *err)
 {
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = e->mtime}};
     uint32_t mode = e->mode;
@@ -293,7 +312,8 @@ struct content {
     struct str bytes;
 };
 
-static int write_content(int fd, const struct entry *e, const struct content *content, struct err *err)
+static int write_content(int fd, const struct entry *e, const struct content *content,
+                         struct err *err)
 {
     uint64_t end = 0, offset;
     const void *bytes;
@@ -301,7 +321,9 @@ static int write_content(int fd, const struct entry *e, const struct content *co
     int got = 0;
 
     if (!content->tar)
-        return fs_pwrite(fd, content->bytes.ptr, content->bytes.size, 0, err) < 0 ? err_wrap(err, "%s", e->path) : 0;
+        return fs_pwrite(fd, content->bytes.ptr, content->bytes.size, 0, err) < 0
+                   ? err_wrap(err, "%s", e->path)
+                   : 0;
     while (e->size && (got = tar_data(content->tar, &bytes, &size, &offset, err)) > 0) {
         if (fs_pwrite(fd, bytes, size, (off_t)offset, err) < 0)
             return err_wrap(err, "%s", e->path);
@@ -315,10 +337,11 @@ static int write_content(int fd, const struct entry *e, const struct content *co
 }
 
 /* These make one entry. 0 made, 1 something is there already, -1. */
-static int make_file(struct unpack *u, const char *name, const struct entry *e, const struct content *content,
-                     struct err *err)
+static int make_file(struct unpack *u, const char *name, const struct entry *e,
+                     const struct content *content, struct err *err)
 {
-    AUTO_FD int fd = openat(u->parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    AUTO_FD int fd =
+        openat(u->parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
     if (fd < 0)
         return errno == EEXIST ? 1 : err_errno(err, "make %s", e->path);
@@ -333,14 +356,17 @@ static int make_link(struct unpack *u, const char *name, const struct entry *e, 
     AUTO_FREE char *copy = str_dup(dir), *target = str_dup(base);
     struct err unused = {0};
     struct stat st;
-    AUTO_FD int fd = fs_open_beneath(u->root_fd, copy, O_PATH | O_DIRECTORY, 0, FS_NO_LINKS, &unused);
+    AUTO_FD int fd =
+        fs_open_beneath(u->root_fd, copy, O_PATH | O_DIRECTORY, 0, FS_NO_LINKS, &unused);
 
     if (strcmp(e->path, e->link) == 0)
         return err_set(err, ERR_INPUT, EINVAL, "\"%s\" is a hard link to itself", e->path);
     if (fd < 0 || fstatat(fd, target, &st, AT_SYMLINK_NOFOLLOW) < 0 || is_whiteout(fd, target, &st))
-        return err_set(err, ERR_INPUT, ENOENT, "\"%s\" is a hard link to \"%s\", which is not there", e->path, e->link);
+        return err_set(err, ERR_INPUT, ENOENT,
+                       "\"%s\" is a hard link to \"%s\", which is not there", e->path, e->link);
     if (S_ISDIR(st.st_mode))
-        return err_set(err, ERR_INPUT, EPERM, "\"%s\" is a hard link to the directory \"%s\"", e->path, e->link);
+        return err_set(err, ERR_INPUT, EPERM, "\"%s\" is a hard link to the directory \"%s\"",
+                       e->path, e->link);
     if (linkat(fd, target, u->parent_fd, name, 0) == 0)
         return 0;
     return errno == EEXIST ? 1 : err_errno(err, "link %s to %s", e->path, e->link);
@@ -353,7 +379,8 @@ static int make_dir(struct unpack *u, const char *name, const struct entry *e, s
     return 0;
 }
 
-static int make(struct unpack *u, const char *name, const struct entry *e, const struct content *content, struct err *err)
+static int make(struct unpack *u, const char *name, const struct entry *e,
+                const struct content *content, struct err *err)
 {
     switch (e->type) {
     case ENTRY_FILE:
@@ -383,14 +410,16 @@ static int make(struct unpack *u, const char *name, const struct entry *e, const
 }
 
 /* A directory is there, made or found: what the entry says of it. */
-static int settle_dir(struct unpack *u, const char *name, const struct entry *e, bool opaque, struct err *err)
+static int settle_dir(struct unpack *u, const char *name, const struct entry *e, bool opaque,
+                      struct err *err)
 {
     if (!e->implied)
         note_dir(u, e->path, e);
     if (opaque && set_opaque(u->parent_fd, name, "y", e->path, err) < 0)
         return -1;
     if (e->xattrs_count) {
-        AUTO_FD int fd = openat(u->parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        AUTO_FD int fd =
+            openat(u->parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
         if (fd < 0)
             return err_errno(err, "open %s", e->path);
@@ -399,7 +428,8 @@ static int settle_dir(struct unpack *u, const char *name, const struct entry *e,
     return 0;
 }
 
-int unpack_entry(struct unpack *u, const struct entry *e, struct tar_reader *tar, struct str bytes, struct err *err)
+int unpack_entry(struct unpack *u, const struct entry *e, struct tar_reader *tar, struct str bytes,
+                 struct err *err)
 {
     const struct content content = {tar, bytes};
     const char *name;
@@ -408,7 +438,8 @@ int unpack_entry(struct unpack *u, const struct entry *e, struct tar_reader *tar
 
     if (strcmp(e->path, ".") == 0) {
         if (e->type != ENTRY_DIR)
-            return err_set(err, ERR_INPUT, EINVAL, "the root of a layer is a %s", entry_type_name(e->type));
+            return err_set(err, ERR_INPUT, EINVAL, "the root of a layer is a %s",
+                           entry_type_name(e->type));
         forget_parent(u);
         u->parent_fd = fcntl(u->root_fd, F_DUPFD_CLOEXEC, 3);
         buf_adds(&u->parent, ".");
@@ -443,10 +474,15 @@ static int late_cmp(const void *a, const void *b)
 
 static int settle_late(struct unpack *u, const struct late *late, struct err *err)
 {
-    struct entry e = {.path = late->path, .type = ENTRY_DIR, .mode = late->mode, .uid = late->uid, .gid = late->gid,
+    struct entry e = {.path = late->path,
+                      .type = ENTRY_DIR,
+                      .mode = late->mode,
+                      .uid = late->uid,
+                      .gid = late->gid,
                       .mtime = late->mtime};
     struct err why = {0};
-    AUTO_FD int fd = fs_open_beneath(u->root_fd, late->path, O_RDONLY | O_DIRECTORY, 0, FS_NO_LINKS, &why);
+    AUTO_FD int fd =
+        fs_open_beneath(u->root_fd, late->path, O_RDONLY | O_DIRECTORY, 0, FS_NO_LINKS, &why);
 
     if (fd < 0 && (why.code == ENOENT || why.code == ENOTDIR || why.code == ELOOP))
         return 0; /* replaced by something else since */

@@ -3,13 +3,14 @@
 #define BUILDER_UNPACK_H
 
 /*
- * The entries of one layer into one empty directory, in overlay lower format. Trusts nothing: every parent is opened
- * beneath the root with no link on the way, files are made exclusively, what a path held before is removed first, and
- * the owner, mode and time of directories are set at the end.
- *   whiteout: character device 0:0, or where the file system refuses that, an xattr whiteout
+ * The entries of one layer into one empty directory, in overlay lower format. Trusts nothing: every
+ * parent is opened beneath the root with no link on the way, files are made exclusively, what a
+ * path held before is removed first, and the owner, mode and time of directories are set at the
+ * end. whiteout: character device 0:0, or where the file system refuses that, an xattr whiteout
  *   opaque: user.overlay.opaque = y
  *   devices: not made; a whiteout stands for them, so that no lower file shows through
- *   owners this user namespace cannot hold, attributes the file system cannot: left out, with a debug line
+ *   owners this user namespace cannot hold, attributes the file system cannot: left out, with a
+ * debug line
  */
 #include "base/err.h"
 #include "builder/entry.h"
@@ -19,9 +20,10 @@ struct unpack;
 
 struct unpack *unpack_open(int root_fd); /* borrowed */
 void unpack_close(struct unpack *u);     /* NULL is fine */
-/* A file's content comes from the reader that gave the entry, or, where that is NULL, from bytes. */
-int unpack_entry(struct unpack *u, const struct entry *e, struct tar_reader *content, struct str bytes,
-                 struct err *err);
+/* A file's content comes from the reader that gave the entry, or, where that is NULL, from bytes.
+ */
+int unpack_entry(struct unpack *u, const struct entry *e, struct tar_reader *content,
+                 struct str bytes, struct err *err);
 int unpack_end(struct unpack *u, struct err *err);
 
 #endif

@@ -29,18 +29,12 @@ void view_push(struct view *v, const struct index *layer)
     v->layers[v->count++] = layer;
 }
 
-void view_copy(struct view *to, const struct view *from)
-{
-    for (size_t i = 0; i < from->count; i++)
-        view_push(to, from->layers[i]);
-}
-
 /* What one layer says of a path. */
 enum say { SAY_NOTHING, SAY_HERE, SAY_GONE };
 
 /*
- * *below: may lower layers have a say? Not below a whiteout, an opaque directory or anything that is no directory, on
- * the way to the path or at it.
+ * *below: may lower layers have a say? Not below a whiteout, an opaque directory or anything that
+ * is no directory, on the way to the path or at it.
  */
 static enum say ask(const struct index *x, const char *path, size_t *record, bool *below)
 {
@@ -128,7 +122,8 @@ static const char *shown(const struct buf *path)
 
 static int not_a_directory(const struct buf *path, enum entry_type type, struct err *err)
 {
-    return err_set(err, ERR_INPUT, ENOTDIR, "/%s is a %s, not a directory", buf_cstr(path), entry_type_name(type));
+    return err_set(err, ERR_INPUT, ENOTDIR, "/%s is a %s, not a directory", buf_cstr(path),
+                   entry_type_name(type));
 }
 
 /* Takes the next component off rest: false when there is none. */
@@ -169,7 +164,8 @@ int view_resolve(const struct view *v, const char *path, enum view_follow how, s
         if (!there || here.entry.type != ENTRY_SYMLINK || (last && how == VIEW_NOFOLLOW_LAST))
             continue;
         if (++links > LINKS_MAX)
-            return err_set(err, ERR_INPUT, ELOOP, "%s: more than %d symbolic links", path, LINKS_MAX);
+            return err_set(err, ERR_INPUT, ELOOP, "%s: more than %d symbolic links", path,
+                           LINKS_MAX);
         drop_part(&at);
         SCOPED(buf_release) struct buf spliced = {0};
 
@@ -214,7 +210,8 @@ static const char *last_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* Of the same name in several layers: what an overlay shows. Items begin with the topmost; 0 when it is removed. */
+/* Of the same name in several layers: what an overlay shows. Items begin with the topmost; 0 when
+ * it is removed. */
 static bool merge(const struct view_item *items, size_t count, struct view_item *out)
 {
     *out = items[0];
@@ -250,8 +247,10 @@ void view_list_dir(const struct view *v, const char *dir, struct view_list *list
             break;
         if (say == SAY_NOTHING)
             continue;
-        for (size_t child = index_child(x, record); child < index_end(x, record); child = index_end(x, child)) {
-            struct view_item item = {.name = last_name(index_path(x, child)), .at = {.layer = i, .record = child}};
+        for (size_t child = index_child(x, record); child < index_end(x, record);
+             child = index_end(x, child)) {
+            struct view_item item = {.name = last_name(index_path(x, child)),
+                                     .at = {.layer = i, .record = child}};
 
             index_get(x, child, &item.at.entry);
             VEC_GROW(list->items, list->count, list->capacity);
@@ -264,7 +263,8 @@ void view_list_dir(const struct view *v, const char *dir, struct view_list *list
     for (size_t i = first, next; i < list->count; i = next) {
         struct view_item item;
 
-        for (next = i + 1; next < list->count && strcmp(list->items[i].name, list->items[next].name) == 0;)
+        for (next = i + 1;
+             next < list->count && strcmp(list->items[i].name, list->items[next].name) == 0;)
             next++;
         if (merge(list->items + i, next - i, &item))
             list->items[to++] = item;
@@ -272,7 +272,8 @@ void view_list_dir(const struct view *v, const char *dir, struct view_list *list
     list->count = to;
 }
 
-static int walk_below(const struct view *v, const char *dir, view_walk_fn *fn, void *ctx, struct err *err)
+static int walk_below(const struct view *v, const char *dir, view_walk_fn *fn, void *ctx,
+                      struct err *err)
 {
     SCOPED(view_list_release) struct view_list list = {0};
 
@@ -301,8 +302,8 @@ int view_walk(const struct view *v, const char *path, view_walk_fn *fn, void *ct
     return at.entry.type == ENTRY_DIR && !skip ? walk_below(v, at.entry.path, fn, ctx, err) : 0;
 }
 
-int view_read(const struct view *v, const char *path, size_t max, view_open_fn *open, void *ctx, struct buf *out,
-              struct err *err)
+int view_read(const struct view *v, const char *path, size_t max, view_open_fn *open, void *ctx,
+              struct buf *out, struct err *err)
 {
     SCOPED(buf_release) struct buf real = {0};
     struct view_entry at;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as an index, and any tar made into one: what is opened answers every question within its bounds. */
+/* Any bytes as an index, and any tar made into one: what is opened answers every question within
+ * its bounds. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,8 @@ static void ask_all(struct index *x)
         struct str content;
 
         index_get(x, i, &e);
-        must(index_find(x, e.path) == i && index_end(x, i) > i && index_end(x, i) <= index_count(x));
+        must(index_find(x, e.path) == i && index_end(x, i) > i &&
+             index_end(x, i) <= index_count(x));
         for (size_t j = 0; j < e.xattrs_count; j++) {
             sum += strlen(e.xattrs[j].name);
             for (size_t k = 0; k < e.xattrs[j].value.size; k++)

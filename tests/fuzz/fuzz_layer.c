@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a layer, unpacked beside a canary: nothing outside the tree changes, and a layer that unpacks is one whose
- * index can be made and names what is there.
+ * Any bytes as a layer, unpacked beside a canary: nothing outside the tree changes, and a layer
+ * that unpacks is one whose index can be made and names what is there.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -91,7 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct err err = {0}, ignored = {0};
     AUTO_FD int dir = -1, tree = -1;
 
-    snprintf(path, sizeof(path), "%s/slipway-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    snprintf(path, sizeof(path), "%s/slipway-fuzz-XXXXXX",
+             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     must(mkdtemp(path) != NULL);
     dir = fs_open_dir(AT_FDCWD, path, &err);
     must(dir >= 0 && mkdirat(dir, "tree", 0700) == 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as an archive: entries are well-formed, and what can be written again reads the same. */
+/* Any bytes as an archive: entries are well-formed, and what can be written again reads the same.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,8 @@ static void check_again(const struct entry *e)
     left = buf_str(&out);
     r = tar_reader_open(source_of_str(&left));
     must(tar_next(r, &got, &err) == 1);
-    must(got.type == e->type && strcmp(got.path, e->path) == 0 && got.mtime == (e->opaque ? 0 : e->mtime));
+    must(got.type == e->type && strcmp(got.path, e->path) == 0 &&
+         got.mtime == (e->opaque ? 0 : e->mtime));
     must(!e->link || strcmp(got.link, e->link) == 0);
     tar_reader_close(r);
 }
@@ -65,8 +67,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         if (e.type == ENTRY_HARDLINK)
             check_path(e.link);
         if (e.type == ENTRY_DIR || e.mtime >= 0)
-            check_again(&(struct entry){.path = e.path, .link = e.link, .type = e.type, .mode = e.mode,
-                                        .mtime = e.mtime, .size = e.size});
+            check_again(&(struct entry){.path = e.path,
+                                        .link = e.link,
+                                        .type = e.type,
+                                        .mode = e.mode,
+                                        .mtime = e.mtime,
+                                        .size = e.size});
         while ((got = tar_data(r, &data, &n, &offset, &err)) > 0) {
             must(n > 0 && offset >= end && offset + n <= e.size);
             end = offset + n;

@@ -3,13 +3,13 @@
  * The layers' rooms from a command line, for interop tests and for measuring:
  *     layers tar DIR                          the directory as a plain tar, on stdout
  *     layers list FILE                        what tar.h reads from an archive, a line an entry
- *     layers untar FILE DIR                   unpacks a layer's tar (plain, gzip or zstd) in overlay format
- *     layers write [OPTION…] STORE DIR        a layer of a directory; prints "DIFFID DIGEST SIZE TARSIZE ENTRIES"
- *     layers upper [OPTION…] STORE DIR        the same of an overlay upper directory
- *     layers import [OPTION…] STORE FILE      the same of a tar
- *     layers index STORE DIGEST DIFFID        the layer's index, a line a path
- *     layers tree STORE DIGEST DIFFID         unpacks it in the store; prints the path
- * Options: --codec none|gzip|zstd, --level N, --threads N, --epoch SECONDS. Times and memory go to stderr with -t.
+ *     layers untar FILE DIR                   unpacks a layer's tar (plain, gzip or zstd) in
+ * overlay format layers write [OPTION…] STORE DIR        a layer of a directory; prints "DIFFID
+ * DIGEST SIZE TARSIZE ENTRIES" layers upper [OPTION…] STORE DIR        the same of an overlay upper
+ * directory layers import [OPTION…] STORE FILE      the same of a tar layers index STORE DIGEST
+ * DIFFID        the layer's index, a line a path layers tree STORE DIGEST DIFFID         unpacks it
+ * in the store; prints the path Options: --codec none|gzip|zstd, --level N, --threads N, --epoch
+ * SECONDS. Times and memory go to stderr with -t.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -58,8 +58,8 @@ static void print_entry(const struct entry *e)
 {
     SCOPED(buf_release) struct buf line = {0};
 
-    buf_addf(&line, "%-13s %04o %u:%u %llu %lld ", entry_type_name(e->type), e->mode, e->uid, e->gid,
-             (unsigned long long)e->size, (long long)e->mtime);
+    buf_addf(&line, "%-13s %04o %u:%u %llu %lld ", entry_type_name(e->type), e->mode, e->uid,
+             e->gid, (unsigned long long)e->size, (long long)e->mtime);
     buf_add_escaped(&line, str_of(e->path));
     if (e->link) {
         buf_adds(&line, " -> ");
@@ -78,7 +78,8 @@ static void print_entry(const struct entry *e)
 
 /* ---- without a store ---- */
 
-static int tar_change(void *ctx, const struct entry *e, int dir_fd, const char *name, struct err *err)
+static int tar_change(void *ctx, const struct entry *e, int dir_fd, const char *name,
+                      struct err *err)
 {
     struct tar_writer *w = ctx;
     static char bytes[1 << 16];
@@ -103,7 +104,7 @@ static int run_tar(struct run *run, struct err *err)
     SCOPED(tar_writer_release) struct tar_writer w = {.to = sink_of_fd(&out)};
     AUTO_FD int fd = fs_open_dir(AT_FDCWD, run->args[0], err);
 
-    if (fd < 0 || diff_tree(fd, true, tar_change, &w, err) < 0)
+    if (fd < 0 || diff_upper(fd, true, tar_change, &w, err) < 0)
         return -1;
     return tar_write_end(&w, err);
 }
@@ -152,31 +153,36 @@ static int run_untar(struct run *run, struct err *err)
 
 /* ---- with one ---- */
 
-static int add_change(void *ctx, const struct entry *e, int dir_fd, const char *name, struct err *err)
+static int add_change(void *ctx, const struct entry *e, int dir_fd, const char *name,
+                      struct err *err)
 {
-    return e->type == ENTRY_FILE ? layer_add_file(ctx, e, dir_fd, name, err) : layer_add(ctx, e, err);
+    return e->type == ENTRY_FILE ? layer_add_file(ctx, e, dir_fd, name, err)
+                                 : layer_add(ctx, e, err);
 }
 
-static int write_tree(struct layout *l, struct pool *pool, struct run *run, struct layer *layer, struct err *err)
+static int write_tree(struct layout *l, struct pool *pool, struct run *run, struct layer *layer,
+                      struct err *err)
 {
     AUTO_FD int fd = fs_open_dir(AT_FDCWD, run->args[1], err);
     struct layer_writer *w = fd < 0 ? NULL : layer_writer_open(l, pool, &run->options, err);
     int result = -1;
 
-    if (w && diff_tree(fd, false, add_change, w, err) == 0)
+    if (w && diff_upper(fd, false, add_change, w, err) == 0)
         result = layer_writer_end(w, layer, err);
     layer_writer_close(w);
     return result;
 }
 
-static int write_upper(struct layout *l, struct pool *pool, struct run *run, struct layer *layer, struct err *err)
+static int write_upper(struct layout *l, struct pool *pool, struct run *run, struct layer *layer,
+                       struct err *err)
 {
     AUTO_FD int fd = fs_open_dir(AT_FDCWD, run->args[1], err);
 
     return fd < 0 ? -1 : layer_from_upper(l, pool, fd, &run->options, layer, err);
 }
 
-static int write_import(struct layout *l, struct pool *pool, struct run *run, struct layer *layer, struct err *err)
+static int write_import(struct layout *l, struct pool *pool, struct run *run, struct layer *layer,
+                        struct err *err)
 {
     AUTO_FD int fd = open(run->args[1], O_RDONLY | O_CLOEXEC);
 
@@ -268,8 +274,9 @@ static const struct {
     int args;
     int (*run)(struct run *, struct err *);
 } verbs[] = {
-    {"tar", 1, run_tar},       {"list", 1, run_list},     {"untar", 2, run_untar}, {"write", 2, run_write},
-    {"upper", 2, run_upper},   {"import", 2, run_import}, {"index", 3, run_index}, {"tree", 3, run_tree},
+    {"tar", 1, run_tar},     {"list", 1, run_list},   {"untar", 2, run_untar},
+    {"write", 2, run_write}, {"upper", 2, run_upper}, {"import", 2, run_import},
+    {"index", 3, run_index}, {"tree", 3, run_tree},
 };
 
 static bool take_option(struct run *run, const char *name, const char *value)

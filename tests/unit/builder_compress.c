@@ -26,7 +26,8 @@ static void fill(struct buf *out, size_t size, bool noise)
     }
 }
 
-static void squeeze(struct buf *out, struct str in, unsigned threads, enum codec codec, int level, size_t step)
+static void squeeze(struct buf *out, struct str in, unsigned threads, enum codec codec, int level,
+                    size_t step)
 {
     struct pool *pool = pool_open(threads);
     struct compressor *c = compressor_open(pool, codec, level, sink_of_buf(out));
@@ -59,12 +60,19 @@ static int expand(struct buf *out, struct str in, uint64_t max, size_t step, str
 
 static void round_trips(void)
 {
-    static const size_t sizes[] = {0, 1, 1000, COMPRESS_CHUNK - 1, COMPRESS_CHUNK, COMPRESS_CHUNK + 1,
-                                   5 * COMPRESS_CHUNK / 2, 15 * COMPRESS_CHUNK};
+    static const size_t sizes[] = {0,
+                                   1,
+                                   1000,
+                                   COMPRESS_CHUNK - 1,
+                                   COMPRESS_CHUNK,
+                                   COMPRESS_CHUNK + 1,
+                                   5 * COMPRESS_CHUNK / 2,
+                                   15 * COMPRESS_CHUNK};
     static const struct {
         enum codec codec;
         int level;
-    } codecs[] = {{CODEC_NONE, 0}, {CODEC_GZIP, 0}, {CODEC_GZIP, 12}, {CODEC_ZSTD, 0}, {CODEC_ZSTD, 19}};
+    } codecs[] = {
+        {CODEC_NONE, 0}, {CODEC_GZIP, 0}, {CODEC_GZIP, 12}, {CODEC_ZSTD, 0}, {CODEC_ZSTD, 19}};
 
     for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
         for (size_t j = 0; j < ARRAY_SIZE(codecs); j++) {
@@ -75,9 +83,12 @@ static void round_trips(void)
                 continue; /* slow, and nothing new */
             fill(&in, sizes[i], i % 2);
             squeeze(&packed, buf_str(&in), 2, codecs[j].codec, codecs[j].level, 70000);
-            OKF(expand(&out, buf_str(&packed), 0, 30000, &err) == 0 && str_eq(buf_str(&in), buf_str(&out)),
-                "%zu bytes, %s %d: %s", sizes[i], codec_name(codecs[j].codec), codecs[j].level, err.text);
-            OKF(packed.size <= in.size + in.size / 1000 + 64, "%zu bytes became %zu", in.size, packed.size);
+            OKF(expand(&out, buf_str(&packed), 0, 30000, &err) == 0 &&
+                    str_eq(buf_str(&in), buf_str(&out)),
+                "%zu bytes, %s %d: %s", sizes[i], codec_name(codecs[j].codec), codecs[j].level,
+                err.text);
+            OKF(packed.size <= in.size + in.size / 1000 + 64, "%zu bytes became %zu", in.size,
+                packed.size);
         }
     }
 }
@@ -96,13 +107,14 @@ static void same_for_any_threads(void)
             SCOPED(buf_release) struct buf other = {0};
 
             squeeze(&other, buf_str(&in), threads, codec, 0, 1 + 333 * threads);
-            OKF(str_eq(buf_str(&first), buf_str(&other)), "%s with %u threads", codec_name(codec), threads);
+            OKF(str_eq(buf_str(&first), buf_str(&other)), "%s with %u threads", codec_name(codec),
+                threads);
         }
     }
 }
 
-/* The bytes themselves: a change of them changes every digest that anybody has. They are libdeflate's to choose, so this
- * holds for one version of it. */
+/* The bytes themselves: a change of them changes every digest that anybody has. They are
+ * libdeflate's to choose, so this holds for one version of it. */
 static void pinned(void)
 {
     SCOPED(buf_release) struct buf in = {0}, gzip = {0};
@@ -149,7 +161,9 @@ static void foreign_gzip(void)
     buf_adds(&want, "small first");
     buf_add_str(&want, buf_str(&in));
     buf_adds(&want, "small last");
-    OKF(expand(&out, buf_str(&packed), 0, 10000, &err) == 0 && str_eq(buf_str(&out), buf_str(&want)), "%s", err.text);
+    OKF(expand(&out, buf_str(&packed), 0, 10000, &err) == 0 &&
+            str_eq(buf_str(&out), buf_str(&want)),
+        "%s", err.text);
 }
 
 static void refusals(void)
@@ -178,8 +192,11 @@ static void refusals(void)
         {buf_str(&zstd), 0, 0, "garbage", 0, "the zstd data is followed by something else"},
         {buf_str(&gzip), 0, 0, "", 3 * COMPRESS_CHUNK - 1, "it unpacks to more than 3145727 bytes"},
         {buf_str(&zstd), 0, 0, "", 100, "it unpacks to more than 100 bytes"},
-        {STR("\xfd" "7zXZ\0 and so on"), 0, 0, "", 0, "compressed with xz; only gzip and zstd are supported here"},
-        {STR("BZh9 and so on"), 0, 0, "", 0, "compressed with bzip2; only gzip and zstd are supported here"},
+        {STR("\xfd"
+             "7zXZ\0 and so on"),
+         0, 0, "", 0, "compressed with xz; only gzip and zstd are supported here"},
+        {STR("BZh9 and so on"), 0, 0, "", 0,
+         "compressed with bzip2; only gzip and zstd are supported here"},
         /* A frame that asks for a window of 2 GiB. */
         {STR("\x28\xb5\x2f\xfd\x00\xa8\x00\x00\x00"), 0, 0, "", 0,
          "the zstd data is damaged: Frame requires too much memory for decoding"},
@@ -229,8 +246,10 @@ static void names_and_levels(void)
     OK(codec_parse(STR("none"), &codec) && codec == CODEC_NONE);
     OK(codec_parse(STR("uncompressed"), &codec) && codec == CODEC_NONE);
     OK(!codec_parse(STR("estargz"), &codec));
-    OK(codec_level_valid(CODEC_GZIP, 12) && !codec_level_valid(CODEC_GZIP, 13) && !codec_level_valid(CODEC_GZIP, -1));
-    OK(codec_level_valid(CODEC_ZSTD, 19) && !codec_level_valid(CODEC_ZSTD, 20) && !codec_level_valid(CODEC_NONE, 1));
+    OK(codec_level_valid(CODEC_GZIP, 12) && !codec_level_valid(CODEC_GZIP, 13) &&
+       !codec_level_valid(CODEC_GZIP, -1));
+    OK(codec_level_valid(CODEC_ZSTD, 19) && !codec_level_valid(CODEC_ZSTD, 20) &&
+       !codec_level_valid(CODEC_NONE, 1));
 }
 
 TAP_MAIN({"round trips", round_trips}, {"the same for any number of threads", same_for_any_threads},

@@ -12,7 +12,8 @@
 #include "builder/index_format.h"
 #include "tests/tap.h"
 
-/* "d a", "f a/b", "l a -> x", "h a -> b", "w a" (whiteout), "o a" (opaque marker), "p a" (opaque directory); by commas. */
+/* "d a", "f a/b", "l a -> x", "h a -> b", "w a" (whiteout), "o a" (opaque marker), "p a" (opaque
+ * directory); by commas. */
 static void parse_entry(struct str text, struct entry *e, char *path, char *link)
 {
     struct str head, tail;
@@ -93,10 +94,13 @@ static void settling(void)
         {"d a,f a/x,l a -> b,d2 a,f a/y", "d2 a,f a/y", NULL},
         {"d a,d a/b,f a/b/c,f1 a,d2 a,f a/b/d", "d2 a,di a/b,f a/b/d", NULL},
         {"f1 a,f a/x", NULL, "\"a/x\": \"a\" is a file in this layer, not a directory"},
-        {"l a -> /etc,f a/x", NULL, "\"a/x\": \"a\" is a symbolic link in this layer, not a directory"},
-        {"l a -> /etc,f a/x,d a", NULL, "\"a/x\": \"a\" is a symbolic link in this layer, not a directory"},
+        {"l a -> /etc,f a/x", NULL,
+         "\"a/x\": \"a\" is a symbolic link in this layer, not a directory"},
+        {"l a -> /etc,f a/x,d a", NULL,
+         "\"a/x\": \"a\" is a symbolic link in this layer, not a directory"},
         {"f a,o a", NULL, "\"a\" is marked opaque, but it is not a directory"},
-        /* Whiteouts are about lower layers: what this layer has at the same path stays, whatever the order. */
+        /* Whiteouts are about lower layers: what this layer has at the same path stays, whatever
+           the order. */
         {"w a", "w a", NULL},
         {"w a,f a", "f a", NULL},
         {"f a,w a", "f a", NULL},
@@ -153,7 +157,8 @@ static void finding(void)
     OK(x != NULL);
     for (size_t i = 0; i < index_count(x); i++)
         EQ_INT(index_find(x, index_path(x, i)), i);
-    OK(index_find(x, "a/") == INDEX_NONE && index_find(x, "a/yy") == INDEX_NONE && index_find(x, "") != INDEX_NONE);
+    OK(index_find(x, "a/") == INDEX_NONE && index_find(x, "a/yy") == INDEX_NONE &&
+       index_find(x, "") != INDEX_NONE);
     OK(index_find(x, "A") == INDEX_NONE && index_find(x, "c") == INDEX_NONE);
     a = index_find(x, "a");
     for (size_t i = index_child(x, a); i < index_end(x, a); i = index_end(x, i))
@@ -165,9 +170,17 @@ static void finding(void)
 static void metadata(void)
 {
     static const struct xattr xattrs[] = {{"user.a", {"1\0002", 3}}, {"user.b", {"", 0}}};
-    static const struct entry in = {.path = "etc/passwd", .type = ENTRY_FILE, .mode = 04711, .uid = 4000000000u, .gid = 7,
-                                    .size = 5, .mtime = -3, .xattrs = xattrs, .xattrs_count = 2};
-    static const struct entry device = {.path = "null", .type = ENTRY_CHAR, .mode = 0666, .dev_major = 1, .dev_minor = 3};
+    static const struct entry in = {.path = "etc/passwd",
+                                    .type = ENTRY_FILE,
+                                    .mode = 04711,
+                                    .uid = 4000000000u,
+                                    .gid = 7,
+                                    .size = 5,
+                                    .mtime = -3,
+                                    .xattrs = xattrs,
+                                    .xattrs_count = 2};
+    static const struct entry device = {
+        .path = "null", .type = ENTRY_CHAR, .mode = 0666, .dev_major = 1, .dev_minor = 3};
     struct index_builder *b = index_builder_new();
     SCOPED(buf_release) struct buf bytes = {0};
     struct err err = {0};
@@ -183,7 +196,8 @@ static void metadata(void)
     index_builder_free(b);
     x = index_from_bytes(bytes.ptr, bytes.size, &err);
     index_get(x, index_find(x, "etc/passwd"), &e);
-    OK(e.type == ENTRY_FILE && e.mode == 04711 && e.uid == 4000000000u && e.gid == 7 && e.size == 5 && e.mtime == -3);
+    OK(e.type == ENTRY_FILE && e.mode == 04711 && e.uid == 4000000000u && e.gid == 7 &&
+       e.size == 5 && e.mtime == -3);
     OK(e.xattrs_count == 2 && strcmp(e.xattrs[0].name, "user.a") == 0);
     OK(str_eq(e.xattrs[0].value, (struct str){"1\0002", 3}) && e.xattrs[1].value.size == 0);
     OK(index_content(x, index_find(x, "etc/passwd"), &kept) && str_is(kept, "r:x:0"));
@@ -231,7 +245,8 @@ static void shuffled(void)
     }
 }
 
-/* Any one byte changed: refused, or still a sound index; every cut is refused. Either way nothing is read outside it. */
+/* Any one byte changed: refused, or still a sound index; every cut is refused. Either way nothing
+ * is read outside it. */
 static void damage(void)
 {
     SCOPED(buf_release) struct buf bytes = {0};
@@ -286,9 +301,10 @@ static void long_paths(void)
 
     memset(path, 'x', 4096);
     OK(index_builder_add(b, &(struct entry){.path = path, .type = ENTRY_FILE}, &err) == -1);
-    EQ_STR(err.text, "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…\": a path of more than 4095 bytes");
+    EQ_STR(err.text, "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…\": a path of "
+                     "more than 4095 bytes");
     index_builder_free(b);
 }
 
-TAP_MAIN({"settling", settling}, {"finding", finding}, {"metadata", metadata}, {"any order", shuffled},
-         {"damage", damage}, {"files", files}, {"long paths", long_paths})
+TAP_MAIN({"settling", settling}, {"finding", finding}, {"metadata", metadata},
+         {"any order", shuffled}, {"damage", damage}, {"files", files}, {"long paths", long_paths})

@@ -28,7 +28,8 @@ static void place_open(struct place *p)
     struct err err = {0};
 
     *p = (struct place){.layout = LAYOUT_CLOSED};
-    snprintf(p->path, sizeof(p->path), "%s/slipway-layer-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+    snprintf(p->path, sizeof(p->path), "%s/slipway-layer-XXXXXX",
+             getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     OK(mkdtemp(p->path) != NULL);
     OKF(layout_open(&p->layout, p->path, &err) == 0, "%s", err.text);
     p->pool = pool_open(2);
@@ -66,25 +67,35 @@ static void names(struct str tar, struct buf *out)
     int got;
 
     while ((got = tar_next(r, &e, &err)) > 0)
-        buf_addf(out, "%s:%c:%o:%u:%lld ", e.path, "?fdlHcbpw"[e.type], e.mode, e.uid, (long long)e.mtime);
+        buf_addf(out, "%s:%c:%o:%u:%lld ", e.path, "?fdlHcbpw"[e.type], e.mode, e.uid,
+                 (long long)e.mtime);
     OKF(got == 0, "%s", err.text);
     tar_reader_close(r);
 }
 
-static int write_some(struct place *p, const struct layer_options *options, struct layer *layer, struct err *err)
+static int write_some(struct place *p, const struct layer_options *options, struct layer *layer,
+                      struct err *err)
 {
     struct layer_writer *w = layer_writer_open(&p->layout, p->pool, options, err);
     AUTO_FD int fd = fs_tmpfile(p->layout.tmp_fd, 0600, err);
     int result = -1;
 
     OK(write(fd, "from a file", 11) == 11);
-    if (w && layer_add(w, &(struct entry){.path = "a", .type = ENTRY_DIR, .mode = 0700, .mtime = 50}, err) == 0 &&
-        layer_add_bytes(w, &(struct entry){.path = "a/b", .type = ENTRY_FILE, .mode = 0644, .size = 5, .mtime = 500},
-                        "bytes", err) == 0 &&
-        layer_add_fd(w, &(struct entry){.path = "a/c", .type = ENTRY_FILE, .mode = 0600, .size = 11, .uid = 7}, fd,
-                     err) == 0 &&
-        layer_add_begin(w, &(struct entry){.path = "etc/passwd", .type = ENTRY_FILE, .mode = 0644, .size = 8}, err) ==
-            0 &&
+    if (w &&
+        layer_add(w, &(struct entry){.path = "a", .type = ENTRY_DIR, .mode = 0700, .mtime = 50},
+                  err) == 0 &&
+        layer_add_bytes(
+            w,
+            &(struct entry){
+                .path = "a/b", .type = ENTRY_FILE, .mode = 0644, .size = 5, .mtime = 500},
+            "bytes", err) == 0 &&
+        layer_add_fd(
+            w,
+            &(struct entry){.path = "a/c", .type = ENTRY_FILE, .mode = 0600, .size = 11, .uid = 7},
+            fd, err) == 0 &&
+        layer_add_begin(
+            w, &(struct entry){.path = "etc/passwd", .type = ENTRY_FILE, .mode = 0644, .size = 8},
+            err) == 0 &&
         layer_add_piece(w, "root", 4, err) == 0 && layer_add_piece(w, ":x:0", 4, err) == 0 &&
         layer_add(w, &(struct entry){.path = "gone", .type = ENTRY_WHITEOUT}, err) == 0)
         result = layer_writer_end(w, layer, err);
@@ -112,7 +123,8 @@ static void writing(void)
     EQ_INT(one.entries, 5);
     EQ_STR(one.descriptor.media_type, MEDIA_OCI_LAYER_GZIP);
     names(buf_str(&tar), &got);
-    EQ_STR(buf_cstr(&got), "a:d:700:0:50 a/b:f:644:0:500 a/c:f:600:7:0 etc/passwd:f:644:0:0 gone:w:0:0:0 ");
+    EQ_STR(buf_cstr(&got),
+           "a:d:700:0:50 a/b:f:644:0:500 a/c:f:600:7:0 etc/passwd:f:644:0:0 gone:w:0:0:0 ");
 
     /* Its index is there without reading the blob, and holds the passwd file. */
     OK(unlinkat(p.layout.blobs_fd, digest_hex(one.descriptor.digest), 0) == 0);
@@ -143,7 +155,8 @@ static void clamping(void)
     EQ_STR(layer.descriptor.media_type, MEDIA_OCI_LAYER_ZSTD);
     plain(&p, &layer, &tar);
     names(buf_str(&tar), &got);
-    EQ_STR(buf_cstr(&got), "a:d:700:0:50 a/b:f:644:0:100 a/c:f:600:7:0 etc/passwd:f:644:0:0 gone:w:0:0:0 ");
+    EQ_STR(buf_cstr(&got),
+           "a:d:700:0:50 a/b:f:644:0:100 a/c:f:600:7:0 etc/passwd:f:644:0:0 gone:w:0:0:0 ");
 }
 
 static const struct index *below(struct view *view)
@@ -153,8 +166,11 @@ static const struct index *below(struct view *view)
     struct err err = {0};
     struct index *x;
 
-    index_builder_add(b, &(struct entry){.path = "tmp", .type = ENTRY_DIR, .mode = 01777, .uid = 3, .mtime = 9}, &err);
-    index_builder_add(b, &(struct entry){.path = "tmp/link", .link = "x", .type = ENTRY_SYMLINK}, &err);
+    index_builder_add(
+        b, &(struct entry){.path = "tmp", .type = ENTRY_DIR, .mode = 01777, .uid = 3, .mtime = 9},
+        &err);
+    index_builder_add(b, &(struct entry){.path = "tmp/link", .link = "x", .type = ENTRY_SYMLINK},
+                      &err);
     index_builder_end(b, &bytes, &err);
     index_builder_free(b);
     x = index_from_bytes(bytes.ptr, bytes.size, &err);
@@ -172,7 +188,8 @@ static void parents(void)
         SCOPED(view_release) struct view view = {0};
         SCOPED(layer_release) struct layer layer = {0};
         SCOPED(buf_release) struct buf tar = {0}, got = {0};
-        struct layer_options options = {.codec = CODEC_GZIP, .unsorted = unsorted, .below = &view, .clamp = true, .epoch = 5};
+        struct layer_options options = {
+            .codec = CODEC_GZIP, .unsorted = unsorted, .below = &view, .clamp = true, .epoch = 5};
         struct err err = {0};
         struct layer_writer *w;
         union {
@@ -183,16 +200,21 @@ static void parents(void)
         place_open(&p);
         w = layer_writer_open(&p.layout, p.pool, &options, &err);
         for (size_t i = 0; i < ARRAY_SIZE(sorted); i++)
-            OK(layer_add(w, &(struct entry){.path = unsorted ? shuffled[i] : sorted[i], .type = ENTRY_FILE}, &err) == 0);
+            OK(layer_add(
+                   w,
+                   &(struct entry){.path = unsorted ? shuffled[i] : sorted[i], .type = ENTRY_FILE},
+                   &err) == 0);
         OKF(layer_writer_end(w, &layer, &err) == 0, "%s", err.text);
         layer_writer_close(w);
         plain(&p, &layer, &tar);
         names(buf_str(&tar), &got);
         EQ_STR(buf_cstr(&got),
-               unsorted ? "tmp:d:1777:3:5 tmp/new:d:755:0:5 tmp/new/f:f:0:0:0 srv:d:755:0:5 srv/x:d:755:0:5 "
-                          "srv/x/y:f:0:0:0 tmp/new/g:f:0:0:0 srv/x/z:f:0:0:0 "
-                        : "srv:d:755:0:5 srv/x:d:755:0:5 srv/x/y:f:0:0:0 srv/x/z:f:0:0:0 tmp:d:1777:3:5 "
-                          "tmp/new:d:755:0:5 tmp/new/f:f:0:0:0 tmp/new/g:f:0:0:0 ");
+               unsorted
+                   ? "tmp:d:1777:3:5 tmp/new:d:755:0:5 tmp/new/f:f:0:0:0 srv:d:755:0:5 "
+                     "srv/x:d:755:0:5 "
+                     "srv/x/y:f:0:0:0 tmp/new/g:f:0:0:0 srv/x/z:f:0:0:0 "
+                   : "srv:d:755:0:5 srv/x:d:755:0:5 srv/x/y:f:0:0:0 srv/x/z:f:0:0:0 tmp:d:1777:3:5 "
+                     "tmp/new:d:755:0:5 tmp/new/f:f:0:0:0 tmp/new/g:f:0:0:0 ");
         w = layer_writer_open(&p.layout, p.pool, &options, &err);
         OK(layer_add(w, &(struct entry){.path = "tmp/link/f", .type = ENTRY_FILE}, &err) == -1);
         EQ_STR(err.text, "/tmp/link is a symbolic link, not a directory");
@@ -219,12 +241,14 @@ static void refusals(void)
     w = layer_writer_open(&p.layout, p.pool, &options, &err);
     fd = fs_tmpfile(p.layout.tmp_fd, 0600, &err);
     OK(write(fd, "123", 3) == 3);
-    OK(layer_add_fd(w, &(struct entry){.path = "f", .type = ENTRY_FILE, .size = 5}, fd, &err) == -1);
+    OK(layer_add_fd(w, &(struct entry){.path = "f", .type = ENTRY_FILE, .size = 5}, fd, &err) ==
+       -1);
     EQ_STR(err.text, "f: changed while it was read (2 bytes are missing)");
     layer_writer_close(w);
 
     w = layer_writer_open(&p.layout, p.pool, &options, &err);
-    OK(layer_add_file(w, &(struct entry){.path = "f", .type = ENTRY_FILE}, p.layout.dir_fd, "tmp", &err) == -1);
+    OK(layer_add_file(w, &(struct entry){.path = "f", .type = ENTRY_FILE}, p.layout.dir_fd, "tmp",
+                      &err) == -1);
     EQ_STR(err.text, "tmp: not a file any more");
     layer_writer_close(w);
 
@@ -304,10 +328,12 @@ static void index_again(void)
     snprintf(name, sizeof(name), "index/%s", digest_hex(layer.diff_id));
     for (int damaged = 0; damaged < 2; damaged++) {
         if (damaged)
-            OK(fs_replace(p.layout.cache_fd, name, "slipidx\nrubbish that is long enough", 40, 0600, false, &err) == 0);
+            OK(fs_replace(p.layout.cache_fd, name, "slipidx\nrubbish that is long enough", 35, 0600,
+                          false, &err) == 0);
         else
             OK(unlinkat(p.layout.cache_fd, name, 0) == 0);
-        OKF(layer_index(&p.layout, &layer.descriptor, layer.diff_id, &x, &err) == 0, "%s", err.text);
+        OKF(layer_index(&p.layout, &layer.descriptor, layer.diff_id, &x, &err) == 0, "%s",
+            err.text);
         OK(index_find(x, "a/c") != INDEX_NONE);
         OK(index_content(x, index_find(x, "etc/passwd"), &kept) && str_is(kept, "root:x:0"));
         index_close(x);
@@ -330,19 +356,26 @@ static void importing(void)
     plain(&p, &made, &tar);
     buf_add(&tar, "\0\0\0\0", 4); /* trailing bytes are part of the diff id */
     left = buf_str(&tar);
-    OKF(layer_from_tar(&p.layout, p.pool, source_of_str(&left), &options, &kept, &err) == 0, "%s", err.text);
+    OKF(layer_from_tar(&p.layout, p.pool, source_of_str(&left), &options, &kept, &err) == 0, "%s",
+        err.text);
     OK(kept.size == made.size + 4 && kept.entries == 5 && strcmp(kept.diff_id, made.diff_id) != 0);
     OKF(layer_tree(&p.layout, &kept.descriptor, kept.diff_id, &err) == 0, "%s", err.text);
     file_is(&p, kept.diff_id, "a/b", "bytes");
-    left = STR("this is no tar, and long enough to hold a header: it has to have more than five hundred and twelve "
-               "bytes, so it goes on and on .....................................................................1 "
-               "...............................................................................................2 "
-               "...............................................................................................3 "
-               "...............................................................................................4 "
-               "...............................................................................................5 ");
+    left = STR("this is no tar, and long enough to hold a header: it has to have more than five "
+               "hundred and twelve "
+               "bytes, so it goes on and on "
+               ".....................................................................1 "
+               "..................................................................................."
+               "............2 "
+               "..................................................................................."
+               "............3 "
+               "..................................................................................."
+               "............4 "
+               "..................................................................................."
+               "............5 ");
     OK(layer_from_tar(&p.layout, p.pool, source_of_str(&left), &options, &none, &err) == -1);
     EQ_STR(err.text, "not a tar header (its checksum is wrong), at byte 0");
 }
 
-TAP_MAIN({"writing", writing}, {"clamping", clamping}, {"parents", parents}, {"refusals", refusals}, {"trees", trees},
-         {"index again", index_again}, {"importing", importing})
+TAP_MAIN({"writing", writing}, {"clamping", clamping}, {"parents", parents}, {"refusals", refusals},
+         {"trees", trees}, {"index again", index_again}, {"importing", importing})

@@ -25,7 +25,8 @@ struct dir {
 
 static void dir_open(struct dir *d)
 {
-    snprintf(d->path, sizeof(d->path), "%s/slipway-unpack-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+    snprintf(d->path, sizeof(d->path), "%s/slipway-unpack-XXXXXX",
+             getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     d->fd = mkdtemp(d->path) ? open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 }
 
@@ -37,7 +38,8 @@ static void dir_close(struct dir *d)
     OKF(fs_remove_tree(AT_FDCWD, d->path, &err) == 0, "%s", err.text);
 }
 
-/* "T[uid]path[=link]" as in builder_view.c, and H hard link, c device, p pipe, o opaque marker; a file holds its path. */
+/* "T[uid]path[=link]" as in builder_view.c, and H hard link, c device, p pipe, o opaque marker; a
+ * file holds its path. */
 static int unpack(const struct dir *d, const char *text, struct err *err)
 {
     struct unpack *u = unpack_open(d->fd);
@@ -48,17 +50,41 @@ static int unpack(const struct dir *d, const char *text, struct err *err)
         str_cut(rest, ' ', &word, &rest);
         bool linked = str_cut(str_slice(word, 1, word.size), '=', &path, &link);
         AUTO_FREE char *path_copy = str_dup(path), *link_copy = str_dup(link);
-        struct entry e = {.path = path_copy, .link = linked ? link_copy : NULL, .mode = 0755, .mtime = 1000000000};
+        struct entry e = {.path = path_copy,
+                          .link = linked ? link_copy : NULL,
+                          .mode = 0755,
+                          .mtime = 1000000000};
 
         switch (word.ptr[0]) {
-        case 'd': e.type = ENTRY_DIR; break;
-        case 'o': e.type = ENTRY_DIR; e.opaque = e.implied = true; break;
-        case 'f': e.type = ENTRY_FILE; e.mode = 0640; e.size = path.size; break;
-        case 'l': e.type = ENTRY_SYMLINK; break;
-        case 'H': e.type = ENTRY_HARDLINK; break;
-        case 'c': e.type = ENTRY_CHAR; e.dev_major = 1; e.dev_minor = 3; break;
-        case 'p': e.type = ENTRY_FIFO; e.mode = 0600; break;
-        default: e.type = ENTRY_WHITEOUT;
+        case 'd':
+            e.type = ENTRY_DIR;
+            break;
+        case 'o':
+            e.type = ENTRY_DIR;
+            e.opaque = e.implied = true;
+            break;
+        case 'f':
+            e.type = ENTRY_FILE;
+            e.mode = 0640;
+            e.size = path.size;
+            break;
+        case 'l':
+            e.type = ENTRY_SYMLINK;
+            break;
+        case 'H':
+            e.type = ENTRY_HARDLINK;
+            break;
+        case 'c':
+            e.type = ENTRY_CHAR;
+            e.dev_major = 1;
+            e.dev_minor = 3;
+            break;
+        case 'p':
+            e.type = ENTRY_FIFO;
+            e.mode = 0600;
+            break;
+        default:
+            e.type = ENTRY_WHITEOUT;
         }
         result = unpack_entry(u, &e, NULL, path, err);
     }
@@ -72,7 +98,8 @@ static int show(void *ctx, const struct entry *e, int dir_fd, const char *name, 
 {
     struct buf *out = ctx;
 
-    buf_addf(out, "%s%c%s%s", out->size ? " " : "", "?fdlHcbpw"[e->type], e->opaque ? "!" : "", e->path);
+    buf_addf(out, "%s%c%s%s", out->size ? " " : "", "?fdlHcbpw"[e->type], e -> opaque ? "!" : "",
+             e->path);
     if (e->link)
         buf_addf(out, "=%s", e->link);
     if (e->type == ENTRY_FILE) {
@@ -80,14 +107,16 @@ static int show(void *ctx, const struct entry *e, int dir_fd, const char *name, 
 
         if (fs_read_file(dir_fd, name, &content, 100, err) < 0)
             return -1;
-        OKF(strcmp(buf_cstr(&content), e->path) == 0, "%s holds \"%s\"", e->path, buf_cstr(&content));
+        OKF(strcmp(buf_cstr(&content), e->path) == 0, "%s holds \"%s\"", e->path,
+            buf_cstr(&content));
     }
-    OKF(e->type == ENTRY_WHITEOUT || e->opaque || e->mtime == 1000000000 || e->mtime == 0, "%s: mtime %lld", e->path,
-        (long long)e->mtime);
+    OKF(e->type == ENTRY_WHITEOUT || e->opaque || e->mtime == 1000000000 || e->mtime == 0,
+        "%s: mtime %lld", e->path, (long long)e->mtime);
     return 0;
 }
 
-/* What is unpacked, seen by diff: both sides of the overlay format. The index test has the same table. */
+/* What is unpacked, seen by diff: both sides of the overlay format. The index test has the same
+ * table. */
 static void trees(void)
 {
     static const struct {
@@ -134,9 +163,11 @@ static void trees(void)
         if (strcmp(rows[i].in, "fz Hb=z lq=z Hr=q") == 0) {
             struct stat a, b;
 
-            OK(fstatat(d.fd, "b", &a, 0) == 0 && fstatat(d.fd, "z", &b, 0) == 0 && a.st_ino == b.st_ino);
-            OK(fstatat(d.fd, "q", &a, AT_SYMLINK_NOFOLLOW) == 0 && fstatat(d.fd, "r", &b, AT_SYMLINK_NOFOLLOW) == 0 &&
-               a.st_ino == b.st_ino && S_ISLNK(a.st_mode));
+            OK(fstatat(d.fd, "b", &a, 0) == 0 && fstatat(d.fd, "z", &b, 0) == 0 &&
+               a.st_ino == b.st_ino);
+            OK(fstatat(d.fd, "q", &a, AT_SYMLINK_NOFOLLOW) == 0 &&
+               fstatat(d.fd, "r", &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_ino == b.st_ino &&
+               S_ISLNK(a.st_mode));
             continue;
         }
         OKF(diff_upper(d.fd, false, show, &got, &err) == 0, "%s: %s", rows[i].in, err.text);
@@ -152,7 +183,8 @@ static void refusals(void)
         {"fa fa/x", "\"a/x\": \"a\" is a file in this layer, not a directory"},
         {"la=/tmp fa/x", "\"a/x\": \"a\" is a symbolic link in this layer, not a directory"},
         {"la=.. fa/x", "\"a/x\": \"a\" is a symbolic link in this layer, not a directory"},
-        {"db lb/a=/tmp fb/a/x/y", "\"b/a/x/y\": \"b/a\" is a symbolic link in this layer, not a directory"},
+        {"db lb/a=/tmp fb/a/x/y",
+         "\"b/a/x/y\": \"b/a\" is a symbolic link in this layer, not a directory"},
         {"la=/tmp da/x", "\"a/x\": \"a\" is a symbolic link in this layer, not a directory"},
         {"la=/tmp oa", "\"a\" is marked opaque, but it is not a directory"},
         {"fa oa", "\"a\" is marked opaque, but it is not a directory"},
@@ -175,13 +207,25 @@ static void refusals(void)
     }
 }
 
-/* Owner, mode and time, of directories too, which change again with everything that is put into them. */
+/* Owner, mode and time, of directories too, which change again with everything that is put into
+ * them. */
 static void metadata(void)
 {
-    static const struct xattr xattrs[] = {{"security.selinux", {"x", 1}}, {"user.a", {"1\0002", 3}}};
+    static const struct xattr xattrs[] = {{"security.selinux", {"x", 1}},
+                                          {"user.a", {"1\0002", 3}}};
     const struct entry entries[] = {
-        {.path = "d", .type = ENTRY_DIR, .mode = 0500, .mtime = 7, .xattrs = xattrs, .xattrs_count = 2},
-        {.path = "d/f", .type = ENTRY_FILE, .mode = 04751, .mtime = 9, .xattrs = xattrs, .xattrs_count = 2},
+        {.path = "d",
+         .type = ENTRY_DIR,
+         .mode = 0500,
+         .mtime = 7,
+         .xattrs = xattrs,
+         .xattrs_count = 2},
+        {.path = "d/f",
+         .type = ENTRY_FILE,
+         .mode = 04751,
+         .mtime = 9,
+         .xattrs = xattrs,
+         .xattrs_count = 2},
         {.path = "d/e", .type = ENTRY_DIR, .mode = 02770, .mtime = -5},
         {.path = "d/e/l", .link = "x", .type = ENTRY_SYMLINK, .mtime = 11},
         {.path = "d/e/p", .type = ENTRY_FIFO, .mode = 0602, .mtime = 12},
@@ -191,8 +235,9 @@ static void metadata(void)
         const char *path;
         mode_t mode;
         time_t mtime;
-    } want[] = {{"d", S_IFDIR | 0500, 7},   {"d/f", S_IFREG | 04751, 9},    {"d/e", S_IFDIR | 02770, -5},
-                {"d/e/l", S_IFLNK | 0777, 11}, {"d/e/p", S_IFIFO | 0602, 12}, {".", S_IFDIR | 0711, 13}};
+    } want[] = {{"d", S_IFDIR | 0500, 7},      {"d/f", S_IFREG | 04751, 9},
+                {"d/e", S_IFDIR | 02770, -5},  {"d/e/l", S_IFLNK | 0777, 11},
+                {"d/e/p", S_IFIFO | 0602, 12}, {".", S_IFDIR | 0711, 13}};
     SCOPED(dir_close) struct dir d;
     struct err err = {0};
     struct unpack *u;
@@ -212,8 +257,8 @@ static void metadata(void)
     for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
         struct stat st = {0};
 
-        OKF(fstatat(d.fd, want[i].path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mode == want[i].mode &&
-                st.st_mtim.tv_sec == want[i].mtime,
+        OKF(fstatat(d.fd, want[i].path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                st.st_mode == want[i].mode && st.st_mtim.tv_sec == want[i].mtime,
             "%s: %o %lld", want[i].path, st.st_mode, (long long)st.st_mtim.tv_sec);
     }
     AUTO_FD int f = openat(d.fd, "d/f", O_RDONLY | O_CLOEXEC);
@@ -223,7 +268,8 @@ static void metadata(void)
 /* An owner that cannot be set takes the bits with it that would lend it. */
 static void foreign_owner(void)
 {
-    struct entry e = {.path = "f", .type = ENTRY_FILE, .mode = 06755, .uid = 3999999999u, .gid = 3999999999u};
+    struct entry e = {
+        .path = "f", .type = ENTRY_FILE, .mode = 06755, .uid = 3999999999u, .gid = 3999999999u};
     SCOPED(dir_close) struct dir d;
     struct err err = {0};
     struct stat st = {0};
@@ -234,8 +280,8 @@ static void foreign_owner(void)
     OKF(unpack_entry(u, &e, NULL, STR(""), &err) == 0 && unpack_end(u, &err) == 0, "%s", err.text);
     unpack_close(u);
     OK(fstatat(d.fd, "f", &st, 0) == 0);
-    OKF(st.st_uid == 3999999999u ? (st.st_mode & 07777) == 06755 : (st.st_mode & 07777) == 0755, "%u %o", st.st_uid,
-        st.st_mode);
+    OKF(st.st_uid == 3999999999u ? (st.st_mode & 07777) == 06755 : (st.st_mode & 07777) == 0755,
+        "%u %o", st.st_uid, st.st_mode);
 }
 
 static void sparse(void)
@@ -249,8 +295,9 @@ static void sparse(void)
     struct tar_reader *r;
     struct unpack *u;
     struct stat st;
-    static const char records[] = "22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n21 GNU.sparse.name=f\n"
-                                  "31 GNU.sparse.realsize=2000000\n";
+    static const char records[] =
+        "22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n21 GNU.sparse.name=f\n"
+        "31 GNU.sparse.realsize=2000000\n";
     struct tar_writer w = {.to = sink_of_buf(&tar)};
     struct str left;
 
@@ -269,7 +316,8 @@ static void sparse(void)
     while (content.size < 512)
         buf_addc(&content, '\0');
     buf_adds(&content, "ABCDxyz");
-    tar_write_whole(&w, &(struct entry){.path = "GNUSparseFile.0/f", .type = ENTRY_FILE}, buf_str(&content), &err);
+    tar_write_whole(&w, &(struct entry){.path = "GNUSparseFile.0/f", .type = ENTRY_FILE},
+                    buf_str(&content), &err);
     tar_write_whole(&w, &(struct entry){.path = "after", .type = ENTRY_FILE}, STR("after"), &err);
     tar_writer_release(&w);
 
@@ -277,14 +325,15 @@ static void sparse(void)
     u = unpack_open(d.fd);
     left = buf_str(&tar);
     r = tar_reader_open(source_of_str(&left));
-    OKF(tar_next(r, &e, &err) == 1 && e.size == 2000000 && strcmp(e.path, "f") == 0, "%s", err.text);
+    OKF(tar_next(r, &e, &err) == 1 && e.size == 2000000 && strcmp(e.path, "f") == 0, "%s",
+        err.text);
     OKF(unpack_entry(u, &e, r, STR(""), &err) == 0, "%s", err.text);
     OKF(tar_next(r, &e, &err) == 1 && unpack_entry(u, &e, r, STR(""), &err) == 0, "%s", err.text);
     unpack_close(u);
     tar_reader_close(r);
     OK(fstatat(d.fd, "f", &st, 0) == 0 && st.st_size == 2000000 && st.st_blocks < 100);
-    OK(fs_read_file(d.fd, "f", &whole, 3000000, &err) == 0 && memcmp(whole.ptr, "ABCD\0\0", 6) == 0 &&
-       memcmp(whole.ptr + 999999, "\0xyz\0", 5) == 0);
+    OK(fs_read_file(d.fd, "f", &whole, 3000000, &err) == 0 &&
+       memcmp(whole.ptr, "ABCD\0\0", 6) == 0 && memcmp(whole.ptr + 999999, "\0xyz\0", 5) == 0);
     /* The same by plain reading, in odd steps. */
     left = buf_str(&tar);
     r = tar_reader_open(source_of_str(&left));
@@ -296,5 +345,5 @@ static void sparse(void)
     tar_reader_close(r);
 }
 
-TAP_MAIN({"trees", trees}, {"refusals", refusals}, {"metadata", metadata}, {"foreign owner", foreign_owner},
-         {"sparse", sparse})
+TAP_MAIN({"trees", trees}, {"refusals", refusals}, {"metadata", metadata},
+         {"foreign owner", foreign_owner}, {"sparse", sparse})

@@ -19,8 +19,9 @@ struct stage {
     struct view view;
 };
 
-/* An entry is "T[o]path[=link]": T d f l w h, "o" marks a directory opaque, "i" implied (not added: its child implies it).
- * uid is the layer's number, so that one can tell whose metadata is shown. */
+/* An entry is "T[o]path[=link]": T d f l w h, "o" marks a directory opaque, "i" implied (not added:
+ * its child implies it). uid is the layer's number, so that one can tell whose metadata is shown.
+ */
 static struct index *layer(const char *text, uint32_t number)
 {
     struct index_builder *b = index_builder_new();
@@ -34,7 +35,10 @@ static struct index *layer(const char *text, uint32_t number)
         struct str path, link;
         bool linked = str_cut(str_slice(word, opaque ? 2 : 1, word.size), '=', &path, &link);
         AUTO_FREE char *path_copy = str_dup(path), *link_copy = str_dup(link);
-        struct entry e = {.path = path_copy, .link = linked ? link_copy : NULL, .uid = number, .mode = 0750,
+        struct entry e = {.path = path_copy,
+                          .link = linked ? link_copy : NULL,
+                          .uid = number,
+                          .mode = 0750,
                           .opaque = opaque};
 
         e.type = word.ptr[0] == 'd'   ? ENTRY_DIR
@@ -72,7 +76,8 @@ static int show(void *ctx, const struct view_entry *at, bool *skip, struct err *
     (void)err;
     if (strcmp(at->entry.path, ".") == 0)
         return 0;
-    buf_addf(out, "%s%c%zu %s", out->size ? "," : "", "?fdlhcbpw"[at->entry.type], at->layer, at->entry.path);
+    buf_addf(out, "%s%c%zu %s", out->size ? "," : "", "?fdlhcbpw"[at->entry.type], at -> layer,
+             at -> entry.path);
     return 0;
 }
 
@@ -92,7 +97,8 @@ static void stacks(void)
         {{"da fa/x fb", "wa", "fa/z"}, "d2 a,f2 a/z,f0 b"},
         {{"da fa/x da/s fa/s/q", "d!a fa/y"}, "d1 a,f1 a/y"},
         {{"da fa/x da/s fa/s/q", "d!a da/s", "da fa/s/r"}, "d2 a,d1 a/s,f2 a/s/r"},
-        {{"da fa/x", "fa", "da fa/z"}, "d2 a,f2 a/z"}, /* a file in between cuts what is below it off */
+        {{"da fa/x", "fa", "da fa/z"},
+         "d2 a,f2 a/z"}, /* a file in between cuts what is below it off */
         {{"da fa/x", "fa", "fa/z"}, "d2 a,f2 a/z"},
         {{"fa", "da fa/z"}, "d1 a,f1 a/z"},
         {{"la=b db fb/x", "fa/y"}, "d1 a,f1 a/y,d0 b,f0 b/x"},
@@ -115,7 +121,8 @@ static void stacks(void)
 
             str_cut(rest, ',', &item, &rest);
             AUTO_FREE char *path = str_dup(str_slice(item, 3, item.size));
-            if (!OKF(view_lookup(&s.view, path, &at) && at.layer == (size_t)(item.ptr[1] - '0'), "row %zu: %s", i, path))
+            if (!OKF(view_lookup(&s.view, path, &at) && at.layer == (size_t)(item.ptr[1] - '0'),
+                     "row %zu: %s", i, path))
                 break;
         }
     }
@@ -160,8 +167,10 @@ static void implied_metadata(void)
 static void links(void)
 {
     static const char *const layers[LAYERS] = {
-        "detc fetc/passwd dusr dusr/bin fusr/bin/sh lbin=usr/bin lloop=loop lp=q lq=p labs=/usr/bin lup=../../../etc "
-        "ldangle=usr/new lnowhere=/no/such dhome dhome/u lhome/u/etc=../../etc lfile=etc/passwd ldot=./usr/./bin/",
+        "detc fetc/passwd dusr dusr/bin fusr/bin/sh lbin=usr/bin lloop=loop lp=q lq=p "
+        "labs=/usr/bin lup=../../../etc "
+        "ldangle=usr/new lnowhere=/no/such dhome dhome/u lhome/u/etc=../../etc lfile=etc/passwd "
+        "ldot=./usr/./bin/",
         "detc letc/alias=passwd",
     };
     static const struct {
@@ -264,7 +273,8 @@ static int open_tmp(void *ctx, const struct view_entry *at, struct err *err)
 
 static void reading(void)
 {
-    static const char *const layers[LAYERS] = {"detc fetc/hosts fetc/broken lhosts=etc/hosts lpasswd=/etc/passwd"};
+    static const char *const layers[LAYERS] = {
+        "detc fetc/hosts fetc/broken lhosts=etc/hosts lpasswd=/etc/passwd"};
     static const struct entry passwd = {.path = "etc/passwd", .type = ENTRY_FILE, .size = 4};
     struct index_builder *b = index_builder_new();
     SCOPED(stage_close) struct stage s;
@@ -278,19 +288,22 @@ static void reading(void)
     index_builder_free(b);
     s.layers[1] = index_from_bytes(bytes.ptr, bytes.size, &err);
     view_push(&s.view, s.layers[1]);
-    OK(view_read(&s.view, "/hosts", 100, open_tmp, NULL, &out, &err) == 1 && str_is(buf_str(&out), "0123456789"));
+    OK(view_read(&s.view, "/hosts", 100, open_tmp, NULL, &out, &err) == 1 &&
+       str_is(buf_str(&out), "0123456789"));
     buf_clear(&out);
-    OK(view_read(&s.view, "/passwd", 100, open_tmp, NULL, &out, &err) == 1 && str_is(buf_str(&out), "root"));
+    OK(view_read(&s.view, "/passwd", 100, open_tmp, NULL, &out, &err) == 1 &&
+       str_is(buf_str(&out), "root"));
     OK(view_read(&s.view, "/none", 100, open_tmp, NULL, &out, &err) == 0);
     OK(view_read(&s.view, "/etc", 100, open_tmp, NULL, &out, &err) == -1);
     EQ_STR(err.text, "/etc is a directory, not a file");
     OK(view_read(&s.view, "/etc/passwd", 3, open_tmp, NULL, &out, &err) == -1);
     EQ_STR(err.text, "/etc/passwd is larger than 3 bytes");
-    OK(view_read(&s.view, "/etc/hosts", 5, open_tmp, NULL, &out, &err) == -1); /* the index says 0, the file has 10 */
+    OK(view_read(&s.view, "/etc/hosts", 5, open_tmp, NULL, &out, &err) ==
+       -1); /* the index says 0, the file has 10 */
     EQ_STR(err.text, "/etc/hosts: larger than the limit of 5 bytes");
     OK(view_read(&s.view, "/etc/broken", 5, open_tmp, NULL, &out, &err) == -1);
     EQ_STR(err.text, "no tree");
 }
 
-TAP_MAIN({"stacks", stacks}, {"absent", absent}, {"implied metadata", implied_metadata}, {"links", links},
-         {"listing", listing}, {"walking", walking}, {"reading", reading})
+TAP_MAIN({"stacks", stacks}, {"absent", absent}, {"implied metadata", implied_metadata},
+         {"links", links}, {"listing", listing}, {"walking", walking}, {"reading", reading})

@@ -96,7 +96,7 @@ static const char *region_of(struct aws *aws, struct err *err)
         aws->region = metadata_region(&aws->config, aws->http);
     if (!aws->region)
         err_set(
-            err, ERR_USAGE, 0,
+            err, ERR_INPUT, 0,
             "no AWS region: give --region, set AWS_REGION, or put region into profile \"%s\" of %s",
             aws->config.profile, aws->config.config_path);
     return aws->region;

@@ -103,7 +103,7 @@ int aws_config_load(struct aws_config *c, const struct strv *env, const char *pr
         read_file(c->credentials_path, &c->credentials, err) < 0)
         return -1;
     if (chosen && !aws_config_profile(c, chosen) && !aws_config_credentials(c, chosen))
-        return err_set(err, ERR_USAGE, 0, "the profile \"%s\" is neither in %s nor in %s", chosen,
+        return err_set(err, ERR_INPUT, 0, "the profile \"%s\" is neither in %s nor in %s", chosen,
                        c->config_path, c->credentials_path);
     return 0;
 }

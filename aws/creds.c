@@ -65,7 +65,7 @@ static int from_keys(const char *key, const char *secret, const char *token, con
     if (!key && !secret)
         return 0;
     if (!key || !secret)
-        return err_set(err, ERR_USAGE, 0, "%s: the %s is there, the %s is not", source,
+        return err_set(err, ERR_INPUT, 0, "%s: the %s is there, the %s is not", source,
                        key ? "access key id" : "secret access key",
                        key ? "secret access key" : "access key id");
     *creds = (struct aws_creds){
@@ -202,7 +202,7 @@ static int base_of_role(struct chain *chain, const char *profile, struct aws_cre
     int rc;
 
     if (!source == !where)
-        return err_set(err, ERR_USAGE, 0,
+        return err_set(err, ERR_INPUT, 0,
                        "profile \"%s\" has role_arn and %s of source_profile and credential_source",
                        profile, source ? "both" : "neither");
     if (where) {
@@ -213,10 +213,10 @@ static int base_of_role(struct chain *chain, const char *profile, struct aws_cre
         else if (!strcmp(where, "Ec2InstanceMetadata"))
             rc = metadata_instance(chain->config, chain->http, base, err);
         else
-            return err_set(err, ERR_USAGE, 0, "profile \"%s\": unknown credential_source \"%s\"",
+            return err_set(err, ERR_INPUT, 0, "profile \"%s\": unknown credential_source \"%s\"",
                            profile, where);
         return rc ? rc
-                  : err_set(err, ERR_USAGE, 0,
+                  : err_set(err, ERR_INPUT, 0,
                             "profile \"%s\": credential_source %s has no credentials", profile,
                             where);
     }
@@ -226,12 +226,12 @@ static int base_of_role(struct chain *chain, const char *profile, struct aws_cre
             rc = from_config_file(chain, profile, base, err);
     } else {
         if (strv_has(&chain->visited, source))
-            return err_set(err, ERR_USAGE, 0,
+            return err_set(err, ERR_INPUT, 0,
                            "source_profile goes in a circle through profile \"%s\"", source);
         rc = from_profile(chain, source, base, err);
     }
     return rc ? rc
-              : err_set(err, ERR_USAGE, 0,
+              : err_set(err, ERR_INPUT, 0,
                         "profile \"%s\": its source_profile \"%s\" has no credentials", profile,
                         source);
 }
@@ -251,7 +251,7 @@ static int from_role(struct chain *chain, const char *profile, struct aws_creds 
         return 0;
     if (profile_key(chain, profile, "mfa_serial"))
         return err_set(
-            err, ERR_USAGE, 0,
+            err, ERR_INPUT, 0,
             "profile \"%s\" asks for a second factor (mfa_serial), which is not supported; "
             "put session credentials into the environment",
             profile);
@@ -273,14 +273,14 @@ static int from_web_identity(struct chain *chain, const char *profile, struct aw
         role.arn = aws_config_env(c, "AWS_ROLE_ARN");
         role.session = aws_config_env(c, "AWS_ROLE_SESSION_NAME");
         if (!role.arn)
-            return err_set(err, ERR_USAGE, 0,
+            return err_set(err, ERR_INPUT, 0,
                            "AWS_WEB_IDENTITY_TOKEN_FILE is set, AWS_ROLE_ARN is not");
     } else {
         file = profile_key(chain, profile, "web_identity_token_file");
         role.arn = profile_key(chain, profile, "role_arn");
         role.session = profile_key(chain, profile, "role_session_name");
         if (file && !role.arn)
-            return err_set(err, ERR_USAGE, 0,
+            return err_set(err, ERR_INPUT, 0,
                            "profile \"%s\" has web_identity_token_file, but no role_arn", profile);
     }
     if (!file)
@@ -296,7 +296,7 @@ static int from_sso(struct chain *chain, const char *profile, struct aws_creds *
         !profile_key(chain, profile, "sso_start_url"))
         return 0;
     return err_set(
-        err, ERR_USAGE, 0,
+        err, ERR_INPUT, 0,
         "profile \"%s\" signs in with SSO, which is not supported; run `eval \"$(aws configure "
         "export-credentials --profile %s --format env)\"` before slipway",
         profile, profile);
@@ -309,7 +309,7 @@ static int from_login(struct chain *chain, const char *profile, struct aws_creds
     if (!profile_key(chain, profile, "login_session"))
         return 0;
     return err_set(
-        err, ERR_USAGE, 0,
+        err, ERR_INPUT, 0,
         "profile \"%s\" signs in with `aws login`, which is not supported; run `eval \"$(aws "
         "configure export-credentials --profile %s --format env)\"` before slipway",
         profile, profile);
@@ -356,7 +356,7 @@ static int from_profile(struct chain *chain, const char *profile, struct aws_cre
 static int nothing_found(const struct aws_config *c, struct err *err)
 {
     return err_set(
-        err, ERR_USAGE, 0,
+        err, ERR_INPUT, 0,
         "no AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, profile "
         "\"%s\" has none in "
         "%s or %s, there is no web identity token, no container endpoint and no instance role",

@@ -53,16 +53,16 @@ static int configured(const struct aws_service *service, const struct endpoint_w
     struct str url = str_of(want->url);
 
     if (want->fips || want->dual_stack)
-        return err_set(err, ERR_USAGE, 0,
+        return err_set(err, ERR_INPUT, 0,
                        "%s: a configured endpoint (%s) excludes %s; unset one of them",
                        service->name, want->url,
                        want->fips ? "AWS_USE_FIPS_ENDPOINT" : "AWS_USE_DUALSTACK_ENDPOINT");
     if (!str_starts(url, "http://") && !str_starts(url, "https://"))
-        return err_set(err, ERR_USAGE, 0, "%s: endpoint \"%s\" is no http or https URL",
+        return err_set(err, ERR_INPUT, 0, "%s: endpoint \"%s\" is no http or https URL",
                        service->name, want->url);
     for (size_t i = 0; i < url.size; i++) {
         if ((unsigned char)url.ptr[i] <= ' ' || url.ptr[i] == '?' || url.ptr[i] == '#')
-            return err_set(err, ERR_USAGE, 0,
+            return err_set(err, ERR_INPUT, 0,
                            "%s: endpoint \"%s\" has a query, a fragment or white space",
                            service->name, want->url);
     }
@@ -88,7 +88,7 @@ int endpoint_url(const struct aws_service *service, const struct endpoint_want *
     if (want->url)
         return configured(service, want, out, err);
     if (!aws_region_valid(str_of(want->region)))
-        return err_set(err, ERR_USAGE, 0, "\"%s\" is no AWS region",
+        return err_set(err, ERR_INPUT, 0, "\"%s\" is no AWS region",
                        want->region ? want->region : "");
     partition = aws_partition_of(want->region);
     if (want->dual_stack && service->host_dual)

@@ -53,7 +53,7 @@ static int find_endpoint(const struct exchange *x, struct buf *url, struct err *
         want.dual_stack |= x->dual_stack;
     }
     if (!aws_region_valid(str_of(x->region)))
-        return err_set(err, ERR_USAGE, 0, "\"%s\" is no AWS region", x->region ? x->region : "");
+        return err_set(err, ERR_INPUT, 0, "\"%s\" is no AWS region", x->region ? x->region : "");
     return endpoint_url(x->service, &want, url, err);
 }
 
@@ -71,7 +71,7 @@ static int sign(struct run *r, struct strv *headers, struct buf *authorization, 
     r->refresh = false;
     snprintf(r->source, sizeof(r->source), "%s", creds.source ? creds.source : "");
     if (!http_host(buf_cstr(&r->url), &host))
-        return err_set(err, ERR_USAGE, 0, "%s: endpoint %s is no URL", x->service->name,
+        return err_set(err, ERR_INPUT, 0, "%s: endpoint %s is no URL", x->service->name,
                        buf_cstr(&r->url));
     path = str_slice(path, (size_t)str_search(path, "//") + 2, path.size);
     path = str_slice(path, (size_t)str_find(path, '/'), path.size);

@@ -100,7 +100,7 @@ static int container_token(const struct aws_config *config, struct buf *token, s
         buf_adds(token, text);
     }
     if (str_find(buf_str(token), '\n') >= 0 || str_find(buf_str(token), '\r') >= 0)
-        return err_set(err, ERR_USAGE, 0, "%s holds a line break",
+        return err_set(err, ERR_INPUT, 0, "%s holds a line break",
                        file ? "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
                             : "AWS_CONTAINER_AUTHORIZATION_TOKEN");
     return 0;
@@ -122,11 +122,11 @@ int metadata_container(const struct aws_config *config, struct http *http, struc
     if (!relative && !full)
         return 0;
     if (relative && *relative != '/')
-        return err_set(err, ERR_USAGE, 0,
+        return err_set(err, ERR_INPUT, 0,
                        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI does not begin with /");
     url = relative ? xasprintf("http://" CONTAINER_HOST "%s", relative) : xstrdup(full);
     if (!relative && !full_uri_allowed(url))
-        return err_set(err, ERR_USAGE, 0,
+        return err_set(err, ERR_INPUT, 0,
                        "AWS_CONTAINER_CREDENTIALS_FULL_URI %s: plain http is for loopback and the "
                        "container hosts only",
                        url);

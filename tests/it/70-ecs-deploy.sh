@@ -237,6 +237,6 @@ t "a file that is not there" expect_fail 'open none.json: No such file or direct
     slipway ecs deploy --service web --task-definition none.json
 echo '{"family": "web"' >broken.json
 t "a file that is broken" expect_fail 'broken.json: line 2, column 0: ' slipway ecs deploy --service web --task-definition broken.json
-no_region() { (unset AWS_REGION; AWS_EC2_METADATA_DISABLED=true; export AWS_EC2_METADATA_DISABLED; expect_status 2 'no AWS region: give --region, set AWS_REGION' deploy); }
+no_region() { (unset AWS_REGION; AWS_EC2_METADATA_DISABLED=true; export AWS_EC2_METADATA_DISABLED; expect_fail 'no AWS region: give --region, set AWS_REGION' deploy); }
 t "no region" no_region
-t "a profile that is not there" expect_status 2 'the profile "x" is neither in ' env AWS_PROFILE=x slipway ecs deploy --service web --task-definition taskdef.json
+t "a profile that is not there" expect_fail 'the profile "x" is neither in ' env AWS_PROFILE=x slipway ecs deploy --service web --task-definition taskdef.json

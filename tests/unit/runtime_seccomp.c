@@ -67,71 +67,72 @@ static uint32_t judge(const struct seccomp_program *p, const struct seccomp_data
 #define FOREIGN AUDIT_ARCH_X86_64
 #endif
 
+static const struct {
+    uint32_t arch;
+    int number;
+    uint64_t arg;
+    uint32_t want;
+} rows[] = {
+    {NATIVE, SYS_read, 0, ALLOW},
+    {NATIVE, SYS_execve, 0, ALLOW},
+    {NATIVE, SYS_chroot, 0, ALLOW}, /* CAP_SYS_CHROOT is among the fourteen */
+    {NATIVE, SYS_ptrace, 0, ALLOW},
+    {NATIVE, SYS_openat2, 0, ALLOW},
+    {NATIVE, SYS_mknodat, 0, ALLOW},
+    {NATIVE, SYS_keyctl, 0, NO_PERM},
+    {NATIVE, SYS_add_key, 0, NO_PERM},
+    {NATIVE, SYS_request_key, 0, NO_PERM},
+    {NATIVE, SYS_unshare, 0, NO_PERM},
+    {NATIVE, SYS_setns, 0, NO_PERM},
+    {NATIVE, SYS_mount, 0, NO_PERM},
+    {NATIVE, SYS_umount2, 0, NO_PERM},
+    {NATIVE, SYS_fsopen, 0, NO_PERM},
+    {NATIVE, SYS_move_mount, 0, NO_PERM},
+    {NATIVE, SYS_open_tree, 0, NO_PERM},
+    {NATIVE, SYS_pivot_root, 0, NO_PERM},
+    {NATIVE, SYS_bpf, 0, NO_PERM},
+    {NATIVE, SYS_perf_event_open, 0, NO_PERM},
+    {NATIVE, SYS_io_uring_setup, 0, NO_PERM},
+    {NATIVE, SYS_userfaultfd, 0, NO_PERM},
+    {NATIVE, SYS_open_by_handle_at, 0, NO_PERM},
+    {NATIVE, SYS_init_module, 0, NO_PERM},
+    {NATIVE, SYS_kexec_load, 0, NO_PERM},
+    {NATIVE, SYS_reboot, 0, NO_PERM},
+    {NATIVE, SYS_settimeofday, 0, NO_PERM},
+    {NATIVE, SYS_swapon, 0, NO_PERM},
+    {NATIVE, SYS_clone3, 0, NO_SYS},
+    {NATIVE, 1000, 0, NO_SYS}, /* not yet invented */
+    {NATIVE, SYS_clone, 0x11, ALLOW},
+    {NATIVE, SYS_clone, 0x10000011, NO_PERM}, /* CLONE_NEWUSER */
+    {NATIVE, SYS_clone, 0x20011, NO_PERM},    /* CLONE_NEWNS */
+    {NATIVE, SYS_clone, 0x02000011, NO_PERM}, /* CLONE_NEWCGROUP */
+    {NATIVE, SYS_clone, 0x3d0f00, ALLOW},     /* a thread */
+    {NATIVE, SYS_socket, 2, ALLOW},
+    {NATIVE, SYS_socket, 38, NO_PERM}, /* AF_ALG */
+    {NATIVE, SYS_socket, 39, ALLOW},
+    {NATIVE, SYS_socket, 40, NO_PERM}, /* AF_VSOCK */
+    {NATIVE, SYS_socket, 41, ALLOW},
+    {NATIVE, SYS_socket, UINT64_C(0x100000028), NO_PERM}, /* the kernel looks at 32 bits of it */
+    {NATIVE, SYS_personality, 0, ALLOW},
+    {NATIVE, SYS_personality, 8, ALLOW},
+    {NATIVE, SYS_personality, 0x20008, ALLOW},
+    {NATIVE, SYS_personality, 0xffffffff, ALLOW},
+    {NATIVE, SYS_personality, 0x40000, NO_PERM}, /* ADDR_NO_RANDOMIZE */
+    {COMPAT, 3, 0, ALLOW},
+    {COMPAT, COMPAT_KEYCTL, 0, NO_PERM},
+    {COMPAT, COMPAT_SOCKET, 40, NO_PERM},
+    {COMPAT, COMPAT_SOCKET, 1, ALLOW},
+    {COMPAT, 120, 0x10000000, NO_PERM}, /* clone */
+    {FOREIGN, SYS_read, 0, KILL},
+#if defined(__x86_64__)
+    {NATIVE, 0x40000000 | SYS_read, 0, NO_SYS}, /* the x32 form */
+    {NATIVE, SYS_modify_ldt, 0, ALLOW},
+    {NATIVE, SYS_iopl, 0, NO_PERM},
+#endif
+};
+
 static void profile(void)
 {
-    static const struct {
-        uint32_t arch;
-        int number;
-        uint64_t arg;
-        uint32_t want;
-    } rows[] = {
-        {NATIVE, SYS_read, 0, ALLOW},
-        {NATIVE, SYS_execve, 0, ALLOW},
-        {NATIVE, SYS_chroot, 0, ALLOW}, /* CAP_SYS_CHROOT is among the fourteen */
-        {NATIVE, SYS_ptrace, 0, ALLOW},
-        {NATIVE, SYS_openat2, 0, ALLOW},
-        {NATIVE, SYS_mknodat, 0, ALLOW},
-        {NATIVE, SYS_keyctl, 0, NO_PERM},
-        {NATIVE, SYS_add_key, 0, NO_PERM},
-        {NATIVE, SYS_request_key, 0, NO_PERM},
-        {NATIVE, SYS_unshare, 0, NO_PERM},
-        {NATIVE, SYS_setns, 0, NO_PERM},
-        {NATIVE, SYS_mount, 0, NO_PERM},
-        {NATIVE, SYS_umount2, 0, NO_PERM},
-        {NATIVE, SYS_fsopen, 0, NO_PERM},
-        {NATIVE, SYS_move_mount, 0, NO_PERM},
-        {NATIVE, SYS_open_tree, 0, NO_PERM},
-        {NATIVE, SYS_pivot_root, 0, NO_PERM},
-        {NATIVE, SYS_bpf, 0, NO_PERM},
-        {NATIVE, SYS_perf_event_open, 0, NO_PERM},
-        {NATIVE, SYS_io_uring_setup, 0, NO_PERM},
-        {NATIVE, SYS_userfaultfd, 0, NO_PERM},
-        {NATIVE, SYS_open_by_handle_at, 0, NO_PERM},
-        {NATIVE, SYS_init_module, 0, NO_PERM},
-        {NATIVE, SYS_kexec_load, 0, NO_PERM},
-        {NATIVE, SYS_reboot, 0, NO_PERM},
-        {NATIVE, SYS_settimeofday, 0, NO_PERM},
-        {NATIVE, SYS_swapon, 0, NO_PERM},
-        {NATIVE, SYS_clone3, 0, NO_SYS},
-        {NATIVE, 1000, 0, NO_SYS}, /* not yet invented */
-        {NATIVE, SYS_clone, 0x11, ALLOW},
-        {NATIVE, SYS_clone, 0x10000011, NO_PERM}, /* CLONE_NEWUSER */
-        {NATIVE, SYS_clone, 0x20011, NO_PERM},    /* CLONE_NEWNS */
-        {NATIVE, SYS_clone, 0x02000011, NO_PERM}, /* CLONE_NEWCGROUP */
-        {NATIVE, SYS_clone, 0x3d0f00, ALLOW},     /* a thread */
-        {NATIVE, SYS_socket, 2, ALLOW},
-        {NATIVE, SYS_socket, 38, NO_PERM}, /* AF_ALG */
-        {NATIVE, SYS_socket, 39, ALLOW},
-        {NATIVE, SYS_socket, 40, NO_PERM}, /* AF_VSOCK */
-        {NATIVE, SYS_socket, 41, ALLOW},
-        {NATIVE, SYS_socket, UINT64_C(0x100000028), NO_PERM}, /* the kernel looks at 32 bits of it */
-        {NATIVE, SYS_personality, 0, ALLOW},
-        {NATIVE, SYS_personality, 8, ALLOW},
-        {NATIVE, SYS_personality, 0x20008, ALLOW},
-        {NATIVE, SYS_personality, 0xffffffff, ALLOW},
-        {NATIVE, SYS_personality, 0x40000, NO_PERM}, /* ADDR_NO_RANDOMIZE */
-        {COMPAT, 3, 0, ALLOW},
-        {COMPAT, COMPAT_KEYCTL, 0, NO_PERM},
-        {COMPAT, COMPAT_SOCKET, 40, NO_PERM},
-        {COMPAT, COMPAT_SOCKET, 1, ALLOW},
-        {COMPAT, 120, 0x10000000, NO_PERM}, /* clone */
-        {FOREIGN, SYS_read, 0, KILL},
-#if defined(__x86_64__)
-        {NATIVE, 0x40000000 | SYS_read, 0, NO_SYS}, /* the x32 form */
-        {NATIVE, SYS_modify_ldt, 0, ALLOW},
-        {NATIVE, SYS_iopl, 0, NO_PERM},
-#endif
-    };
     SCOPED(seccomp_program_release) struct seccomp_program p = {0};
     struct err err = {0};
 

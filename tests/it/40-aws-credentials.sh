@@ -40,9 +40,9 @@ fails() { # STATUS TEXT VAR=VALUE…
 
 t "environment" asks_as ENVKEY AWS_ACCESS_KEY_ID=ENVKEY AWS_SECRET_ACCESS_KEY=env/secret+1
 t "environment with a session token" asks_as SESSION AWS_ACCESS_KEY_ID=SESSION AWS_SECRET_ACCESS_KEY=s AWS_SESSION_TOKEN=session/token==
-t "half of a pair is an error" fails 2 'the environment: the access key id is there, the secret access key is not' AWS_ACCESS_KEY_ID=ENVKEY
-t "the other half, too" fails 2 'the environment: the secret access key is there, the access key id is not' AWS_SECRET_ACCESS_KEY=x
-t "nothing at all lists what was tried" fails 2 'no AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, profile "default" has none in' A=b
+t "half of a pair is an error" fails 1 'the environment: the access key id is there, the secret access key is not' AWS_ACCESS_KEY_ID=ENVKEY
+t "the other half, too" fails 1 'the environment: the secret access key is there, the access key id is not' AWS_SECRET_ACCESS_KEY=x
+t "nothing at all lists what was tried" fails 1 'no AWS credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set, profile "default" has none in' A=b
 t "a wrong session token is refused" fails 1 'UnrecognizedClientException' AWS_ACCESS_KEY_ID=SESSION AWS_SECRET_ACCESS_KEY=s AWS_SESSION_TOKEN=other
 
 # --- files -----------------------------------------------------------------------------------------------------------------
@@ -130,11 +130,11 @@ printf 'jwt.of.the.job\n' >"$T/jwt"
 t "credentials file" asks_as FILEKEY A=b
 t "environment comes before the file" asks_as ENVKEY AWS_ACCESS_KEY_ID=ENVKEY AWS_SECRET_ACCESS_KEY=env/secret+1
 t "config file" asks_as CONFKEY AWS_PROFILE=conf
-t "half a profile is an error" fails 2 'profile "half" of' AWS_PROFILE=half
+t "half a profile is an error" fails 1 'profile "half" of' AWS_PROFILE=half
 t "credential_process, its words and its token" asks_as PROCKEY AWS_PROFILE=proc
 t "credential_process that fails" fails 1 'ended with status 3: helper: no' AWS_PROFILE=badproc
 t "credential_process that is not there" fails 1 'credential_process of profile "noproc"' AWS_PROFILE=noproc
-t "a profile that is not there" fails 2 'the profile "nope" is neither in' AWS_PROFILE=nope
+t "a profile that is not there" fails 1 'the profile "nope" is neither in' AWS_PROFILE=nope
 t "other files" asks_as CONFKEY AWS_CONFIG_FILE="$HOME/.aws/config" AWS_SHARED_CREDENTIALS_FILE=/nowhere AWS_PROFILE=conf
 echo 'nonsense' >"$T/broken"
 t "a broken file" fails 1 "$T/broken:1: text before the first [section]" AWS_CONFIG_FILE="$T/broken"
@@ -147,13 +147,13 @@ t "is asked for with that profile's keys" is "$(sts_caller)" 'ENVKEY '
 t "a role by way of a role" asks_as ROLEKEY AWS_PROFILE=chain
 t "is asked for in two steps" is "$(sts_caller)" 'ENVKEY ROLEKEY '
 t "a role with the profile's own keys" asks_as ROLEKEY AWS_PROFILE=self
-t "a role with the environment's keys, which are not there" fails 2 'credential_source Environment has no credentials' AWS_PROFILE=fromenv
-t "a circle" fails 2 'source_profile goes in a circle through profile "loop"' AWS_PROFILE=loop
-t "a role of nobody" fails 2 'has role_arn and neither of source_profile and credential_source' AWS_PROFILE=nobase
+t "a role with the environment's keys, which are not there" fails 1 'credential_source Environment has no credentials' AWS_PROFILE=fromenv
+t "a circle" fails 1 'source_profile goes in a circle through profile "loop"' AWS_PROFILE=loop
+t "a role of nobody" fails 1 'has role_arn and neither of source_profile and credential_source' AWS_PROFILE=nobase
 t "a role that is not given" fails 1 'assume role arn:aws:iam::123456789012:role/other: sts AssumeRole: AccessDenied' AWS_PROFILE=denied
-t "a second factor" fails 2 'mfa_serial' AWS_PROFILE=mfa
-t "SSO names itself" fails 2 'signs in with SSO, which is not supported' AWS_PROFILE=sso
-t "aws login names itself" fails 2 'signs in with `aws login`, which is not supported' AWS_PROFILE=login
+t "a second factor" fails 1 'mfa_serial' AWS_PROFILE=mfa
+t "SSO names itself" fails 1 'signs in with SSO, which is not supported' AWS_PROFILE=sso
+t "aws login names itself" fails 1 'signs in with `aws login`, which is not supported' AWS_PROFILE=login
 t "web identity of a profile" asks_as WEBKEY AWS_PROFILE=web
 t "web identity of the environment" asks_as WEBKEY AWS_WEB_IDENTITY_TOKEN_FILE="$T/jwt" \
     AWS_ROLE_ARN=arn:aws:iam::123456789012:role/web AWS_ROLE_SESSION_NAME=job-1
@@ -163,7 +163,7 @@ t "is asked for unsigned, under the job's name" unsigned
 echo other >"$T/jwt2"
 t "a token that is refused" fails 1 'sts AssumeRoleWithWebIdentity: InvalidIdentityToken' AWS_WEB_IDENTITY_TOKEN_FILE="$T/jwt2" \
     AWS_ROLE_ARN=arn:aws:iam::123456789012:role/web
-t "a token without a role" fails 2 'AWS_WEB_IDENTITY_TOKEN_FILE is set, AWS_ROLE_ARN is not' AWS_WEB_IDENTITY_TOKEN_FILE="$T/jwt"
+t "a token without a role" fails 1 'AWS_WEB_IDENTITY_TOKEN_FILE is set, AWS_ROLE_ARN is not' AWS_WEB_IDENTITY_TOKEN_FILE="$T/jwt"
 t "a token file that is not there" fails 1 "web identity token: open $T/none" AWS_WEB_IDENTITY_TOKEN_FILE="$T/none" AWS_ROLE_ARN=x
 
 # --- the place it runs in --------------------------------------------------------------------------------------------------
@@ -175,9 +175,9 @@ t "its token's file comes before the token" asks_as BOXKEY AWS_CONTAINER_CREDENT
     AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE="$T/token" AWS_CONTAINER_AUTHORIZATION_TOKEN=other
 t "a wrong token" fails 1 "the container credentials endpoint $AWS_URL/creds: HTTP 401" AWS_CONTAINER_CREDENTIALS_FULL_URI="$AWS_URL/creds"
 printf 'a\nb' >"$T/token"
-t "a token with a line break" fails 2 'AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE holds a line break' \
+t "a token with a line break" fails 1 'AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE holds a line break' \
     AWS_CONTAINER_CREDENTIALS_FULL_URI="$AWS_URL/creds" AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE="$T/token"
-t "plain http to a stranger" fails 2 'plain http is for loopback and the container hosts only' AWS_CONTAINER_CREDENTIALS_FULL_URI=http://192.0.2.1/creds
+t "plain http to a stranger" fails 1 'plain http is for loopback and the container hosts only' AWS_CONTAINER_CREDENTIALS_FULL_URI=http://192.0.2.1/creds
 t "instance metadata, version 2" asks_as HOSTKEY AWS_EC2_METADATA_DISABLED=false AWS_EC2_METADATA_SERVICE_ENDPOINT="$AWS_URL/"
 t "with its session token" grep -q '"/latest/api/token", "method": "PUT", "status": 200' "$AWS_LOG"
 no_region() { (unset AWS_REGION && asks_as HOSTKEY AWS_EC2_METADATA_DISABLED=false AWS_EC2_METADATA_SERVICE_ENDPOINT="$AWS_URL"); }
@@ -195,10 +195,10 @@ script
 
 export AWS_ACCESS_KEY_ID=ENVKEY AWS_SECRET_ACCESS_KEY=env/secret+1
 t "the service's own endpoint comes first" asks_as ENVKEY AWS_ENDPOINT_URL=http://127.0.0.1:9 AWS_ENDPOINT_URL_ECS="$AWS_URL"
-t "an endpoint with FIPS is refused" fails 2 'excludes AWS_USE_FIPS_ENDPOINT' AWS_USE_FIPS_ENDPOINT=true
-t "an endpoint that is no URL" fails 2 'endpoint "here" is no http or https URL' AWS_ENDPOINT_URL=here
+t "an endpoint with FIPS is refused" fails 1 'excludes AWS_USE_FIPS_ENDPOINT' AWS_USE_FIPS_ENDPOINT=true
+t "an endpoint that is no URL" fails 1 'endpoint "here" is no http or https URL' AWS_ENDPOINT_URL=here
 t "nobody there" fails 1 'ecs DescribeServices: ' AWS_ENDPOINT_URL=http://127.0.0.1:9 AWS_MAX_ATTEMPTS=1
-t "a region that is none" fails 2 '"eu west" is no AWS region' AWS_REGION='eu west'
+t "a region that is none" fails 1 '"eu west" is no AWS region' AWS_REGION='eu west'
 t "--region comes before AWS_REGION" slipway ecs deploy --service web --task-definition td.json --dry-run --region us-gov-west-1
 t "and signs" test "$(jq -r .region "$AWS_LOG" | tail -n 1)" = us-gov-west-1
 mkdir -p "$HOME/.aws"

@@ -300,12 +300,14 @@ static int add_match_to_plan(struct planner *p, const struct match *match, bool 
     char *target;
     int done;
 
+    /* Only what is in the directory is copied: a destination that is not there is made, not given its looks. */
     if (file->entry.type == ENTRY_DIR) {
-        AUTO_FREE char *above = str_dup(path_dir(str_of(p->dest)));
+        struct view_entry at;
 
-        add_missing(p, strcmp(p->dest, ".") == 0 ? "." : above);
-        if (!p->dest_exists && add_file(p, xstrdup(p->dest), file, err) < 0)
-            return -1;
+        if (!p->dest_exists && view_lookup(p->view, p->dest, &at))
+            return err_set(err, ERR_INPUT, EEXIST, "cannot put a directory at /%s: the image has a %s there", p->dest,
+                           entry_type_name(at.entry.type));
+        add_missing(p, p->dest);
         return add_contents(p, p->dest, file, err);
     }
     done = add_archive(p, file, err);

@@ -43,6 +43,14 @@ line "nested directory takes the source's mode" '^drwx------ 0/0 .* d/deep/$'
 line "links are copied as links" ' d/link -> ../f$'
 line "absolute ones too" ' d/abs -> /etc/passwd$'
 t "... ignored files are not there" lacks list skip
+chmod 2700 ctx/dir
+build "a destination that is not there is made: 0755, whatever the source has" 'COPY dir /d'
+line "so it is" '^drwxr-xr-x 0/0 .* d/$'
+line "the source's own mode goes no further up than what is in it" '^drwx------ 0/0 .* d/deep/$'
+build "so it is from another stage" 'RUN mkdir /o && chown 5:5 /o && chmod 711 /o && touch /o/a' 'FROM base:1' 'COPY --from=0 /o /d'
+line "made" '^drwxr-xr-x 0/0 .* d/$'
+t "a directory cannot take a file's place" sh -c 'printf "FROM base:1\nCOPY dir /etc/passwd\n" >Dockerfile; ! slipway build -f Dockerfile ctx 2>err && grep -q "cannot put a directory at /etc/passwd: the image has a file there" err'
+chmod 755 ctx/dir
 build "a link named as source is followed" 'COPY dirlink /d'
 line "its contents" ' d/one$'
 build "wildcards" 'COPY *.txt /w/'

@@ -175,6 +175,8 @@ int user_parse(struct str text, struct str passwd, struct str group, struct user
         user_release(user);
         return -1;
     }
+    /* The primary group is among them: setgid must not be a way out of it (CVE-2022-36109). */
+    add_group(user, user->gid);
     if (!has_group && name.size)
         add_groups(user, group, name);
     return 0;

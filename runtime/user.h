@@ -16,7 +16,7 @@
 
 struct user {
     uint32_t uid, gid;
-    uint32_t *groups; /* supplementary; none when the text names a group */
+    uint32_t *groups; /* supplementary, gid first; no others when the text names a group */
     size_t groups_count, groups_capacity;
     char *home;       /* NULL: no entry */
 };

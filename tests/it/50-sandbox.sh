@@ -70,7 +70,7 @@ everything() {
         t "$who: $line" grep -qx "${line%%:*}:[[:space:]]*${line#*:}" "$T/box"
     done
     t "$who: another user" box --user app -- sh -c 'id; grep ^Cap /proc/self/status'
-    t "$who: ... with the groups of the image" has "$T/box" 'uid=1000(app) gid=1000(app) groups=2000(extra)'
+    t "$who: ... with the groups of the image" has "$T/box" 'uid=1000(app) gid=1000(app) groups=1000(app),2000(extra)'
     t "$who: ... has no capability" sh -c "[ \$(grep -c '^Cap\(Prm\|Eff\|Inh\|Amb\):[[:space:]]*0000000000000000' '$T/box') = 4 ]"
     t "$who: ... and may not write where root may" status_is 1 box --user 1000:5 -- touch /etc/x
     t "$who: an unknown user is refused" status_is 125 box --user ghost -- true

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/str.h"
 
 void buf_release(struct buf *b)
 {
@@ -129,6 +130,17 @@ void buf_add_escaped(struct buf *b, struct str s)
             buf_addf(b, "\\x%02x", p[i++]);
         }
     }
+}
+
+void buf_add_columns(struct buf *b, struct str s)
+{
+    struct str part;
+
+    while (str_cut(s, '\t', &part, &s)) {
+        buf_add_escaped(b, part);
+        buf_addc(b, '\t');
+    }
+    buf_add_escaped(b, part);
 }
 
 const char *buf_cstr(const struct buf *b)

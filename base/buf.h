@@ -27,6 +27,8 @@ void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf,
 void buf_vaddf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 /* Foreign text made safe for one line of a terminal or log: control bytes and bad UTF-8 as \xNN, \n as \n. */
 void buf_add_escaped(struct buf *b, struct str s);
+/* The same for a line that a command wrote: its tabs make columns and stay. */
+void buf_add_columns(struct buf *b, struct str s);
 const char *buf_cstr(const struct buf *b); /* never NULL; borrowed from b */
 struct str buf_str(const struct buf *b);   /* borrowed from b */
 char *buf_steal(struct buf *b);            /* the bytes, NUL-ended, for free(); b is empty after */

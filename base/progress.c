@@ -193,7 +193,7 @@ static void output_line(struct step *s)
     if (state.mode != PROGRESS_QUIET) {
         buf_addf(&line, "#%d ", s->number);
         drop_sequences(&s->partial);
-        buf_add_escaped(&line, str_trim_right(buf_str(&s->partial)));
+        buf_add_columns(&line, str_trim_right(buf_str(&s->partial)));
         buf_addc(&line, '\n');
         emit(line.ptr, line.size);
     }

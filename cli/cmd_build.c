@@ -216,10 +216,16 @@ static int write_results(const struct build_opts *o, const struct request *r, co
 /* What the one line of the error cannot hold. */
 static void explain(const struct build_result *built)
 {
+    SCOPED(buf_release) struct buf safe = {0};
+    struct str rest = buf_str(&built->output), line;
+
     progress_clear();
-    if (built->output.size)
-        fprintf(stderr, "------\n%s%s------\n", buf_cstr(&built->output),
-                str_ends(buf_str(&built->output), "\n") ? "" : "\n");
+    while (str_line(&rest, &line)) {
+        buf_add_columns(&safe, line);
+        buf_addc(&safe, '\n');
+    }
+    if (safe.size)
+        fprintf(stderr, "------\n%s------\n", buf_cstr(&safe));
     if (built->excerpt.size)
         fputs(buf_cstr(&built->excerpt), stderr);
 }

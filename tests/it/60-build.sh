@@ -88,6 +88,11 @@ tar -tzf "$(blob "$(jq -r '.layers[2].digest' "$(blob "$(manifest run:1)")")")" 
 t "removed names become whiteouts" sh -c 'grep -qx ".wh.y" list && grep -qx "home/.wh.app" list && grep -qx "d/.wh..wh..opq" list && grep -qx "d/g" list'
 t "no stub of the sandbox is in any layer" sh -c '! grep -E "resolv.conf|hosts|^proc|^dev|^sys" list'
 tar -xOzf "$(top run:1)" tmp/id >id
+cat >bell.Dockerfile <<'D'
+FROM base:1
+RUN printf 'col\tumn\033[31m\007\n' && false
+D
+t "a failing command's words are shown, its control bytes are not obeyed" sh -c 'slipway --progress plain build -f bell.Dockerfile ctx 2>err; grep -q "$(printf "^#.*col\tumn")" err && grep -q "$(printf "^col\tumn")" err && ! grep -q "$(printf "[\033\007]")" err'
 is "$(tr '\n' ' ' <id)" "1000 1000 2000 /home/app / " "USER gives uid, groups and HOME"
 
 cat >repro.Dockerfile <<'D'

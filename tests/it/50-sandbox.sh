@@ -81,7 +81,7 @@ everything() {
     for path in /proc/sys/kernel/hostname /proc/sysrq-trigger /sys/kernel/uevent_helper /proc/irq/default_smp_affinity; do
         t "$who: $path cannot be written" status_is 1 box -- sh -c "echo 1 >$path"
     done
-    t "$who: the host's device nodes cannot be changed" status_is 1 box -- chmod 600 /dev/null
+    t "$who: the host's device nodes cannot be changed" status_is 1 box -- chmod 666 /dev/null
     t "$who: devices work" box -- sh -c 'echo x >/dev/null && head -c 4 /dev/urandom | wc -c && head -c 4 /dev/zero | wc -c && ls -l /dev/fd/ >/dev/null && echo y >/dev/shm/y && test -c /dev/tty -a -c /dev/full -a -c /dev/random -a -c /dev/ptmx'
     t "$who: a device node that is made here is no device" status_is 1 box -- sh -c 'mknod /dev/disk b 8 0 2>/dev/null || exit 1; head -c 1 /dev/disk'
 

@@ -36,7 +36,7 @@ bool fault_denied(const struct aws_fault *fault);
  * ERR_REMOTE: "ecs UpdateService: ClusterNotFoundException: Cluster not found. (HTTP 400, request
  * id …)". When it is a denial, the missing permission follows, taken from the message, else
  * "<service>:<action>"; when the keys were refused, `source` says where they came from (NULL: not
- * told).
+ * told). Its code is the HTTP status, but 429 whenever the service throttles.
  */
 int fault_err(const struct aws_fault *fault, const char *service, const char *action,
               const char *source, struct err *err);

@@ -13,7 +13,7 @@
 #define POLL_MS 2000
 #define POLL_MAX_MS 15000
 #define GRACE_MS 60000 /* for the service deployment to be listed, and for a rollback to begin */
-#define PATIENCE 5     /* polls in a row that may fail for want of an answer */
+#define PATIENCE_MS 120000 /* so long polls may fail for want of an answer */
 #define REPORTED 3     /* stopped tasks in a failure's report */
 
 void wait_result_release(struct wait_result *r)
@@ -179,15 +179,18 @@ static int follow(struct watch *w, enum wait_outcome *outcome, struct buf *reaso
 {
     uint64_t pause = w->options->poll_ms ? w->options->poll_ms : POLL_MS;
     uint64_t most = w->options->poll_max_ms ? w->options->poll_max_ms : POLL_MAX_MS;
-    unsigned silent = 0;
+    uint64_t silent_ms = 0; /* since when */
 
     for (;;) {
         struct err why = {0};
         uint64_t now;
+        int rc = poll_once(w, outcome, reason, &why);
 
-        if (poll_once(w, outcome, reason, &why) == 0) {
-            silent = 0;
-        } else if (worth_waiting(&why) && ++silent < PATIENCE) {
+        now = clock_mono_ms();
+        if (rc == 0) {
+            silent_ms = 0;
+        } else if (worth_waiting(&why) && (!silent_ms || now - silent_ms < PATIENCE_MS)) {
+            silent_ms = silent_ms ? silent_ms : now;
             log_warn("%s; asking again", why.text);
         } else {
             *err = why;
@@ -195,7 +198,6 @@ static int follow(struct watch *w, enum wait_outcome *outcome, struct buf *reaso
         }
         if (*outcome != WAIT_PENDING)
             return 0;
-        now = clock_mono_ms();
         if (now >= w->deadline_ms) {
             *outcome = WAIT_TIMED_OUT;
             return 0;

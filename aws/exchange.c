@@ -128,7 +128,7 @@ static bool server_time(const struct http_reply *reply, int64_t *out)
     struct tm tm = {0};
     char month[4] = "";
 
-    if (!date || sscanf(date, "%*3s, %d %3s %d %d:%d:%d", &tm.tm_mday, month, &tm.tm_year,
+    if (!date || sscanf(date, "%*3s, %2d %3s %4d %2d:%2d:%2d", &tm.tm_mday, month, &tm.tm_year,
                         &tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
         return false;
     tm.tm_year -= 1900;

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "aws/call.h"
+#include "base/alloc.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/scope.h"
@@ -117,6 +120,31 @@ static void tell(void *arg, const char *line)
     log_info("%s", line);
 }
 
+/* Runs in a signal handler: the text is fixed. The signal ends us all the same, as the shell expects. */
+static void interrupted(int number)
+{
+    static const char text[] = "slipway: interrupted while waiting; the deployment was started and goes on in ECS\n";
+
+    ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
+
+    (void)written;
+    raise(number);
+}
+
+static void tell_when_interrupted(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = interrupted, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER)};
+
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+        struct sigaction before;
+
+        /* nohup's choice stands */
+        if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
+    }
+}
+
 static int check_opts(const struct deploy_opts *o, struct err *err)
 {
     const char *missing = !o->service ? "service" : !o->taskdef ? "task-definition" : NULL;
@@ -185,6 +213,7 @@ static int deploy(const struct deploy_opts *o, struct aws *aws, struct remote *r
         .image_detail = o->image_detail,
         .dry_run = o->dry_run,
         .no_wait = o->no_wait,
+        .on_started = tell_when_interrupted,
         .wait = {.on_event = tell},
     };
 

@@ -220,6 +220,8 @@ int deploy_run(const struct deploy_request *request, struct deploy_result *resul
         result->wait.deployment = xstrdup(wait_our_id(after, result->taskdef_arn));
         return 0;
     }
+    if (request->on_started)
+        request->on_started();
     result->waited = true;
     return wait_deployment(request->aws, &request->target, result->taskdef_arn, after,
                            &request->wait, &result->wait, err);

@@ -30,6 +30,7 @@ struct deploy_request {
     const char *image_detail;     /* file to write, of the first image; NULL: none */
     bool dry_run;                 /* ask, but change and write nothing */
     bool no_wait;
+    void (*on_started)(void); /* once the service is being updated, before the wait; may be NULL */
     struct wait_options wait; /* on_event also tells the steps */
 };
 

@@ -209,6 +209,21 @@ t "by calling again" test "$(calls UpdateService)" -eq 3
 begin '"polls": 1' '"faults": [{"action": "UpdateService", "times": 9, "code": "ThrottlingException", "message": "Rate exceeded"}]'
 t "throttling without end is told" ends 1 'ecs UpdateService: ThrottlingException: Rate exceeded (HTTP 400, request id req-'
 t "with what was left behind" has err "; $TD is registered and unused"
+begin '"polls": 2' '"faults": [{"action": "DescribeServices", "after": 2, "times": 18, "code": "ThrottlingException", "message": "Rate exceeded"}]'
+t "throttling while it waits is waited out" succeeds
+t "and told" has err 'Rate exceeded (HTTP 400, request id req-'
+interrupt() { # a shell's background job ignores INT, and so would we; nohup's choice stands
+    begin '"plan": "stuck"'
+    timeout -k 5 30 python3 -c 'import signal, subprocess, sys
+p = subprocess.Popen(sys.argv[1:], stderr=subprocess.PIPE, text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+for line in p.stderr:
+    print(line, end="")
+    if "IN_PROGRESS" in line:
+        p.send_signal(signal.SIGINT)
+sys.exit(0 if p.wait() == -signal.SIGINT else 1)' slipway ecs deploy --cluster prod --service web --task-definition taskdef.json --image "$IMAGE:1" >interrupted.out
+}
+t "Ctrl-C ends the wait, by that signal" interrupt
+t "and says what goes on" has interrupted.out 'slipway: interrupted while waiting; the deployment was started and goes on in ECS'
 begin '"polls": 1' '"faults": [{"action": "DescribeServices", "times": 9, "status": 500, "body": "<html><title>500 Oops</title></html>"}]'
 t "a 500 in HTML without end shows its title" ends 1 'ecs DescribeServices: 500 Oops (HTTP 500'
 begin '"polls": 1' '"keys": {"AKIDEXAMPLE": {"secret": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "deny": ["ecs:UpdateService"]}}'

@@ -14,13 +14,14 @@
 
 enum { EXIT_USAGE = 2 };
 
-/* A program started with 0, 1 or 2 closed must not get a blob's descriptor there and print into it. */
+/* A program started with 0, 1 or 2 closed must not get a blob's descriptor there and print into it. A closed standard
+ * output stays one that cannot be written: a result that nobody gets is an error. */
 static void fill_standard_fds(void)
 {
     int fd;
 
     do
-        fd = open("/dev/null", O_RDWR);
+        fd = open("/dev/null", fcntl(STDIN_FILENO, F_GETFD) < 0 ? O_RDWR : O_RDONLY);
     while (fd >= 0 && fd <= 2);
     if (fd > 2)
         close(fd);

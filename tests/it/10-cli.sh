@@ -38,6 +38,7 @@ if [ -w /dev/full ]; then
 else
     skip "a full standard output is a failure" "no /dev/full"
 fi
+t "a closed standard output is a failure" expect_fail 'write standard output: Bad file descriptor' sh -c 'slipway version >&-'
 t "standard descriptors may be closed" sh -c 'slipway images >&- 2>&- <&-; slipway images <&- && slipway version >out 2>&- && test -s out'
 t "a store that cannot be" expect_fail 'store /proc/nowhere: ' slipway --root /proc/nowhere images
 t "a directory that is no store" sh -c 'mkdir home && echo x >home/file && ! slipway --root home images 2>err &&

@@ -109,7 +109,9 @@ static int write_blob(struct writer *w, const char *name, const char *digest, st
     }
     sha256_end_digest(&hash, found);
     if (strcmp(found, digest) != 0)
-        return err_set(err, ERR_INPUT, 0, "blob %s in %s is damaged: its bytes have another digest", digest, w->l->root);
+        return err_set(err, ERR_INPUT, 0,
+                       "blob %s in %s is damaged: its bytes have another digest; load the image again, or remove "
+                       "the file and pull it", digest, w->l->root);
     return 0;
 }
 

@@ -115,6 +115,9 @@ static int store_blob(struct load *load, struct str head, struct item *item, str
     if (n < 0)
         return -1;
     sha256_end_digest(&hash, item->digest);
+    /* Who loads an image again may do so because the store's is damaged. */
+    if (layout_has(load->l, item->digest) && layout_drop_damaged(load->l, item->digest, err) < 0)
+        return -1;
     return layout_commit(load->l, fd, item->digest, err);
 }
 

@@ -87,7 +87,7 @@ static int set_user(struct build *build, struct place *p, struct making *making,
     struct plan *plan = &p->plan;
 
     if (exec_lookup_user(build, making, making->state.user, &user, err) < 0)
-        return err_wrap(err, "USER %s", making->state.user);
+        return making->state.user[0] ? err_wrap(err, "USER %s", making->state.user) : -1;
     plan->uid = user.uid;
     plan->gid = user.gid;
     plan->groups = steal_ptr(&user.groups);

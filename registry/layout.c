@@ -355,12 +355,48 @@ static int give_name(const struct layout *l, int fd, int dir_fd, const char *nam
     return unlinkat(l->tmp_fd, temporary, 0);
 }
 
+static int digest_of_file(int fd, char digest_out[static DIGEST_SIZE], struct err *err)
+{
+    enum { STEP = 1 << 18 };
+    AUTO_FREE void *bytes = xmalloc(STEP);
+    struct sha256 hash;
+    ssize_t n;
+
+    sha256_begin(&hash);
+    while ((n = read(fd, bytes, STEP)) != 0) {
+        if (n < 0 && errno != EINTR)
+            return err_errno(err, "read");
+        if (n > 0)
+            sha256_add(&hash, bytes, (size_t)n);
+    }
+    sha256_end_digest(&hash, digest_out);
+    return 0;
+}
+
+int layout_drop_damaged(const struct layout *l, const char *digest, struct err *err)
+{
+    char found[DIGEST_SIZE];
+    AUTO_FD int fd = layout_open_blob(l, digest, NULL, err);
+
+    if (fd < 0)
+        return -1;
+    if (digest_of_file(fd, found, err) < 0)
+        return err_wrap(err, "blob %s in %s", digest, l->root);
+    if (strcmp(found, digest) == 0)
+        return 0;
+    if (unlinkat(l->blobs_fd, digest_hex(digest), 0) < 0 && errno != ENOENT)
+        return err_errno(err, "remove the damaged blob %s from %s", digest, l->root);
+    log_warn("blob %s in %s was damaged: its bytes have another digest; it is replaced", digest, l->root);
+    return 1;
+}
+
 /* A power cut may have left a blob of the wrong size under this name: the whole one takes its place. */
 static int replace_blob(const struct layout *l, int fd, const char *hex, struct err *err)
 {
     char name[32];
 
     random_name(BLOB_PREFIX, name, sizeof(name));
+    flock(fd, LOCK_EX | LOCK_NB); /* no cleaner of tmp/ takes the name away */
     if (give_name(l, fd, l->tmp_fd, name) < 0 || renameat(l->tmp_fd, name, l->blobs_fd, hex) < 0)
         return err_errno(err, "replace blob %s in %s", hex, l->root);
     return 0;

@@ -58,6 +58,8 @@ char *layout_default_root(struct err *err); /* for free() */
 
 /* Blobs. Digests are checked to be sha256:<64 hex>. */
 bool layout_has(const struct layout *l, const char *digest);
+/* Reads the whole blob. 0 it is what its digest says; 1 it was not, and is gone, with a warning; -1. */
+int layout_drop_damaged(const struct layout *l, const char *digest, struct err *err);
 int layout_open_blob(const struct layout *l, const char *digest, uint64_t *size, struct err *err); /* fd; size may be NULL */
 /* All of a small blob, verified against its digest. */
 int layout_read_blob(const struct layout *l, const char *digest, size_t max, struct buf *out, struct err *err);

@@ -172,17 +172,21 @@ static int is_present(const struct pulling *p, const struct descriptor *blob, st
 {
     AUTO_FD int fd = -1;
     uint64_t size;
+    int damaged;
 
     if (!layout_has(p->layout, blob->digest))
         return 0;
     fd = layout_open_blob(p->layout, blob->digest, &size, err);
     if (fd < 0)
         return -1;
-    if (size != blob->size)
+    if (size == blob->size)
+        return 1;
+    damaged = layout_drop_damaged(p->layout, blob->digest, err);
+    if (damaged == 0)
         return err_set(err, ERR_INPUT, 0,
                        "blob %s has %" PRIu64 " bytes in the store, its manifest says %" PRIu64,
                        blob->digest, size, blob->size);
-    return 1;
+    return damaged < 0 ? -1 : 0;
 }
 
 static int fetch_all(struct pulling *p, struct pull_result *result, struct err *err)

@@ -191,7 +191,7 @@ static int want_blob(struct pushing *p, const struct descriptor *d, struct err *
     if (size != d->size)
         return err_set(err, ERR_INPUT, 0,
                        "blob %s has %" PRIu64 " bytes in the store, its manifest says %" PRIu64
-                       "; the store is damaged",
+                       "; the store is damaged: pull, load or build the image again",
                        d->digest, size, d->size);
     VEC_GROW(p->blobs, p->blobs_count, p->blobs_capacity);
     p->blobs[p->blobs_count++] = d;

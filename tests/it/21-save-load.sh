@@ -142,6 +142,6 @@ cp "$SLIPWAY_ROOT/blobs/$layer" whole
 printf X | dd of="$SLIPWAY_ROOT/blobs/$layer" bs=1 seek=1000 conv=notrunc 2>/dev/null
 t "damage is seen on the way out" expect_fail 'is damaged: its bytes have another digest' slipway save -o damaged.tar web:1
 t "... and no archive is left" sh -c 'test -z "$(ls damaged.tar* 2>/dev/null)"'
-t "loading mends nothing by itself, removing the blob does" sh -c "rm '$SLIPWAY_ROOT/blobs/$layer' && slipway load -i oci.tar >/dev/null && cmp '$SLIPWAY_ROOT/blobs/$layer' whole"
+t "... and loading the image again mends it" sh -c "slipway load -i oci.tar >/dev/null 2>mended && grep -q 'was damaged' mended && cmp '$SLIPWAY_ROOT/blobs/$layer' whole"
 t "one platform of an image with one" expect_fail 'the image is for linux/' slipway save --platform linux/s390x -o x.tar web:1
 t "an unknown format" expect_status 2 'neither oci nor docker' slipway save --format zip web:1

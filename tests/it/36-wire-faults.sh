@@ -77,6 +77,10 @@ rules '[]'
 t "the right one" slipway pull "$FAKE/a:1"
 rules "$(manifest "$config_size" 100)"
 t "a size that is not what the store has" expect_fail "has 200000 bytes in the store, its manifest says 100" slipway pull "$FAKE/a:1"
+rules '[]'
+truncate -s 100 "$SLIPWAY_ROOT/blobs/sha256/${layer#sha256:}"
+t "a blob cut in the store is fetched again" slipway pull "$FAKE/a:1"
+is "$(stat -c %s "$SLIPWAY_ROOT/blobs/sha256/${layer#sha256:}")" 200000 "and is whole"
 rules '[{"path": "/manifests/", "status": 200, "body": "'"$(head -c 5000 /dev/zero | tr '\0' ' ')"'", "headers": {"Content-Length": "9000000"}}]'
 t "a manifest of 9 MB" expect_fail "sent a manifest of more than 4 MiB" slipway pull "$FAKE/a:1"
 rules '[{"path": "/manifests/", "status": 200, "body": "{}", "headers": {"Content-Type": "application/vnd.docker.distribution.manifest.v1+prettyjws"}}]'

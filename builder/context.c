@@ -224,6 +224,16 @@ int context_open_file(const struct context *context, const struct context_node *
     return fd < 0 ? err_wrap(err, "build context %s", context->path) : fd;
 }
 
+bool context_changed(const struct context *context, const struct context_node *node)
+{
+    const struct stat *was = &node->st;
+    struct stat st;
+
+    return fstatat(context->root_fd, node->path, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_ino != was->st_ino ||
+           st.st_dev != was->st_dev || st.st_size != was->st_size || st.st_mode != was->st_mode ||
+           st.st_ctim.tv_sec != was->st_ctim.tv_sec || st.st_ctim.tv_nsec != was->st_ctim.tv_nsec;
+}
+
 static int hash_content(int fd, struct sha256 *h, struct err *err)
 {
     AUTO_FREE char *bytes = xmalloc(READ_STEP);

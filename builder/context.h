@@ -45,6 +45,8 @@ int context_child(struct context *context, struct context_node *dir, struct str 
 bool context_leaves_out(const struct context *context, const char *path);
 
 int context_open_file(const struct context *context, const struct context_node *node, struct err *err);
+/* Has the file changed since the directory was read? What was copied may then be neither the old nor the new content. */
+bool context_changed(const struct context *context, const struct context_node *node);
 /* What stands for a file's content and extended attributes: remembered, else read now. */
 int context_digest(struct context *context, const struct context_node *node,
                    uint8_t out[static SHA256_SIZE], struct err *err);

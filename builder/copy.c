@@ -42,6 +42,18 @@ int copy_plan_hash(const struct copy_request *request, const struct copy_plan *p
     return 0;
 }
 
+const char *copy_plan_changed(const struct copy_request *request, const struct copy_plan *plan)
+{
+    for (size_t i = 0; request->origin->context && i < plan->count; i++) {
+        const struct copy_item *item = &plan->items[i];
+
+        if (item->file.node && S_ISREG(item->file.node->st.st_mode) &&
+            context_changed(request->origin->context, item->file.node))
+            return item->file.node->path;
+    }
+    return NULL;
+}
+
 static int write_file(const struct copy_request *request, struct layer_writer *w, const struct copy_item *item,
                       struct err *err)
 {

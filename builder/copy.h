@@ -55,6 +55,8 @@ void copy_plan_release(struct copy_plan *plan);
 /* Adds all that decides about the layer to a cache key: never mtimes. */
 int copy_plan_hash(const struct copy_request *request, const struct copy_plan *plan, struct sha256 *h,
                    struct err *err);
+/* A file of the context that has changed since the plan was made, or NULL: then the layer is not what its key says. */
+const char *copy_plan_changed(const struct copy_request *request, const struct copy_plan *plan);
 int copy_write(const struct copy_request *request, const struct copy_plan *plan, struct pool *pool,
                const struct layer_options *options, struct layer *layer, struct err *err);
 

@@ -103,6 +103,7 @@ static int step(struct build *build, struct making *making, const struct instruc
     }
     log_debug("step %s has key %s", title, key->hex);
     build->shown = shown;
+    build->forget = false;
     if (fn(build, making, arg, &layer, err) < 0) {
         progress_finish(shown, PROGRESS_FAILED, NULL);
         return -1;
@@ -115,7 +116,7 @@ static int step(struct build *build, struct making *making, const struct instruc
     }
     take_layer(making, &record, created_by);
     progress_finish(shown, PROGRESS_DONE, NULL);
-    return cache_save(build->tools->layout, key, &record, err);
+    return build->forget ? 0 : cache_save(build->tools->layout, key, &record, err);
 }
 
 /* "user[:group]" against the image's own files. */
@@ -188,8 +189,16 @@ static int write_copy(struct build *build, struct making *making, void *arg, str
     struct copy_step *work = arg;
     struct layer_options options = exec_layer_options(build);
 
+    const char *changed;
+
     (void)making;
-    return copy_write(&work->request, &work->plan, build->tools->pool, &options, layer, err);
+    if (copy_write(&work->request, &work->plan, build->tools->pool, &options, layer, err) < 0)
+        return -1;
+    changed = copy_plan_changed(&work->request, &work->plan);
+    build->forget = changed != NULL;
+    if (changed)
+        log_warn("%s changed while it was copied; this step will not be remembered", changed);
+    return 0;
 }
 
 static int set_owner(struct build *build, struct making *making, const struct copy_spec *spec,

@@ -49,6 +49,7 @@ struct build {
     bool has_epoch;             /* SOURCE_DATE_EPOCH */
     int64_t epoch;
     size_t number, numbers;     /* of the step in its stage, for titles */
+    bool forget;                /* the running step's result must not be remembered */
     int shown;                  /* the running step, as base/progress knows it */
 };
 

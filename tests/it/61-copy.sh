@@ -113,3 +113,12 @@ line "owner" '9/9 .* p/q$'
 build "COPY --from an image" 'COPY --from=base:1 /etc/group /g'
 line "there" ' g$'
 t "FROM scratch needs no sandbox" sh -c 'printf "FROM scratch\nCOPY f /\nCMD [\"/f\"]\n" >Dockerfile; slipway build -q --isolation none -f Dockerfile -t s:1 ctx'
+
+# A file that changes under the copy: the layer may hold either content, so nothing may be remembered under the old one's name.
+head -c 150000000 /dev/zero >ctx/growing
+printf 'FROM scratch\nCOPY growing /\n' >Dockerfile
+slipway build -q -f Dockerfile -t g:1 ctx >/dev/null 2>err &
+pid=$!
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do sleep 0.02; printf 'x' | dd of=ctx/growing bs=1 conv=notrunc seek="$i" 2>/dev/null; done
+wait $pid
+t "a file that changes under COPY is told" has err 'changed while it was'

@@ -25,7 +25,8 @@
 /* The functions we use: X(name). */
 #define FUNCTIONS(X)                                                                               \
     X(archive_read_new)                                                                            \
-    X(archive_read_free) X(archive_read_support_format_tar) X(archive_read_support_filter_gzip)    \
+    X(archive_read_free)                                                                           \
+    X(archive_read_support_format_tar) X(archive_read_support_filter_gzip)                         \
         X(archive_read_support_filter_bzip2) X(archive_read_support_filter_xz)                     \
             X(archive_read_support_filter_lzma) X(archive_read_support_filter_zstd)                \
                 X(archive_read_support_filter_compress) X(archive_read_open)                       \
@@ -58,18 +59,27 @@ struct archive_reader {
     uint64_t pending_at;
 };
 
+#define PLACE(name) {#name, offsetof(struct library, name)},
+static const struct {
+    const char *name;
+    size_t place;
+} functions[] = {FUNCTIONS(PLACE)};
+#undef PLACE
+
 static int load(struct library *lib, struct err *err)
 {
     lib->handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
     if (!lib->handle)
         return err_set(err, ERR_SYSTEM, ENOENT, "unpacking archives needs libarchive: %s",
                        dlerror());
-#define FIND(name)                                                                                 \
-    *(void **)&lib->name = dlsym(lib->handle, #name);                                              \
-    if (!lib->name)                                                                                \
-        return err_set(err, ERR_SYSTEM, ENOENT, LIBRARY " has no function " #name);
-    FUNCTIONS(FIND)
-#undef FIND
+    for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
+        void *function = dlsym(lib->handle, functions[i].name);
+
+        if (!function)
+            return err_set(err, ERR_SYSTEM, ENOENT, LIBRARY " has no function %s",
+                           functions[i].name);
+        memcpy((char *)lib + functions[i].place, &function, sizeof(function));
+    }
     return 0;
 }
 

@@ -17,8 +17,7 @@
 #include "base/pool.h"
 #include "base/scope.h"
 
-#define GZIP_LEVEL 3
-#define ZSTD_LEVEL 3
+#define DEFAULT_LEVEL 3 /* of gzip and of zstd */
 /* A chunk whose first bytes do not shrink at level 1 is stored: it would cost as much time as ten
  * good ones. */
 #define PROBE_SIZE ((size_t)64 << 10)
@@ -176,7 +175,7 @@ struct compressor *compressor_open(struct pool *pool, enum codec codec, int leve
     BUG_ON(!codec_level_valid(codec, level) || (codec != CODEC_NONE && !pool));
     c->pool = pool;
     c->codec = codec;
-    c->level = level ? level : codec == CODEC_GZIP ? GZIP_LEVEL : ZSTD_LEVEL;
+    c->level = level ? level : DEFAULT_LEVEL;
     c->to = to;
     c->out_max = bound(codec);
     c->slots_count = codec == CODEC_NONE                ? 1

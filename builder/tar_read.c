@@ -84,8 +84,10 @@ int tar_next_block(struct tar_reader *r, const unsigned char **block, struct err
         return -1;
     if (have == 0)
         return 0;
-    if (have < TAR_BLOCK)
-        return tar_cut_short(r, err);
+    if (have < TAR_BLOCK) {
+        tar_cut_short(r, err);
+        return -1;
+    }
     *block = r->buf + r->at;
     tar_consume(r, TAR_BLOCK);
     return 1;

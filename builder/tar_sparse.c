@@ -138,8 +138,10 @@ int tar_data(struct tar_reader *r, const void **bytes, size_t *size, uint64_t *o
     have = tar_fill(r, 1, err);
     if (have < 0)
         return -1;
-    if (have == 0)
-        return tar_cut_short(r, err);
+    if (have == 0) {
+        tar_cut_short(r, err);
+        return -1;
+    }
     *size = (uint64_t)have < piece ? (size_t)have : (size_t)piece;
     *bytes = r->buf + r->at;
     tar_consume(r, *size);

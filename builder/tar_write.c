@@ -9,7 +9,8 @@
 #include "builder/tar.h"
 #include "builder/tar_format.h"
 
-static const char zeros[2 * TAR_BLOCK];
+#define END_SIZE ((size_t)2 * TAR_BLOCK)
+static const char zeros[END_SIZE];
 
 size_t tar_padding(uint64_t size)
 {
@@ -18,7 +19,7 @@ size_t tar_padding(uint64_t size)
 
 void tar_put_end(struct buf *out)
 {
-    buf_add(out, zeros, 2 * TAR_BLOCK);
+    buf_add(out, zeros, END_SIZE);
 }
 
 /* Octal with a NUL at the end; false when the field is too small for it. */
@@ -284,5 +285,5 @@ int tar_write_whole(struct tar_writer *w, const struct entry *e, struct str cont
 int tar_write_end(struct tar_writer *w, struct err *err)
 {
     BUG_ON(w->left);
-    return put_bytes(w, zeros, 2 * TAR_BLOCK, err);
+    return put_bytes(w, zeros, END_SIZE, err);
 }

@@ -495,12 +495,12 @@ static int settle_late(struct unpack *u, const struct late *late, struct err *er
 
 int unpack_end(struct unpack *u, struct err *err)
 {
-    AUTO_FREE const struct late **order = xcalloc(u->dirs_count + 1, sizeof(*order));
+    AUTO_FREE const struct late **order = xcalloc(u->dirs_count + 1, sizeof(void *));
 
     forget_parent(u);
     for (size_t i = 0; i < u->dirs_count; i++)
         order[i] = &u->dirs[i];
-    qsort(order, u->dirs_count, sizeof(*order), late_cmp);
+    qsort(order, u->dirs_count, sizeof(void *), late_cmp);
     for (size_t i = 0; i < u->dirs_count; i++) {
         bool again = i > 0 && strcmp(order[i]->path, order[i - 1]->path) == 0;
 

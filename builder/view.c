@@ -25,7 +25,10 @@ void view_release(struct view *v)
 
 void view_push(struct view *v, const struct index *layer)
 {
-    VEC_GROW(v->layers, v->count, v->capacity);
+    if (v->count >= v->capacity) {
+        v->capacity = v->capacity ? v->capacity * 2 : 16;
+        v->layers = xreallocarray(v->layers, v->capacity, sizeof(void *));
+    }
     v->layers[v->count++] = layer;
 }
 
@@ -306,7 +309,7 @@ int view_read(const struct view *v, const char *path, size_t max, view_open_fn *
               struct buf *out, struct err *err)
 {
     SCOPED(buf_release) struct buf real = {0};
-    struct view_entry at;
+    struct view_entry at = {0};
     struct str kept;
     int got = view_resolve(v, path, VIEW_FOLLOW, &real, &at, err);
 

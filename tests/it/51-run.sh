@@ -56,6 +56,18 @@ ours() { # the slipway that was started last, also when it is a shell's child (a
     *) pgrep -P "$started" | head -n 1 ;;
     esac
 }
+below() { # every process below a process
+    for b_pid in $(pgrep -P "$1"); do
+        echo "$b_pid"
+        below "$b_pid"
+    done
+}
+none_of() { # PID…: none of them is alive
+    [ $# -gt 0 ] || return 1
+    for n_pid; do
+        [ ! -d "/proc/$n_pid" ] || return 1
+    done
+}
 end_with() { # SIGNAL
     pid=$(ours)
     kill "-$1" "$pid"
@@ -157,9 +169,10 @@ print(answer.decode().replace("\n", " "))' "${address##*:}")" "200000 late " "$w
     start "$T/log" as "$who" slipway run -p 127.0.0.1::80 web:1 sh -c 'trap "" INT TERM HUP; setsid sleep 5435 & echo up; sleep 5435'
     t "$who: another" wait_for 5 grep -q up "$T/log"
     pid=$(ours)
+    helpers=$(below "$pid")
     kill -9 "$pid"
     t "$who: kill -9 of slipway ends the container" wait_for 5 gone 'sleep 5435'
-    t "$who: ... and its network" wait_for 5 gone 'pasta --foreground'
+    t "$who: ... and its network and all helpers" wait_for 5 none_of $helpers
     wait_for 5 not kill -0 "$pid"
     t "$who: ... and the next run removes what is left" on "$who" slipway run web:1 true
     t "$who: ... all" nothing_left "$who"

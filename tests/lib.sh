@@ -311,7 +311,6 @@ have_user() { grep -q "^$test_user:" /etc/passwd; }
 
 # Root makes one account for each test and removes it at the end; accounts that a killed test left go first.
 make_user() {
-    USER_HOME=$T/user
     have_user && return 0
     for mu_tool in useradd setpriv flock newuidmap; do
         command -v $mu_tool >/dev/null || { why="no $mu_tool"; return 1; }
@@ -340,7 +339,6 @@ remove_user() {
 
 as_user() {
     if [ "$(id -u)" -ne 0 ]; then
-        USER_HOME=$T/user
         mkdir -p "$USER_HOME"
         env -i PATH="$T/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" HOME="$USER_HOME" USER="$(id -un)" \
             LOGNAME="$(id -un)" SLIPWAY_ROOT="$USER_HOME/store" LC_ALL=C "$@"
@@ -524,6 +522,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 chmod 755 "$T"
 mkdir -p "$T/bin" "$T/home" "$T/work"
+USER_HOME=$T/user
 ln -s "$SLIPWAY" "$T/bin/slipway"
 PATH=$T/bin:$PATH:/usr/sbin:/sbin
 SLIPWAY_ROOT=$T/store

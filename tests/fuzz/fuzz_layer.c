@@ -3,6 +3,7 @@
  * Any bytes as a layer, unpacked beside a canary: nothing outside the tree changes, and a layer
  * that unpacks is one whose index can be made and names what is there.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -78,7 +79,8 @@ static void judge(struct index_builder *b, int tree_fd)
     must(index_builder_end(b, &out, &err) == 0);
     x = index_from_bytes(out.ptr, out.size, &err);
     must(x != NULL);
-    must(diff_upper(tree_fd, false, named, x, &err) == 0);
+    /* Whoever is not root cannot look into directories of mode 0; real unpacking is root of its namespace. */
+    must(diff_upper(tree_fd, false, named, x, &err) == 0 || (geteuid() != 0 && err.code == EACCES));
     index_close(x);
 }
 

@@ -2,6 +2,7 @@
 #include "builder/import.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -172,6 +173,24 @@ static int apply_changes(json_t *config, struct dockerfile *doc, struct err *err
     return 0;
 }
 
+/* The changes are parsed as a Dockerfile of one line each below its FROM; an error names the change instead of the line. */
+static int name_change(const struct strv *changes, struct err *err)
+{
+    SCOPED(buf_release) struct buf change = {0};
+    SCOPED(buf_release) struct buf rest = {0};
+    unsigned line = 0;
+    int at = 0;
+
+    for (size_t i = 0; i < changes->count; i++)
+        if (strchr(changes->ptr[i], '\n'))
+            return -1;
+    if (sscanf(err->text, "--change:%4u: %n", &line, &at) != 1 || at == 0 || line < 2 || line - 2 >= changes->count)
+        return -1;
+    buf_add_escaped(&change, str_slice(str_of(changes->ptr[line - 2]), 0, 200));
+    buf_adds(&rest, err->text + at);
+    return err_set(err, err->kind, err->code, "--change '%s': %s", buf_cstr(&change), buf_cstr(&rest));
+}
+
 static int import_change(json_t *config, const struct strv *changes, struct err *err)
 {
     SCOPED(dockerfile_release) struct dockerfile doc = {0};
@@ -183,10 +202,10 @@ static int import_change(json_t *config, const struct strv *changes, struct err 
     for (size_t i = 0; i < changes->count; i++)
         buf_addf(&text, "%s\n", changes->ptr[i]);
     if (dockerfile_parse(buf_str(&text), "--change", &doc, err) < 0)
-        return -1;
+        return name_change(changes, err);
     if (check_changes(&doc, err) < 0)
         return -1;
-    return apply_changes(config, &doc, err);
+    return apply_changes(config, &doc, err) < 0 ? name_change(changes, err) : 0;
 }
 
 static int make_config(const struct import_options *options, json_t **out, struct err *err)

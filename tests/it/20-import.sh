@@ -45,6 +45,8 @@ t "another platform" sh -c 'slipway import --platform linux/arm/v7 root.tar arm:
 t "twice the same" sh -c 'slipway import root.tar twice:1 >1 && slipway import root.tar twice:2 >2 && cmp 1 2'
 
 t "RUN is no change" expect_status 2 '--change RUN: it does more than change' slipway import -c 'RUN true' root.tar x:1
+t "an error names the change" expect_fail "root.tar: --change 'ENV': ENV needs NAME=VALUE" slipway import -c 'USER 5' -c 'ENV' root.tar x:1
+t "... also one of its meaning" expect_fail "root.tar: --change 'STOPSIGNAL FOO': STOPSIGNAL: " slipway import -c 'STOPSIGNAL FOO' root.tar x:1
 t "FROM is no change" expect_status 2 '--change FROM' slipway import -c 'FROM x' root.tar x:1
 t "a slip in a change costs no reading" expect_fail 'EXPOS' slipway import -c 'EXPOS 80' /dev/zero x:1
 t "not a tar" expect_fail 'not a tar header' slipway import "$LIB_DIR/lib.sh" x:1

@@ -523,6 +523,7 @@ trap 'exit 143' TERM
 chmod 755 "$T"
 mkdir -p "$T/bin" "$T/home" "$T/work"
 USER_HOME=$T/user
+[ "$(id -u)" -eq 0 ] || mkdir "$USER_HOME"
 ln -s "$SLIPWAY" "$T/bin/slipway"
 PATH=$T/bin:$PATH:/usr/sbin:/sbin
 SLIPWAY_ROOT=$T/store

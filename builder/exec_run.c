@@ -17,6 +17,7 @@
 #include "registry/layout.h"
 #include "runtime/plan.h"
 #include "runtime/run.h"
+#include "runtime/session.h"
 #include "runtime/user.h"
 
 #define OUTPUT_KEPT 4096          /* of a failing step, for its error report */
@@ -102,6 +103,11 @@ static int start(struct build *build, struct place *p, struct making *making, st
 {
     int ends[2], rc;
 
+    /* Said before the first thing that only a sandbox's root can do fails in words of its own. */
+    if (build->tools->session->rung == SESSION_NONE) {
+        *err = build->tools->session->why;
+        return err_wrap(err, "no command can be run here");
+    }
     if (root_open(&p->root, p->layout, build->tools->session, &making->stack, &p->plan, err) < 0)
         return -1;
     if (pipe2(ends, O_CLOEXEC) < 0)

@@ -112,6 +112,8 @@ build "COPY --from a stage keeps owners" 'RUN mkdir /p && echo x >/p/q && chown 
 line "owner" '9/9 .* p/q$'
 build "COPY --from an image" 'COPY --from=base:1 /etc/group /g'
 line "there" ' g$'
+printf 'FROM base:1\nRUN true\n' >Dockerfile
+t "RUN without one says why, before anything else fails" expect_fail 'Dockerfile:2: no command can be run here: isolation "none" was asked for' slipway build --isolation none -f Dockerfile ctx
 t "FROM scratch needs no sandbox" sh -c 'printf "FROM scratch\nCOPY f /\nCMD [\"/f\"]\n" >Dockerfile; slipway build -q --isolation none -f Dockerfile -t s:1 ctx'
 
 # A file that changes under the copy: the layer may hold either content, so nothing may be remembered under the old one's name.

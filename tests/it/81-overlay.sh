@@ -45,13 +45,15 @@ try() {
     name=$1 change=$2
     shift 2
     number=$((number + 1))
-    t "$name" unshare -m sh play.sh "$layers" "$T/store-root" "$change" "$T/root-$number"
+    # shellcheck disable=SC2086 # words
+    t "$name" $namespace sh play.sh "$layers" "$T/store-root" "$change" "$T/root-$number"
     [ $# -eq 0 ] || cp "$T/out" found
     for line in "$@"; do t "... $line" matches found "$line"; done
     [ -z "$users" ] || t "$name, as a user" as_user unshare --user --map-root-user --map-auto --mount sh "$T/work/play.sh" "$layers" \
         "$USER_HOME/layers" "$change" "$USER_HOME/t-$number"
 }
-users=''
+users='' namespace='unshare --mount'
+[ "$(id -u)" -eq 0 ] || namespace='unshare --user --map-root-user --map-auto --mount'
 if can user && can subids && can userns; then users=yes; else diag "only as root: $why"; fi
 
 try "a file changed" 'echo more >>file' '^file +0644 0:0 7 [0-9]+ file$'

@@ -185,6 +185,9 @@ static int run_run(struct cmd_context *context, const void *values, int count, c
     SCOPED(options_release) struct container_options wanted = {0};
     int status = 0;
 
+    for (size_t i = 0; i < opts->env.count; i++)
+        if (opts->env.ptr[i][0] == 0 || opts->env.ptr[i][0] == '=')
+            return err_set(err, ERR_USAGE, 0, "variable \"%s\" has no name", opts->env.ptr[i]);
     if (check(opts, err) < 0 || parse_network(opts->network, &wanted.network, err) < 0)
         return -1;
     borrow(&wanted, opts);

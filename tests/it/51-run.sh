@@ -211,3 +211,4 @@ for words in '-d:--detach is not carried out' '--name=x:--name is not carried ou
     busybox_image refuse:1 2>/dev/null
     t "$option is refused by name" expect_status 2 "$text" slipway run "$option" refuse:1 true
 done
+t "a variable without a name is refused" expect_status 2 "variable \"=x\" has no name" slipway run -e =x refuse:1 true

@@ -149,6 +149,9 @@ bench:
 	tests/setup/deps build test
 	$(MAKE) $(B)/slipway
 	SLIPWAY=$(CURDIR)/$(B)/slipway tests/bench/run
+format:
+	git ls-files '*.[ch]' | xargs clang-format -i
+.PHONY: format
 golden: $(UNIT)
 	GOLDEN=1 tests/run --build $(B) $(UNIT)
 ci:

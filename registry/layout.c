@@ -386,7 +386,7 @@ int layout_drop_damaged(const struct layout *l, const char *digest, struct err *
         return 0;
     if (unlinkat(l->blobs_fd, digest_hex(digest), 0) < 0 && errno != ENOENT)
         return err_errno(err, "remove the damaged blob %s from %s", digest, l->root);
-    log_warn("blob %s in %s was damaged: its bytes have another digest; it is replaced", digest, l->root);
+    log_warn("blob %s in %s was damaged: its bytes have another digest; it is removed", digest, l->root);
     return 1;
 }
 

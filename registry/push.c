@@ -264,6 +264,7 @@ static int upload_one(void *arg, struct err *err)
 {
     struct upload_job *job = arg;
     struct pushing *p = job->p;
+    struct err ignored = {0};
 
     if (atomic_load(&p->failed))
         return 0;
@@ -271,6 +272,12 @@ static int upload_one(void *arg, struct err *err)
                     job->record, err) == 0)
         return 0;
     atomic_store(&p->failed, true);
+    /* A registry that refuses the bytes may be right: ours are looked at before it is blamed. */
+    if (err->kind == ERR_REMOTE && err->code == 400 &&
+        layout_drop_damaged(p->layout, job->blob->digest, &ignored) == 1)
+        return err_set(err, ERR_INPUT, 0,
+                       "blob %s was damaged in the store, and is removed; pull, load or build the image again",
+                       job->blob->digest);
     return -1;
 }
 

@@ -256,3 +256,15 @@ t "second source" fake --image b:1
 t "another image" slipway pull "$FAKE/b:1"
 t "under a tag that does not move" expect_fail "the tag names another image already and there keeps tags as they are" slipway push "$FAKE/b:1" "$ecr/there:1"
 t "pull of a repository there is not" expect_fail "there is no repository none/such at $ECR_HOST" slipway pull "$ecr/none/such:1"
+
+# --- push: bytes that were damaged in the store
+clear_store
+t "a registry with one layer" fake --image a:1:1:300000
+t "an image to damage" slipway pull "$FAKE/a:1"
+damaged=$(layer_of a:1)
+printf XYZ | dd of="$SLIPWAY_ROOT/blobs/sha256/${damaged#sha256:}" bs=1 seek=1000 conv=notrunc 2>/dev/null
+source_image=$FAKE/a:1
+t "another registry" fake
+t "the store is blamed, not the registry" expect_fail "blob $damaged was damaged in the store, and is removed" slipway push "$source_image" "$FAKE/b:1"
+t "a pull puts it right" slipway pull "$source_image"
+t "then it is taken" slipway push "$source_image" "$FAKE/b:1"

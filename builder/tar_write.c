@@ -161,12 +161,8 @@ static int put_entry(struct buf *out, const struct entry *e, struct str name, ch
     put_number(h.uid, sizeof(h.uid), e->uid, "uid", &pax);
     put_number(h.gid, sizeof(h.gid), e->gid, "gid", &pax);
     put_number(h.size, sizeof(h.size), type == TAR_TYPE_FILE ? e->size : 0, "size", &pax);
-    if (e->mtime < 0) {
-        put_number_record(&pax, "mtime", e->mtime);
-        put_octal(h.mtime, sizeof(h.mtime), 0);
-    } else {
-        put_number(h.mtime, sizeof(h.mtime), (uint64_t)e->mtime, "mtime", &pax);
-    }
+    /* A time before 1970 is, taken as unsigned, one that does not fit. */
+    put_number(h.mtime, sizeof(h.mtime), (uint64_t)e->mtime, "mtime", &pax);
     if (!put_octal(h.dev_major, sizeof(h.dev_major), device ? e->dev_major : 0) ||
         !put_octal(h.dev_minor, sizeof(h.dev_minor), device ? e->dev_minor : 0))
         return err_set(err, ERR_INPUT, EINVAL, "%s: a tar cannot hold the device number %u:%u",

@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "builder/entry.h"
+#include "builder/stream.h"
 
 struct index; /* an open index; read-only, any number of threads */
 
@@ -56,7 +57,7 @@ void index_builder_free(struct index_builder *b); /* NULL is fine */
  */
 int index_builder_add(struct index_builder *b, const struct entry *e, struct err *err);
 void index_builder_content(struct index_builder *b, struct str content);
-int index_builder_end(struct index_builder *b, struct buf *out,
-                      struct err *err); /* the file's bytes */
+/* Sends the bytes of the file; nothing may be added after. */
+int index_builder_end(struct index_builder *b, struct sink to, struct err *err);
 
 #endif

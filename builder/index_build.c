@@ -425,7 +425,12 @@ static int settle_all(struct settle *s, struct err *err)
     return 0;
 }
 
-int index_builder_end(struct index_builder *b, struct buf *out, struct err *err)
+static int send(struct sink to, const void *bytes, size_t size, struct err *err)
+{
+    return size ? to.write(to.ctx, bytes, size, err) : 0;
+}
+
+int index_builder_end(struct index_builder *b, struct sink to, struct err *err)
 {
     SCOPED(settle_release) struct settle s = {.b = b};
     struct index_header h = {.version = INDEX_VERSION, .order = INDEX_ORDER};
@@ -439,9 +444,8 @@ int index_builder_end(struct index_builder *b, struct buf *out, struct err *err)
     h.xattrs_count = (uint32_t)b->xattrs_count;
     buf_addc(&b->strings, '\0'); /* never less than two bytes */
     h.strings_size = b->strings.size;
-    buf_add(out, &h, sizeof(h));
-    buf_add(out, s.out, s.count * sizeof(*s.out));
-    buf_add(out, b->xattrs, b->xattrs_count * sizeof(*b->xattrs));
-    buf_add(out, b->strings.ptr, b->strings.size);
-    return 0;
+    if (send(to, &h, sizeof(h), err) < 0 || send(to, s.out, s.count * sizeof(*s.out), err) < 0 ||
+        send(to, b->xattrs, b->xattrs_count * sizeof(*b->xattrs), err) < 0)
+        return -1;
+    return send(to, b->strings.ptr, b->strings.size, err);
 }

@@ -225,15 +225,18 @@ int layer_add_file(struct layer_writer *w, const struct entry *e, int dir_fd, co
 
 int layer_writer_end(struct layer_writer *w, struct layer *layer, struct err *err)
 {
-    SCOPED(buf_release) struct buf end = {0}, bytes = {0};
+    SCOPED(buf_release) struct buf end = {0};
+    AUTO_FD int index = -1;
 
     BUG_ON(w->left || w->broken);
     tar_put_end(&end);
-    if (blob_add(w->blob, end.ptr, end.size, err) < 0 ||
-        index_builder_end(w->index, &bytes, err) < 0 || blob_end(w->blob, layer, err) < 0)
+    if (blob_add(w->blob, end.ptr, end.size, err) < 0)
+        return -1;
+    index = layer_write_index(w->layout, w->index, err);
+    if (index < 0 || blob_end(w->blob, layer, err) < 0)
         return -1;
     layer->entries = w->entries;
-    return layer_save_index(w->layout, layer->diff_id, &bytes, err);
+    return layer_keep_index(w->layout, index, layer->diff_id, err);
 }
 
 /* ---- from directories ---- */

@@ -107,25 +107,21 @@ static int each_entry(struct tar_reader *tar, struct index_builder *b, struct un
     return got < 0 ? -1 : tar_drain(tar, err);
 }
 
-/* Everything of a tar: *count entries, the index into bytes. */
-static int read_tar(struct tap *tap, struct unpack *u, uint64_t *count, struct buf *bytes,
+/* Everything of a tar: *count entries, all of them in the index. */
+static int read_tar(struct tap *tap, struct unpack *u, uint64_t *count, struct index_builder *b,
                     struct err *err)
 {
     struct tar_reader *tar = tar_reader_open((struct source){.read = tap_read, .ctx = tap});
-    struct index_builder *b = index_builder_new();
     int result = each_entry(tar, b, u, count, err);
 
-    if (result == 0)
-        result = index_builder_end(b, bytes, err);
+    tar_reader_close(tar);
     if (result == 0 && u)
         result = unpack_end(u, err);
-    index_builder_free(b);
-    tar_reader_close(tar);
     return result < 0 ? clean(err) : 0;
 }
 
 static int read_blob(int fd, uint64_t size, const char *diff_id, struct unpack *u,
-                     struct buf *bytes, struct err *err)
+                     struct index_builder *b, struct err *err)
 {
     struct tap tap = {0};
     char got[DIGEST_SIZE];
@@ -136,7 +132,7 @@ static int read_blob(int fd, uint64_t size, const char *diff_id, struct unpack *
     if (!tap.from)
         return -1;
     sha256_begin(&tap.hash);
-    result = read_tar(&tap, u, &count, bytes, err);
+    result = read_tar(&tap, u, &count, b, err);
     inflater_close(tap.from);
     if (result < 0)
         return -1;
@@ -147,15 +143,11 @@ static int read_blob(int fd, uint64_t size, const char *diff_id, struct unpack *
     return 0;
 }
 
-/* Reads a blob once: its index into `bytes`, and, when tree_fd is not -1, its files into that empty
- * directory. */
-static int read_layer(const struct layout *layout, const struct descriptor *blob,
-                      const char *diff_id, int tree_fd, struct buf *bytes, struct err *err)
+/* The size is checked against the manifest before a byte is believed. */
+static int open_blob(const struct layout *layout, const struct descriptor *blob, struct err *err)
 {
     uint64_t size = 0;
     AUTO_FD int fd = layout_open_blob(layout, blob->digest, &size, err);
-    struct unpack *u = NULL;
-    int result;
 
     if (fd < 0)
         return -1;
@@ -163,10 +155,31 @@ static int read_layer(const struct layout *layout, const struct descriptor *blob
         return err_set(err, ERR_INPUT, EINVAL,
                        "layer %s: %llu bytes long, but the manifest says %llu", blob->digest,
                        (unsigned long long)size, (unsigned long long)blob->size);
-    if (tree_fd >= 0)
-        u = unpack_open(tree_fd);
-    result = read_blob(fd, size, diff_id, u, bytes, err);
+    return steal_fd(&fd);
+}
+
+/* Reads a blob once and keeps its index; when tree_fd is not -1, its files go into that directory.
+ */
+static int read_layer(const struct layout *layout, const struct descriptor *blob,
+                      const char *diff_id, int tree_fd, struct err *err)
+{
+    AUTO_FD int fd = open_blob(layout, blob, err);
+    struct index_builder *b;
+    struct unpack *u;
+    int result;
+
+    if (fd < 0)
+        return -1;
+    b = index_builder_new();
+    u = tree_fd >= 0 ? unpack_open(tree_fd) : NULL;
+    result = read_blob(fd, blob->size, diff_id, u, b, err);
+    if (result == 0) {
+        AUTO_FD int index = layer_write_index(layout, b, err);
+
+        result = index < 0 ? -1 : layer_keep_index(layout, index, diff_id, err);
+    }
     unpack_close(u);
+    index_builder_free(b);
     return result < 0 ? err_wrap(err, "layer %s", blob->digest) : 0;
 }
 
@@ -178,15 +191,24 @@ static const char *index_name(const char *diff_id, char out[static INDEX_NAME_MA
     return out;
 }
 
-int layer_save_index(const struct layout *layout, const char *diff_id, const struct buf *bytes,
-                     struct err *err)
+int layer_write_index(const struct layout *layout, struct index_builder *b, struct err *err)
+{
+    AUTO_FD int fd = fs_tmpfile(layout->cache_fd, 0600, err);
+
+    if (fd < 0)
+        return -1;
+    return index_builder_end(b, sink_of_fd(&fd), err) < 0 ? clean(err) : steal_fd(&fd);
+}
+
+int layer_keep_index(const struct layout *layout, int fd, const char *diff_id, struct err *err)
 {
     char name[INDEX_NAME_MAX];
 
     if (fs_mkdirs(layout->cache_fd, "index", 0700, err) < 0)
         return -1;
-    return fs_replace(layout->cache_fd, index_name(diff_id, name), bytes->ptr, bytes->size, 0600,
-                      false, err);
+    /* There may be a damaged one; whoever has mapped it keeps it. */
+    unlinkat(layout->cache_fd, index_name(diff_id, name), 0);
+    return fs_link_tmpfile(fd, layout->cache_fd, name, false, err);
 }
 
 static int check_diff_id(const char *diff_id, struct err *err)
@@ -199,7 +221,6 @@ static int check_diff_id(const char *diff_id, struct err *err)
 int layer_index(struct layout *layout, const struct descriptor *blob, const char *diff_id,
                 struct index **index, struct err *err)
 {
-    SCOPED(buf_release) struct buf bytes = {0};
     char name[INDEX_NAME_MAX];
     int got;
 
@@ -208,28 +229,32 @@ int layer_index(struct layout *layout, const struct descriptor *blob, const char
     got = index_open(layout->cache_fd, index_name(diff_id, name), index, err);
     if (got != 0)
         return got < 0 ? -1 : 0;
-    if (read_layer(layout, blob, diff_id, -1, &bytes, err) < 0 ||
-        layer_save_index(layout, diff_id, &bytes, err) < 0)
+    if (read_layer(layout, blob, diff_id, -1, err) < 0)
         return -1;
-    *index = index_from_bytes(bytes.ptr, bytes.size, err);
-    return *index ? 0 : err_wrap(err, "index of layer %s", blob->digest);
+    got = index_open(layout->cache_fd, name, index, err);
+    if (got == 0)
+        err_set(err, ERR_SYSTEM, EIO, "layer %s: its index cannot be read again", blob->digest);
+    return got > 0 ? 0 : -1;
 }
 
 int layer_from_tar(struct layout *layout, struct pool *pool, struct source tar,
                    const struct layer_options *options, struct layer *layer, struct err *err)
 {
-    SCOPED(buf_release) struct buf bytes = {0};
     struct tap tap = {.from = inflater_open(tar, 0, err)};
+    struct index_builder *b = index_builder_new();
+    AUTO_FD int index = -1;
     int result = -1;
 
     layer->entries = 0;
     if (tap.from)
         tap.blob = blob_open(layout, pool, options->codec, options->level, err);
-    if (tap.blob && read_tar(&tap, NULL, &layer->entries, &bytes, err) == 0 &&
-        blob_end(tap.blob, layer, err) == 0)
-        result = layer_save_index(layout, layer->diff_id, &bytes, err);
+    if (tap.blob && read_tar(&tap, NULL, &layer->entries, b, err) == 0)
+        index = layer_write_index(layout, b, err);
+    if (index >= 0 && blob_end(tap.blob, layer, err) == 0)
+        result = layer_keep_index(layout, index, layer->diff_id, err);
     blob_close(tap.blob);
     inflater_close(tap.from);
+    index_builder_free(b);
     return result;
 }
 
@@ -266,14 +291,12 @@ int layer_keep_tree(struct layout *layout, const char *diff_id, int dir_fd, cons
 static int unpack_into(struct layout *layout, const struct descriptor *blob, const char *diff_id,
                        const struct layout_tmp *tmp, struct err *err)
 {
-    SCOPED(buf_release) struct buf bytes = {0};
     AUTO_FD int fd = -1;
 
     if (mkdirat(tmp->fd, "tree", 0700) < 0)
         return err_errno(err, "make a directory for layer %s", diff_id);
     fd = fs_open_dir(tmp->fd, "tree", err);
-    if (fd < 0 || read_layer(layout, blob, diff_id, fd, &bytes, err) < 0 ||
-        layer_save_index(layout, diff_id, &bytes, err) < 0)
+    if (fd < 0 || read_layer(layout, blob, diff_id, fd, err) < 0)
         return -1;
     return adopt(layout, diff_id, tmp->fd, "tree", err);
 }

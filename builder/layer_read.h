@@ -3,12 +3,12 @@
 #define BUILDER_LAYER_READ_H
 
 /* What layer.c has of layer_read.c. */
-#include "base/buf.h"
 #include "base/err.h"
 #include "builder/layer.h"
 
-/* cache/index/<hex>, whole. */
-int layer_save_index(const struct layout *layout, const char *diff_id, const struct buf *bytes,
-                     struct err *err);
+/* Ends an index into a nameless file (its descriptor), and gives that its name, cache/index/<hex>.
+ * Between the two the layer itself is made to stay: one that makes no sound index does not. */
+int layer_write_index(const struct layout *layout, struct index_builder *b, struct err *err);
+int layer_keep_index(const struct layout *layout, int fd, const char *diff_id, struct err *err);
 
 #endif

@@ -69,7 +69,7 @@ static void from_tar(const uint8_t *bytes, size_t size)
 
     while ((got = tar_next(r, &e, &err)) > 0 && (got = index_builder_add(b, &e, &err)) == 0)
         ;
-    if (got == 0 && index_builder_end(b, &out, &err) == 0) {
+    if (got == 0 && index_builder_end(b, sink_of_buf(&out), &err) == 0) {
         struct index *x = index_from_bytes(out.ptr, out.size, &err);
 
         must(x != NULL);

@@ -76,10 +76,11 @@ static void judge(struct index_builder *b, int tree_fd)
     struct err err = {0};
     struct index *x;
 
-    must(index_builder_end(b, &out, &err) == 0);
+    must(index_builder_end(b, sink_of_buf(&out), &err) == 0);
     x = index_from_bytes(out.ptr, out.size, &err);
     must(x != NULL);
-    /* Whoever is not root cannot look into directories of mode 0; real unpacking is root of its namespace. */
+    /* Whoever is not root cannot look into directories of mode 0; real unpacking is root of its
+     * namespace. */
     must(diff_upper(tree_fd, false, named, x, &err) == 0 || (geteuid() != 0 && err.code == EACCES));
     index_close(x);
 }

@@ -55,7 +55,7 @@ static int build(const char *text, struct buf *out, struct err *err)
         result = index_builder_add(b, &e, err);
     }
     if (result == 0)
-        result = index_builder_end(b, out, err);
+        result = index_builder_end(b, sink_of_buf(out), err);
     index_builder_free(b);
     return result;
 }
@@ -192,7 +192,7 @@ static void metadata(void)
     OK(index_builder_add(b, &in, &err) == 0);
     index_builder_content(b, STR("r:x:0"));
     OK(index_builder_add(b, &device, &err) == 0);
-    OK(index_builder_end(b, &bytes, &err) == 0);
+    OK(index_builder_end(b, sink_of_buf(&bytes), &err) == 0);
     index_builder_free(b);
     x = index_from_bytes(bytes.ptr, bytes.size, &err);
     index_get(x, index_find(x, "etc/passwd"), &e);
@@ -234,7 +234,7 @@ static void shuffled(void)
             snprintf(path, sizeof(path), "d%d/e%d/f%d", n % 3, n % 7, n);
             index_builder_add(b, &e, &err); /* again: the same */
         }
-        OK(index_builder_end(b, &bytes, &err) == 0);
+        OK(index_builder_end(b, sink_of_buf(&bytes), &err) == 0);
         index_builder_free(b);
         x = index_from_bytes(bytes.ptr, bytes.size, &err);
         OK(x != NULL);

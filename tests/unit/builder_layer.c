@@ -171,7 +171,7 @@ static const struct index *below(struct view *view)
         &err);
     index_builder_add(b, &(struct entry){.path = "tmp/link", .link = "x", .type = ENTRY_SYMLINK},
                       &err);
-    index_builder_end(b, &bytes, &err);
+    index_builder_end(b, sink_of_buf(&bytes), &err);
     index_builder_free(b);
     x = index_from_bytes(bytes.ptr, bytes.size, &err);
     view_push(view, x);

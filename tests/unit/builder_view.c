@@ -47,7 +47,7 @@ static struct index *layer(const char *text, uint32_t number)
                                       : ENTRY_WHITEOUT;
         OKF(index_builder_add(b, &e, &err) == 0, "%s", err.text);
     }
-    OKF(index_builder_end(b, &bytes, &err) == 0, "%s", err.text);
+    OKF(index_builder_end(b, sink_of_buf(&bytes), &err) == 0, "%s", err.text);
     index_builder_free(b);
     return index_from_bytes(bytes.ptr, bytes.size, &err);
 }
@@ -284,7 +284,7 @@ static void reading(void)
     stage_open(&s, layers);
     index_builder_add(b, &passwd, &err);
     index_builder_content(b, STR("root"));
-    index_builder_end(b, &bytes, &err);
+    index_builder_end(b, sink_of_buf(&bytes), &err);
     index_builder_free(b);
     s.layers[1] = index_from_bytes(bytes.ptr, bytes.size, &err);
     view_push(&s.view, s.layers[1]);

@@ -264,9 +264,10 @@ static int from_web_identity(struct chain *chain, const char *profile, struct aw
                              struct err *err)
 {
     const struct aws_config *c = chain->config;
-    const char *file = env_allowed(chain) && chain->visited.count <= 1 /* a source_profile has its own */
-                           ? aws_config_env(c, "AWS_WEB_IDENTITY_TOKEN_FILE")
-                           : NULL;
+    const char *file =
+        env_allowed(chain) && chain->visited.count <= 1 /* a source_profile has its own */
+            ? aws_config_env(c, "AWS_WEB_IDENTITY_TOKEN_FILE")
+            : NULL;
     struct sts_role role = {0};
 
     if (file) {

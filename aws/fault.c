@@ -283,9 +283,9 @@ int fault_err(const struct aws_fault *fault, const char *service, const char *ac
     bool id = fault->request_id[0] != 0;
 
     /* AWS throttles with status 400 and a code: a caller that may wait sees 429. */
-    err_set(err, ERR_REMOTE, fault_throttled(fault) ? 429 : fault->status, "%s %s: %s%s%s (HTTP %d%s%s)", service, action,
-            fault->code, fault->code[0] ? ": " : "", message, fault->status,
-            id ? ", request id " : "", fault->request_id);
+    err_set(err, ERR_REMOTE, fault_throttled(fault) ? 429 : fault->status,
+            "%s %s: %s%s%s (HTTP %d%s%s)", service, action, fault->code, fault->code[0] ? ": " : "",
+            message, fault->status, id ? ", request id " : "", fault->request_id);
     if (fault_denied(fault))
         add_permission(fault->message, service, action, err);
     if (source && (fault_credentials(fault) || fault_signature(fault) || fault_expired(fault)))

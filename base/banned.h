@@ -2,7 +2,8 @@
 #ifndef BASE_BANNED_H
 #define BASE_BANNED_H
 
-/* Forced into every translation unit (-include): these do not compile. Each has a better form in base/. */
+/* Forced into every translation unit (-include): these do not compile. Each has a better form in
+ * base/. */
 #include <dirent.h>
 #include <ftw.h>
 #include <libgen.h>
@@ -17,7 +18,8 @@
 #undef sprintf
 #undef vsprintf
 
-#pragma GCC poison strcpy strcat sprintf vsprintf strtok strtok_r strncpy strncat atoi atol atoll atof
+#pragma GCC poison strcpy strcat sprintf vsprintf strtok strtok_r strncpy strncat atoi atol atoll  \
+    atof
 #pragma GCC poison gmtime localtime ctime asctime system popen tmpnam mktemp nftw gets
 
 #endif

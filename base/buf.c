@@ -98,8 +98,11 @@ void buf_addf(struct buf *b, const char *fmt, ...)
 /* Length of the well-formed UTF-8 sequence at p, 0 when there is none (RFC 3629 §4). */
 static size_t utf8_length(const unsigned char *p, size_t left)
 {
-    size_t size = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
-                : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+    size_t size = p[0] < 0x80                   ? 1
+                  : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+                  : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
+                  : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+                                                : 0;
 
     if (!size || size > left)
         return 0;
@@ -119,7 +122,8 @@ void buf_add_escaped(struct buf *b, struct str s)
     for (size_t i = 0; i < s.size;) {
         size_t size = utf8_length(p + i, s.size - i);
         /* C1 controls (U+0080..U+009F) drive terminals too. */
-        bool control = p[i] < 0x20 || p[i] == 0x7f || (size == 2 && p[i] == 0xc2 && p[i + 1] < 0xa0);
+        bool control =
+            p[i] < 0x20 || p[i] == 0x7f || (size == 2 && p[i] == 0xc2 && p[i + 1] < 0xa0);
 
         if (size && !control) {
             buf_add(b, p + i, size);

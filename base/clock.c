@@ -81,7 +81,8 @@ bool clock_parse_rfc3339(struct str text, struct timespec *out)
     int century, year;
     size_t i = 19;
 
-    if (text.size < 20 || p[4] != '-' || p[7] != '-' || (p[10] | 0x20) != 't' || p[13] != ':' || p[16] != ':')
+    if (text.size < 20 || p[4] != '-' || p[7] != '-' || (p[10] | 0x20) != 't' || p[13] != ':' ||
+        p[16] != ':')
         return false;
     century = two(p, 0, 99);
     year = two(p + 2, 0, 99);
@@ -91,8 +92,8 @@ bool clock_parse_rfc3339(struct str text, struct timespec *out)
     tm.tm_hour = two(p + 11, 0, 23);
     tm.tm_min = two(p + 14, 0, 59);
     tm.tm_sec = two(p + 17, 0, 60);
-    if (century < 0 || year < 0 || tm.tm_mon < 0 || tm.tm_mday < 0 || tm.tm_hour < 0 || tm.tm_min < 0 ||
-        tm.tm_sec < 0)
+    if (century < 0 || year < 0 || tm.tm_mon < 0 || tm.tm_mday < 0 || tm.tm_hour < 0 ||
+        tm.tm_min < 0 || tm.tm_sec < 0)
         return false;
     if (p[i] == '.')
         for (i++; i < text.size && p[i] >= '0' && p[i] <= '9'; i++, unit /= 10)
@@ -120,8 +121,8 @@ int clock_source_date_epoch(int64_t *out, struct err *err)
     if (!text || !*text)
         return 0;
     if (!str_i64(str_of(text), out) || *out < 0)
-        return err_set(err, ERR_USAGE, 0, "SOURCE_DATE_EPOCH: \"%.40s\" is not a number of seconds since 1970",
-                       text);
+        return err_set(err, ERR_USAGE, 0,
+                       "SOURCE_DATE_EPOCH: \"%.40s\" is not a number of seconds since 1970", text);
     return 1;
 }
 

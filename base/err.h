@@ -3,9 +3,9 @@
 #define BASE_ERR_H
 
 /*
- * What went wrong, told once. Owned by the caller, passed last, untouched on success, nothing to free.
- * `kind` and `code` are for programs (exit status, retry), `text` for people: lower case, no full stop, one line,
- * names the thing, the place (file:line where there is one) and the remedy.
+ * What went wrong, told once. Owned by the caller, passed last, untouched on success, nothing to
+ * free. `kind` and `code` are for programs (exit status, retry), `text` for people: lower case, no
+ * full stop, one line, names the thing, the place (file:line where there is one) and the remedy.
  */
 enum err_kind {
     ERR_NONE,

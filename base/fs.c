@@ -103,8 +103,8 @@ static int fill(int fd, const void *bytes, size_t size, mode_t mode, bool durabl
     return 0;
 }
 
-int fs_replace(int dir_fd, const char *path, const void *bytes, size_t size, mode_t mode, bool durable,
-               struct err *err)
+int fs_replace(int dir_fd, const char *path, const void *bytes, size_t size, mode_t mode,
+               bool durable, struct err *err)
 {
     AUTO_FREE char *name = temporary_name(path);
     AUTO_FD int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -136,7 +136,8 @@ int fs_link_tmpfile(int fd, int dir_fd, const char *name, bool durable, struct e
 
     if (durable && fdatasync(fd) < 0)
         return err_errno(err, "fsync %s", name);
-    if (linkat(AT_FDCWD, fs_fd_path(fd, path), dir_fd, name, AT_SYMLINK_FOLLOW) < 0 && errno != EEXIST)
+    if (linkat(AT_FDCWD, fs_fd_path(fd, path), dir_fd, name, AT_SYMLINK_FOLLOW) < 0 &&
+        errno != EEXIST)
         return err_errno(err, "link %s", name);
     return 0;
 }
@@ -273,9 +274,11 @@ static int copy_by_buffer(int from_fd, int to_fd, uint64_t size, struct err *err
 int fs_copy(int from_fd, int to_fd, uint64_t size, struct err *err)
 {
     while (size) {
-        ssize_t n = copy_file_range(from_fd, NULL, to_fd, NULL, size < (1U << 30) ? (size_t)size : 1U << 30, 0);
+        ssize_t n = copy_file_range(from_fd, NULL, to_fd, NULL,
+                                    size < (1U << 30) ? (size_t)size : 1U << 30, 0);
 
-        /* Across file systems, from pipes or /proc: the plain way; it also tells end-of-file from a short file. */
+        /* Across file systems, from pipes or /proc: the plain way; it also tells end-of-file from a
+         * short file. */
         if (n <= 0)
             return copy_by_buffer(from_fd, to_fd, size, err);
         if (size != UINT64_MAX)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fs_open_beneath: openat2 where the kernel and the container's filter allow it, else a walk by descriptor that gives
- * the same answers. In the walk every component is opened with O_PATH | O_NOFOLLOW; links are read and spliced into
- * what is left of the path; ".." pops the stack of descriptors, so nothing can race it out of the root.
+ * fs_open_beneath: openat2 where the kernel and the container's filter allow it, else a walk by
+ * descriptor that gives the same answers. In the walk every component is opened with O_PATH |
+ * O_NOFOLLOW; links are read and spliced into what is left of the path; ".." pops the stack of
+ * descriptors, so nothing can race it out of the root.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +23,8 @@
 
 static int by_openat2(int root_fd, const char *path, int flags, mode_t mode, enum fs_resolve how)
 {
-    struct open_how wanted = {.flags = (unsigned)(flags | O_CLOEXEC), .resolve = RESOLVE_NO_MAGICLINKS};
+    struct open_how wanted = {.flags = (unsigned)(flags | O_CLOEXEC),
+                              .resolve = RESOLVE_NO_MAGICLINKS};
 
     if (flags & (O_CREAT | O_TMPFILE))
         wanted.mode = mode & 07777;
@@ -128,7 +130,8 @@ static int open_last(struct walk *w, const char *name, int flags, mode_t mode)
     struct stat st;
     bool follow = !(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL);
 
-    if (strcmp(name, ".") != 0 && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode)) {
+    if (strcmp(name, ".") != 0 && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISLNK(st.st_mode)) {
         if (follow || w->how == FS_NO_LINKS)
             return splice_link(w, name, "") < 0 ? -1 : -2;
     }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libcrypto's one-shot context functions: deprecated, but they need no provider look-up (1-3 ms at start) and no heap. */
+/* libcrypto's one-shot context functions: deprecated, but they need no provider look-up (1-3 ms at
+ * start) and no heap. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/hash.h"
 
 #include <openssl/sha.h>
 #include <string.h>
 
-_Static_assert(sizeof(SHA256_CTX) <= sizeof(struct sha256), "struct sha256 holds libcrypto's context");
+_Static_assert(sizeof(SHA256_CTX) <= sizeof(struct sha256),
+               "struct sha256 holds libcrypto's context");
 
 static SHA256_CTX *context(struct sha256 *h)
 {

@@ -32,13 +32,15 @@ static size_t depth_of(const json_t *v, size_t depth)
 json_t *json_parse(struct str text, struct err *err)
 {
     json_error_t why;
-    json_t *doc = json_loadb(text.ptr ? text.ptr : "", text.size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
+    json_t *doc = json_loadb(text.ptr ? text.ptr : "", text.size,
+                             JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
 
     if (!doc) {
         struct buf words = {0};
 
         buf_add_escaped(&words, str_of(why.text));
-        err_set(err, ERR_INPUT, 0, "line %d, column %d: %s", why.line, why.column, buf_cstr(&words));
+        err_set(err, ERR_INPUT, 0, "line %d, column %d: %s", why.line, why.column,
+                buf_cstr(&words));
         buf_release(&words);
         return NULL;
     }
@@ -64,7 +66,8 @@ int json_take(json_t *value, struct err *err, const char *fmt, ...)
         return 0;
     buf_add_escaped(&words, str_of(why.text));
     if (json_error_code(&why) == json_error_item_not_found) {
-        const char *colon = strrchr(buf_cstr(&words), ':'); /* jansson: "Object item not found: NAME" */
+        const char *colon =
+            strrchr(buf_cstr(&words), ':'); /* jansson: "Object item not found: NAME" */
 
         err_set(err, ERR_INPUT, 0, "key \"%s\" is missing", colon ? colon + 2 : buf_cstr(&words));
     } else {

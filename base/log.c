@@ -24,8 +24,8 @@ enum log_level log_get_level(void)
 }
 
 /* One write per line, so that lines of several threads and processes do not tear. */
-__attribute__((format(printf, 3, 0)))
-static void line(enum log_level level, const char *prefix, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void line(enum log_level level, const char *prefix,
+                                                       const char *fmt, va_list ap)
 {
     SCOPED(buf_release) struct buf out = {0};
 

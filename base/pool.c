@@ -121,7 +121,8 @@ unsigned pool_threads(const struct pool *pool)
     return pool->limit;
 }
 
-/* Signals belong to the main thread. A thread that cannot be started is done without: job_wait() runs the job. */
+/* Signals belong to the main thread. A thread that cannot be started is done without: job_wait()
+ * runs the job. */
 static void start_thread(struct pool *pool)
 {
     sigset_t all, before;

@@ -3,10 +3,10 @@
 #define BASE_POOL_H
 
 /*
- * A bounded set of worker threads and one job queue: the only room that starts threads. Threads start when the first
- * jobs come and stay until pool_close(). Signals are blocked in workers.
- * A job owns what it was handed; jobs meet only in queues and results. Waiting for a job that has not begun runs it in
- * the waiting thread, so a job may wait for another without a dead end.
+ * A bounded set of worker threads and one job queue: the only room that starts threads. Threads
+ * start when the first jobs come and stay until pool_close(). Signals are blocked in workers. A job
+ * owns what it was handed; jobs meet only in queues and results. Waiting for a job that has not
+ * begun runs it in the waiting thread, so a job may wait for another without a dead end.
  */
 #include <stdbool.h>
 

@@ -68,7 +68,8 @@ static int start(struct child *c, const struct proc *proc, struct err *err)
 {
     int in[2], out[2], errors[2];
 
-    /* A socket for input, so that a helper that does not read it costs no SIGPIPE (MSG_NOSIGNAL). */
+    /* A socket for input, so that a helper that does not read it costs no SIGPIPE (MSG_NOSIGNAL).
+     */
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in) < 0)
         return err_errno(err, "make a socket pair");
     c->in = in[0];
@@ -86,7 +87,8 @@ static int start(struct child *c, const struct proc *proc, struct err *err)
 
 static void feed(struct child *c, struct str input)
 {
-    ssize_t n = send(c->in, input.ptr + c->written, input.size - c->written, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t n =
+        send(c->in, input.ptr + c->written, input.size - c->written, MSG_NOSIGNAL | MSG_DONTWAIT);
 
     if (n >= 0)
         c->written += (size_t)n;
@@ -126,8 +128,8 @@ static int converse(struct child *c, const struct proc *proc, struct buf *out, s
 
         if (proc->timeout_ms) {
             if (spent >= proc->timeout_ms)
-                return err_set(err, ERR_COMMAND, ETIMEDOUT, "%s did not finish within %llu ms", name,
-                               (unsigned long long)proc->timeout_ms);
+                return err_set(err, ERR_COMMAND, ETIMEDOUT, "%s did not finish within %llu ms",
+                               name, (unsigned long long)proc->timeout_ms);
             wait_ms = (int)(proc->timeout_ms - spent);
         }
         if (poll(fds, 3, wait_ms) < 0 && errno != EINTR)
@@ -142,7 +144,8 @@ static int converse(struct child *c, const struct proc *proc, struct buf *out, s
     return 0;
 }
 
-int proc_run(const struct proc *proc, struct buf *out, struct buf *errors, int *status, struct err *err)
+int proc_run(const struct proc *proc, struct buf *out, struct buf *errors, int *status,
+             struct err *err)
 {
     SCOPED(child_close) struct child c = CHILD_CLOSED;
     int raw;

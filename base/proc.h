@@ -2,7 +2,8 @@
 #ifndef BASE_PROC_H
 #define BASE_PROC_H
 
-/* Runs a helper program (credential helper, newuidmap, …), never a shell. Uses posix_spawn, so any thread may call it. */
+/* Runs a helper program (credential helper, newuidmap, …), never a shell. Uses posix_spawn, so any
+ * thread may call it. */
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,15 +12,17 @@
 #include "base/strv.h"
 
 struct proc {
-    const struct strv *argv;   /* argv[0] is looked up in PATH */
-    const struct strv *env;    /* NULL: ours */
-    struct str input;          /* its standard input */
-    size_t output_max;         /* bytes of each output stream kept; more is an error; 0 means 1 MiB */
-    uint64_t timeout_ms;       /* 0: none. At the deadline it is killed */
+    const struct strv *argv; /* argv[0] is looked up in PATH */
+    const struct strv *env;  /* NULL: ours */
+    struct str input;        /* its standard input */
+    size_t output_max;       /* bytes of each output stream kept; more is an error; 0 means 1 MiB */
+    uint64_t timeout_ms;     /* 0: none. At the deadline it is killed */
 };
 
-/* Collects both outputs. 0 when the program ran to its end (*status: exit status, 128 + n for signal n), -1 when it
- * could not be started (ERR_SYSTEM, ENOENT when not in PATH), wrote too much or ran out of time. */
-int proc_run(const struct proc *proc, struct buf *out, struct buf *errors, int *status, struct err *err);
+/* Collects both outputs. 0 when the program ran to its end (*status: exit status, 128 + n for
+ * signal n), -1 when it could not be started (ERR_SYSTEM, ENOENT when not in PATH), wrote too much
+ * or ran out of time. */
+int proc_run(const struct proc *proc, struct buf *out, struct buf *errors, int *status,
+             struct err *err);
 
 #endif

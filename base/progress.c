@@ -17,8 +17,9 @@
 #include "base/str.h"
 
 /*
- * On a terminal the running steps stand at the bottom, redrawn at most ten times a second; everything finished scrolls
- * up above them. Elsewhere: "#3 title" when a step begins, its output behind "#3 ", "#3 DONE 1.2s" when it ends.
+ * On a terminal the running steps stand at the bottom, redrawn at most ten times a second;
+ * everything finished scrolls up above them. Elsewhere: "#3 title" when a step begins, its output
+ * behind "#3 ", "#3 DONE 1.2s" when it ends.
  */
 struct step {
     int number;
@@ -58,7 +59,8 @@ static bool on_terminal(void)
     if (state.mode == PROGRESS_AUTO) {
         const char *term = getenv("TERM");
 
-        state.mode = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0 ? PROGRESS_TTY : PROGRESS_PLAIN;
+        state.mode = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0 ? PROGRESS_TTY
+                                                                                : PROGRESS_PLAIN;
     }
     return state.mode == PROGRESS_TTY;
 }
@@ -169,7 +171,8 @@ void progress_advance(int number, uint64_t done, uint64_t total)
     pthread_mutex_unlock(&state.lock);
 }
 
-/* Takes terminal sequences (ECMA-48 §5.4: ESC [ parameters, final) out: tools colour their output wherever it goes. */
+/* Takes terminal sequences (ECMA-48 §5.4: ESC [ parameters, final) out: tools colour their output
+ * wherever it goes. */
 static void drop_sequences(struct buf *b)
 {
     size_t to = 0;

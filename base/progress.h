@@ -3,8 +3,9 @@
 #define BASE_PROGRESS_H
 
 /*
- * Steps begun, advanced, finished: in place on a terminal, one line per finished step otherwise. On stderr.
- * Safe from any thread; log lines and progress do not tear each other. With log.c the only mutable statics.
+ * Steps begun, advanced, finished: in place on a terminal, one line per finished step otherwise. On
+ * stderr. Safe from any thread; log lines and progress do not tear each other. With log.c the only
+ * mutable statics.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -13,13 +14,17 @@ enum progress_mode { PROGRESS_AUTO, PROGRESS_PLAIN, PROGRESS_TTY, PROGRESS_QUIET
 enum progress_end { PROGRESS_DONE, PROGRESS_CACHED, PROGRESS_FAILED, PROGRESS_SKIPPED };
 
 void progress_set_mode(enum progress_mode mode);
-/* A step begins; the number names it in the calls below. Title is one line, e.g. "[builder 2/8] RUN npm install". */
+/* A step begins; the number names it in the calls below. Title is one line, e.g. "[builder 2/8] RUN
+ * npm install". */
 int progress_begin(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void progress_advance(int step, uint64_t done, uint64_t total); /* bytes; total 0 = unknown */
-/* Output of the step's own program; whole lines are shown as they come, with the step's number before them. */
+/* Output of the step's own program; whole lines are shown as they come, with the step's number
+ * before them. */
 void progress_output(int step, const void *bytes, size_t size);
-void progress_finish(int step, enum progress_end how, const char *note); /* note: NULL or a few words */
-/* Takes the in-place lines off the terminal, before anything else is printed there. Log does it by itself. */
+void progress_finish(int step, enum progress_end how,
+                     const char *note); /* note: NULL or a few words */
+/* Takes the in-place lines off the terminal, before anything else is printed there. Log does it by
+ * itself. */
 void progress_clear(void);
 /* Writes one whole line to stderr between the in-place lines; for base/log. */
 void progress_write_line(const char *bytes, size_t size);

@@ -3,8 +3,8 @@
 #define BASE_SCOPE_H
 
 /*
- * Release by scope. `SCOPED(buf_release) struct buf b = {0};` releases b when its scope ends, on every path.
- * Releases accept the empty value, keep errno and may run twice.
+ * Release by scope. `SCOPED(buf_release) struct buf b = {0};` releases b when its scope ends, on
+ * every path. Releases accept the empty value, keep errno and may run twice.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -36,7 +36,8 @@ static inline void scope_close(int *fd)
 #define AUTO_FREE SCOPED(scope_free)
 #define AUTO_FD SCOPED(scope_close)
 
-/* Takes the value out of a variable, so that its scope no longer releases it: marks every transfer. */
+/* Takes the value out of a variable, so that its scope no longer releases it: marks every transfer.
+ */
 #define steal_ptr(slot)                                                                            \
     __extension__({                                                                                \
         __typeof__(*(slot)) stolen_ = *(slot);                                                     \

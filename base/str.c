@@ -199,7 +199,8 @@ bool str_size(struct str s, uint64_t *out)
         const char *at = memchr(units, unit.ptr[0] | 0x20, sizeof(units) - 1);
         struct str tail = str_slice(unit, 1, unit.size);
 
-        if (!at || (tail.size && (at == units || (!str_is_nocase(tail, "b") && !str_is_nocase(tail, "ib")))))
+        if (!at || (tail.size &&
+                    (at == units || (!str_is_nocase(tail, "b") && !str_is_nocase(tail, "ib")))))
             return false;
         if (__builtin_mul_overflow(value, 1ULL << (10 * (at - units)), &value))
             return false;

@@ -2,7 +2,8 @@
 #ifndef BASE_USAGE_H
 #define BASE_USAGE_H
 
-/* What a tree of files takes on the disk, as du(1) counts: 512-byte blocks, hard links once, links not followed. */
+/* What a tree of files takes on the disk, as du(1) counts: 512-byte blocks, hard links once, links
+ * not followed. */
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -11,12 +12,13 @@
 
 struct usage {
     uint64_t bytes;
-    uint64_t files;      /* everything that has a name, directories too */
-    uint64_t unreadable; /* directories that could not be opened; they count, what is in them does not */
+    uint64_t files; /* everything that has a name, directories too */
+    uint64_t
+        unreadable; /* directories that could not be opened; they count, what is in them does not */
     struct usage_link {
         dev_t dev;
         ino_t ino;
-    } *seen; /* hash set of files with more than one link */
+    } * seen; /* hash set of files with more than one link */
     size_t seen_count, seen_capacity;
 };
 

@@ -22,8 +22,8 @@ void base_image_free(struct base_image *image)
 }
 
 /* 1: the store has the image for this platform, layers and all. */
-static int from_store(const struct layout *layout, const struct reference *ref, const struct platform *platform,
-                      struct image *image, struct err *err)
+static int from_store(const struct layout *layout, const struct reference *ref,
+                      const struct platform *platform, struct image *image, struct err *err)
 {
     SCOPED(descriptor_release) struct descriptor found = {0};
     struct err why = {0};
@@ -37,7 +37,8 @@ static int from_store(const struct layout *layout, const struct reference *ref, 
     }
     for (size_t i = 0; i < image->manifest.layers_count; i++)
         if (!layout_has(layout, image->manifest.layers[i].digest)) {
-            log_debug("image in the store passed over: layer %s is not there", image->manifest.layers[i].digest);
+            log_debug("image in the store passed over: layer %s is not there",
+                      image->manifest.layers[i].digest);
             image_release(image);
             *image = (struct image){0};
             return 0;
@@ -45,8 +46,8 @@ static int from_store(const struct layout *layout, const struct reference *ref, 
     return 1;
 }
 
-static int pull(struct build *build, const char *name, const struct reference *ref, const struct platform *platform,
-                struct image *image, struct err *err)
+static int pull(struct build *build, const char *name, const struct reference *ref,
+                const struct platform *platform, struct image *image, struct err *err)
 {
     const struct build_tools *tools = build->tools;
     SCOPED(descriptor_release) struct descriptor pulled = {0};
@@ -62,8 +63,8 @@ static int pull(struct build *build, const char *name, const struct reference *r
     return 0;
 }
 
-struct base_image *base_image_get(struct build *build, const char *name, const struct platform *platform,
-                                  struct err *err)
+struct base_image *base_image_get(struct build *build, const char *name,
+                                  const struct platform *platform, struct err *err)
 {
     SCOPED(reference_release) struct reference ref = {0};
     SCOPED(image_release) struct image image = {0};
@@ -71,7 +72,8 @@ struct base_image *base_image_get(struct build *build, const char *name, const s
     int found = 0;
 
     for (size_t i = 0; i < build->images_count; i++)
-        if (strcmp(build->images[i]->name, name) == 0 && platform_eq(&build->images[i]->platform, platform))
+        if (strcmp(build->images[i]->name, name) == 0 &&
+            platform_eq(&build->images[i]->platform, platform))
             return build->images[i];
     if (reference_parse(name, &ref, err) < 0)
         return NULL;

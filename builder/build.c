@@ -33,7 +33,9 @@ static void build_release(struct build *b)
 static int parse(struct build *b, struct err *err)
 {
     const struct build_options *o = b->options;
-    struct graph_options graph = {.build_args = o->build_args, .target = o->target, .build = platform_host(),
+    struct graph_options graph = {.build_args = o->build_args,
+                                  .target = o->target,
+                                  .build = platform_host(),
                                   .wanted = o->platform};
     SCOPED(buf_release) struct buf text = {0};
     const char *name = strrchr(o->dockerfile, '/');
@@ -72,9 +74,11 @@ static int begin_stage(struct build *b, struct making *m, struct err *err)
         if (!image)
             return -1;
         stack_push_all(&m->stack, &image->stack);
-        if (config_created(image->config) && strlen(config_created(image->config)) < sizeof(m->created) &&
+        if (config_created(image->config) &&
+            strlen(config_created(image->config)) < sizeof(m->created) &&
             clock_parse_rfc3339(str_of(config_created(image->config)), &ignored))
-            memcpy(m->created, config_created(image->config), strlen(config_created(image->config)) + 1);
+            memcpy(m->created, config_created(image->config),
+                   strlen(config_created(image->config)) + 1);
         return state_begin(&m->state, &b->graph, stage, image->config, err);
     default:
         return state_begin(&m->state, &b->graph, stage, NULL, err);
@@ -89,7 +93,8 @@ static int make_stage(struct build *b, struct making *m, struct err *err)
     for (size_t i = stage->first; i < stage->end; i++)
         b->numbers += exec_is_step(&b->doc.instructions[i]);
     if (begin_stage(b, m, err) < 0) {
-        dockerfile_excerpt(&b->doc, stage->from->first_line, stage->from->last_line, &b->result->excerpt);
+        dockerfile_excerpt(&b->doc, stage->from->first_line, stage->from->last_line,
+                           &b->result->excerpt);
         return dockerfile_wrap(&b->doc, stage->from->first_line, err);
     }
     if (b->has_epoch)
@@ -113,7 +118,8 @@ static void add_labels(const struct build *b, json_t *config)
     }
 }
 
-/* The manifest of the target stage: config and manifest into the store, then the names, all of them or none. */
+/* The manifest of the target stage: config and manifest into the store, then the names, all of them
+ * or none. */
 static int commit(struct build *b, struct err *err)
 {
     struct making *m = &b->stages[b->graph.target];
@@ -142,8 +148,8 @@ static int commit(struct build *b, struct err *err)
     return layout_tag(layout, NULL, out, err);
 }
 
-int build_run(const struct build_options *options, const struct build_tools *tools, struct build_result *result,
-              struct err *err)
+int build_run(const struct build_options *options, const struct build_tools *tools,
+              struct build_result *result, struct err *err)
 {
     SCOPED(build_release) struct build b = {.options = options, .tools = tools, .result = result};
     int epoch = clock_source_date_epoch(&b.epoch, err);

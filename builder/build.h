@@ -5,8 +5,9 @@
 /*
  * A Dockerfile and its context to an image in the store: plan, run, commit.
  *
- * The caller opens what the build works with and keeps it open: the store, the session (entered before any thread), the
- * pool, the registries. Nothing is tagged unless all of the build succeeded.
+ * The caller opens what the build works with and keeps it open: the store, the session (entered
+ * before any thread), the pool, the registries. Nothing is tagged unless all of the build
+ * succeeded.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,16 +27,16 @@ struct remote;
 struct session;
 
 struct build_options {
-    const char *context;         /* directory */
-    const char *dockerfile;      /* its path */
-    const char *target;          /* NULL: the last stage */
+    const char *context;           /* directory */
+    const char *dockerfile;        /* its path */
+    const char *target;            /* NULL: the last stage */
     const struct strv *build_args; /* "NAME=value" */
-    const struct strv *labels;   /* "name=value", they win over LABEL */
-    struct platform platform;    /* what is to come out */
+    const struct strv *labels;     /* "name=value", they win over LABEL */
+    struct platform platform;      /* what is to come out */
     const struct reference *tags;
     size_t tags_count;
-    bool no_cache;               /* steps are carried out even when they are remembered */
-    bool pull;                   /* ask the registry for base images even when the store has them */
+    bool no_cache; /* steps are carried out even when they are remembered */
+    bool pull;     /* ask the registry for base images even when the store has them */
 };
 
 struct build_tools {
@@ -46,16 +47,17 @@ struct build_tools {
 };
 
 struct build_result {
-    struct descriptor descriptor;  /* of the manifest, with platform */
+    struct descriptor descriptor; /* of the manifest, with platform */
     char config_digest[DIGEST_SIZE];
-    size_t steps, cached;          /* steps that make layers; how many were remembered */
-    /* After a failure, when they are known: the lines of the Dockerfile, and the last output of the step. */
+    size_t steps, cached; /* steps that make layers; how many were remembered */
+    /* After a failure, when they are known: the lines of the Dockerfile, and the last output of the
+     * step. */
     struct buf excerpt;
     struct buf output;
 };
 
-int build_run(const struct build_options *options, const struct build_tools *tools, struct build_result *result,
-              struct err *err);
+int build_run(const struct build_options *options, const struct build_tools *tools,
+              struct build_result *result, struct err *err);
 void build_result_release(struct build_result *result);
 
 #endif

@@ -81,7 +81,8 @@ static int write_dir(struct writer *w, const char *name, struct err *err)
     return tar_write_entry(&w->tar, &e, err);
 }
 
-/* One blob under a name, hashed on its way: a damaged store must not give an archive that looks good. */
+/* One blob under a name, hashed on its way: a damaged store must not give an archive that looks
+ * good. */
 static int write_blob(struct writer *w, const char *name, const char *digest, struct err *err)
 {
     struct entry e = {.path = name, .type = ENTRY_FILE, .mode = 0644};
@@ -110,8 +111,10 @@ static int write_blob(struct writer *w, const char *name, const char *digest, st
     sha256_end_digest(&hash, found);
     if (strcmp(found, digest) != 0)
         return err_set(err, ERR_INPUT, 0,
-                       "blob %s in %s is damaged: its bytes have another digest; load the image again, or remove "
-                       "the file and pull it", digest, w->l->root);
+                       "blob %s in %s is damaged: its bytes have another digest; load the image "
+                       "again, or remove "
+                       "the file and pull it",
+                       digest, w->l->root);
     return 0;
 }
 
@@ -129,7 +132,8 @@ static int write_tree(struct writer *w, const struct descriptor *d, int depth, s
     if (layout_load_manifest(w->l, d, &m, err) < 0 || write_oci_blob(w, d->digest, err) < 0)
         return -1;
     if (depth >= MANIFEST_DEPTH_MAX)
-        return err_set(err, ERR_INPUT, 0, "%s: indexes nested deeper than %d", d->digest, MANIFEST_DEPTH_MAX);
+        return err_set(err, ERR_INPUT, 0, "%s: indexes nested deeper than %d", d->digest,
+                       MANIFEST_DEPTH_MAX);
     for (size_t i = 0; i < m.manifests_count; i++) {
         if (!layout_has(w->l, m.manifests[i].digest)) {
             w->missing += !descriptor_is_attestation(&m.manifests[i]);
@@ -151,14 +155,16 @@ static int write_tree(struct writer *w, const struct descriptor *d, int depth, s
     return 0;
 }
 
-/* The descriptor as the archive's index names it: by the full name, twice, for containerd's readers look elsewhere. */
+/* The descriptor as the archive's index names it: by the full name, twice, for containerd's readers
+ * look elsewhere. */
 static void name_entry(struct descriptor *d, const char *name)
 {
     descriptor_annotate(d, LAYOUT_REF_NAME, name);
     descriptor_annotate(d, "io.containerd.image.name", name);
 }
 
-static int save_oci(struct writer *w, const struct bundle *images, const struct platform *platform, struct err *err)
+static int save_oci(struct writer *w, const struct bundle *images, const struct platform *platform,
+                    struct err *err)
 {
     SCOPED(bundle_release) struct bundle chosen = {0};
     json_auto_t *list = json_array(), *index = NULL;
@@ -176,7 +182,8 @@ static int save_oci(struct writer *w, const struct bundle *images, const struct 
         name_entry(&chosen.images[i].descriptor, images->images[i].name);
         json_array_append_new(list, descriptor_to_json(&chosen.images[i].descriptor));
     }
-    index = json_pack("{s:i, s:s, s:O}", "schemaVersion", 2, "mediaType", MEDIA_OCI_INDEX, "manifests", list);
+    index = json_pack("{s:i, s:s, s:O}", "schemaVersion", 2, "mediaType", MEDIA_OCI_INDEX,
+                      "manifests", list);
     if (write_text(w, "oci-layout", STR("{\"imageLayoutVersion\":\"1.0.0\"}"), err) < 0 ||
         write_json(w, "index.json", index, err) < 0 || write_dir(w, "blobs", err) < 0 ||
         write_dir(w, "blobs/sha256", err) < 0)
@@ -185,7 +192,8 @@ static int save_oci(struct writer *w, const struct bundle *images, const struct 
         if (write_tree(w, &chosen.images[i].descriptor, 0, err) < 0)
             return -1;
     if (w->missing)
-        log_warn("%zu platforms are named by an index but not in the store: the archive lacks them", w->missing);
+        log_warn("%zu platforms are named by an index but not in the store: the archive lacks them",
+                 w->missing);
     return 0;
 }
 
@@ -204,11 +212,11 @@ static json_t *docker_entry(json_t *manifest, const struct image *image)
     json_t *entry, *layers = json_array();
     size_t i;
 
-    json_array_foreach(manifest, i, entry)
-        if (strcmp(json_str(entry, "Config"), config) == 0) {
-            json_decref(layers);
-            return entry;
-        }
+    json_array_foreach(manifest, i, entry) if (strcmp(json_str(entry, "Config"), config) == 0)
+    {
+        json_decref(layers);
+        return entry;
+    }
     for (i = 0; i < image->manifest.layers_count; i++) {
         AUTO_FREE char *name = docker_layer_name(&image->manifest.layers[i]);
 
@@ -219,7 +227,8 @@ static json_t *docker_entry(json_t *manifest, const struct image *image)
     return entry;
 }
 
-static void add_repo_tag(json_t *entry, json_t *repositories, const char *name, const struct image *image)
+static void add_repo_tag(json_t *entry, json_t *repositories, const char *name,
+                         const struct image *image)
 {
     SCOPED(reference_release) struct reference ref = {0};
     AUTO_FREE char *familiar = NULL, *repository = NULL;
@@ -243,11 +252,13 @@ static void add_repo_tag(json_t *entry, json_t *repositories, const char *name, 
         tags = json_object();
         json_object_set_new(repositories, repository, tags);
     }
-    json_object_set_new(tags, ref.tag, json_string(digest_hex(image->manifest.layers[top - 1].digest)));
+    json_object_set_new(tags, ref.tag,
+                        json_string(digest_hex(image->manifest.layers[top - 1].digest)));
 }
 
-static int save_docker_image(struct writer *w, const struct bundle_image *from, const struct platform *platform,
-                             json_t *manifest, json_t *repositories, struct err *err)
+static int save_docker_image(struct writer *w, const struct bundle_image *from,
+                             const struct platform *platform, json_t *manifest,
+                             json_t *repositories, struct err *err)
 {
     SCOPED(image_release) struct image image = {0};
     AUTO_FREE char *config = NULL;
@@ -267,7 +278,8 @@ static int save_docker_image(struct writer *w, const struct bundle_image *from, 
     return 0;
 }
 
-static int save_docker(struct writer *w, const struct bundle *images, const struct platform *platform, struct err *err)
+static int save_docker(struct writer *w, const struct bundle *images,
+                       const struct platform *platform, struct err *err)
 {
     json_auto_t *manifest = json_array(), *repositories = json_object();
 
@@ -286,6 +298,7 @@ int bundle_save(const struct layout *layout, const struct bundle *images, enum b
     int result;
 
     w.copy = xmalloc(COPY_STEP);
-    result = format == BUNDLE_OCI ? save_oci(&w, images, platform, err) : save_docker(&w, images, platform, err);
+    result = format == BUNDLE_OCI ? save_oci(&w, images, platform, err)
+                                  : save_docker(&w, images, platform, err);
     return result < 0 ? -1 : tar_write_end(&w.tar, err);
 }

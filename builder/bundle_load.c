@@ -18,9 +18,9 @@
 #include "registry/manifest.h"
 
 #define COPY_STEP ((size_t)1 << 20)
-#define INDEX_MAX (8 << 20)  /* ours: index.json or manifest.json of an archive */
-#define ENTRIES_MAX 100000   /* ours: no archive of images has more files */
-#define LINKS_MAX 8          /* a link to a link to … */
+#define INDEX_MAX (8 << 20) /* ours: index.json or manifest.json of an archive */
+#define ENTRIES_MAX 100000  /* ours: no archive of images has more files */
+#define LINKS_MAX 8         /* a link to a link to … */
 
 /* One file of the archive by its name. */
 struct item {
@@ -155,7 +155,8 @@ static int compress_layer(struct load *load, struct str head, struct item *item,
     struct rest rest = {load, head};
 
     options.unsorted = true;
-    if (layer_from_tar(load->l, load->pool, (struct source){read_rest, &rest}, &options, &layer, err) < 0)
+    if (layer_from_tar(load->l, load->pool, (struct source){read_rest, &rest}, &options, &layer,
+                       err) < 0)
         return -1;
     memcpy(item->digest, layer.descriptor.digest, DIGEST_SIZE);
     memcpy(item->diff_id, layer.diff_id, DIGEST_SIZE);
@@ -164,7 +165,8 @@ static int compress_layer(struct load *load, struct str head, struct item *item,
     return 0;
 }
 
-/* A file of a docker archive: a config, a compressed layer, or a plain layer. Told apart by their first bytes. */
+/* A file of a docker archive: a config, a compressed layer, or a plain layer. Told apart by their
+ * first bytes. */
 static int load_docker_file(struct load *load, struct item *item, struct err *err)
 {
     char head[TAR_BLOCK];
@@ -172,11 +174,12 @@ static int load_docker_file(struct load *load, struct item *item, struct err *er
     ssize_t n = 0;
     bool tar;
 
-    while (size < sizeof(head) && (n = tar_read(load->tar, head + size, sizeof(head) - size, err)) > 0)
+    while (size < sizeof(head) &&
+           (n = tar_read(load->tar, head + size, sizeof(head) - size, err)) > 0)
         size += (size_t)n;
     if (n < 0)
         return -1;
-    item->codec = size > 1 && memcmp(head, "\x1f\x8b", 2) == 0                 ? CODEC_GZIP
+    item->codec = size > 1 && memcmp(head, "\x1f\x8b", 2) == 0           ? CODEC_GZIP
                   : size > 3 && memcmp(head, "\x28\xb5\x2f\xfd", 4) == 0 ? CODEC_ZSTD
                                                                          : CODEC_NONE;
     tar = size == sizeof(head) && head[0] != '{' && item->codec == CODEC_NONE;
@@ -223,7 +226,8 @@ static int load_entry(struct load *load, const struct entry *e, struct err *err)
     if (e->type == ENTRY_DIR)
         return 0;
     if (e->type != ENTRY_FILE)
-        return err_set(err, ERR_INPUT, 0, "a %s has no place in an archive of images", entry_type_name(e->type));
+        return err_set(err, ERR_INPUT, 0, "a %s has no place in an archive of images",
+                       entry_type_name(e->type));
     if (strcmp(e->path, "index.json") == 0) {
         load->has_index = true;
         return read_small(load, &load->index, INDEX_MAX, err);
@@ -234,7 +238,8 @@ static int load_entry(struct load *load, const struct entry *e, struct err *err)
     }
     if (hex)
         return load_oci_blob(load, hex, add_item(load, e->path), err);
-    return is_docker_file(str_of(e->path)) ? load_docker_file(load, add_item(load, e->path), err) : 0;
+    return is_docker_file(str_of(e->path)) ? load_docker_file(load, add_item(load, e->path), err)
+                                           : 0;
 }
 
 static int read_archive(struct load *load, struct err *err)
@@ -254,7 +259,9 @@ static int read_archive(struct load *load, struct err *err)
     return more < 0 ? -1 : tar_drain(load->tar, err);
 }
 
-/* --- OCI ---------------------------------------------------------------------------------------------------------- */
+/* --- OCI
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static int check_blob(const struct load *load, const struct descriptor *d, struct err *err)
 {
@@ -262,15 +269,18 @@ static int check_blob(const struct load *load, const struct descriptor *d, struc
     AUTO_FD int fd = layout_open_blob(load->l, d->digest, &size, err);
 
     if (fd < 0)
-        return err->code == ENOENT ? err_set(err, ERR_INPUT, 0, "the archive lacks the blob %s", d->digest) : -1;
+        return err->code == ENOENT
+                   ? err_set(err, ERR_INPUT, 0, "the archive lacks the blob %s", d->digest)
+                   : -1;
     if (size != d->size)
-        return err_set(err, ERR_INPUT, 0, "blob %s has %llu bytes where %llu are announced", d->digest,
-                       (unsigned long long)size, (unsigned long long)d->size);
+        return err_set(err, ERR_INPUT, 0, "blob %s has %llu bytes where %llu are announced",
+                       d->digest, (unsigned long long)size, (unsigned long long)d->size);
     return 0;
 }
 
 /* Everything the image needs is in the store, of the size it says. */
-static int check_tree(const struct load *load, const struct descriptor *d, int depth, struct err *err)
+static int check_tree(const struct load *load, const struct descriptor *d, int depth,
+                      struct err *err)
 {
     SCOPED(manifest_release) struct manifest m = {0};
     size_t children = 0;
@@ -278,7 +288,8 @@ static int check_tree(const struct load *load, const struct descriptor *d, int d
     if (check_blob(load, d, err) < 0 || layout_load_manifest(load->l, d, &m, err) < 0)
         return -1;
     if (depth >= MANIFEST_DEPTH_MAX)
-        return err_set(err, ERR_INPUT, 0, "%s: indexes nested deeper than %d", d->digest, MANIFEST_DEPTH_MAX);
+        return err_set(err, ERR_INPUT, 0, "%s: indexes nested deeper than %d", d->digest,
+                       MANIFEST_DEPTH_MAX);
     for (size_t i = 0; i < m.manifests_count; i++) {
         if (!layout_has(load->l, m.manifests[i].digest))
             continue;
@@ -287,7 +298,9 @@ static int check_tree(const struct load *load, const struct descriptor *d, int d
         children++;
     }
     if (m.is_index)
-        return children ? 0 : err_set(err, ERR_INPUT, 0, "the archive lacks every image of the index %s", d->digest);
+        return children ? 0
+                        : err_set(err, ERR_INPUT, 0,
+                                  "the archive lacks every image of the index %s", d->digest);
     if (check_blob(load, &m.config, err) < 0)
         return -1;
     for (size_t i = 0; i < m.layers_count; i++)
@@ -297,7 +310,8 @@ static int check_tree(const struct load *load, const struct descriptor *d, int d
 }
 
 /* "docker save" of today writes an OCI layout and beside it manifest.json, which has the names. */
-static const json_t *repo_tags_of(const json_t *manifest, const struct load *load, const struct descriptor *d)
+static const json_t *repo_tags_of(const json_t *manifest, const struct load *load,
+                                  const struct descriptor *d)
 {
     SCOPED(manifest_release) struct manifest m = {0};
     AUTO_FREE char *config = NULL;
@@ -360,7 +374,8 @@ static int load_oci(struct load *load, struct err *err)
         SCOPED(descriptor_release) struct descriptor d = {0};
         const char *name;
 
-        if (descriptor_from_json(json_array_get(list, i), &d, err) < 0 || check_tree(load, &d, 0, err) < 0)
+        if (descriptor_from_json(json_array_get(list, i), &d, err) < 0 ||
+            check_tree(load, &d, 0, err) < 0)
             return err_wrap(err, "index.json: image %zu", i + 1);
         name = descriptor_annotation(&d, "io.containerd.image.name");
         if (!name)
@@ -373,11 +388,14 @@ static int load_oci(struct load *load, struct err *err)
     return 0;
 }
 
-/* --- docker ------------------------------------------------------------------------------------------------------- */
+/* --- docker
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 static const struct item *need_item(const struct load *load, const json_t *name, struct err *err)
 {
-    AUTO_FREE char *clean = json_is_string(name) ? path_beneath(str_of(json_string_value(name))) : NULL;
+    AUTO_FREE char *clean =
+        json_is_string(name) ? path_beneath(str_of(json_string_value(name))) : NULL;
     const struct item *item = clean ? find_item(load, clean) : NULL;
     SCOPED(buf_release) struct buf shown = {0};
 
@@ -389,15 +407,17 @@ static const struct item *need_item(const struct load *load, const json_t *name,
 }
 
 /* A layer must have the content that the config promises. */
-static int take_layer(const struct load *load, const struct item *item, const char *diff_id, struct descriptor *out,
-                      struct err *err)
+static int take_layer(const struct load *load, const struct item *item, const char *diff_id,
+                      struct descriptor *out, struct err *err)
 {
-    descriptor_set(out, media_layer_type(false, item->codec == CODEC_GZIP, item->codec == CODEC_ZSTD), item->digest,
-                   item->size);
+    descriptor_set(out,
+                   media_layer_type(false, item->codec == CODEC_GZIP, item->codec == CODEC_ZSTD),
+                   item->digest, item->size);
     if (item->diff_id[0]) {
         if (strcmp(item->diff_id, diff_id) == 0)
             return 0;
-        return err_set(err, ERR_INPUT, 0, "%s: its content has the digest %s, the config promises %s", item->name,
+        return err_set(err, ERR_INPUT, 0,
+                       "%s: its content has the digest %s, the config promises %s", item->name,
                        item->diff_id, diff_id);
     }
     struct index *index = NULL;
@@ -419,8 +439,8 @@ static void layers_release(struct layers *layers)
     scope_free(&layers->list);
 }
 
-static int take_layers(const struct load *load, const json_t *names, const json_t *config, struct layers *out,
-                       struct err *err)
+static int take_layers(const struct load *load, const json_t *names, const json_t *config,
+                       struct layers *out, struct err *err)
 {
     SCOPED(strv_release) struct strv diff_ids = {0};
 
@@ -481,7 +501,9 @@ static int load_docker(struct load *load, struct err *err)
     return 0;
 }
 
-/* --- both --------------------------------------------------------------------------------------------------------- */
+/* --- both
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static int name_images(struct load *load, struct err *err)
 {
@@ -490,9 +512,11 @@ static int name_images(struct load *load, struct err *err)
     if (load->name) {
         for (size_t i = 1; i < b->count; i++)
             if (strcmp(b->images[i].descriptor.digest, b->images[0].descriptor.digest) != 0)
-                return err_set(err, ERR_USAGE, 0, "the archive has more than one image: it gets its names from it");
+                return err_set(err, ERR_USAGE, 0,
+                               "the archive has more than one image: it gets its names from it");
         while (b->count > 1)
-            descriptor_release(&b->images[--b->count].descriptor), scope_free(&b->images[b->count].name);
+            descriptor_release(&b->images[--b->count].descriptor),
+                scope_free(&b->images[b->count].name);
         scope_free(&b->images[0].name);
         b->images[0].name = reference_name(load->name);
     }
@@ -512,14 +536,16 @@ static int load_all(struct load *load, struct err *err)
     if (read_archive(load, err) < 0)
         return -1;
     if (!load->has_index && !load->has_manifest)
-        return err_set(err, ERR_INPUT, 0, "neither an OCI nor a docker archive: it has no index.json and no manifest.json");
+        return err_set(
+            err, ERR_INPUT, 0,
+            "neither an OCI nor a docker archive: it has no index.json and no manifest.json");
     if ((load->has_index ? load_oci(load, err) : load_docker(load, err)) < 0)
         return -1;
     return name_images(load, err);
 }
 
-int bundle_load(struct layout *layout, struct pool *pool, int fd, const struct reference *name, struct bundle *out,
-                struct err *err)
+int bundle_load(struct layout *layout, struct pool *pool, int fd, const struct reference *name,
+                struct bundle *out, struct err *err)
 {
     struct inflater *plain = inflater_open(source_of_fd(&fd), 0, err);
     struct load load = {.l = layout, .pool = pool, .name = name};

@@ -63,7 +63,8 @@ static int record_parse(struct str text, struct cache_record *record, struct err
     const char *created = NULL, *diff_id = NULL;
     json_t *layer = NULL;
 
-    if (!doc || json_take(doc, err, "{s:s, s?s, s?o}", "created", &created, "diffId", &diff_id, "layer", &layer) < 0)
+    if (!doc || json_take(doc, err, "{s:s, s?s, s?o}", "created", &created, "diffId", &diff_id,
+                          "layer", &layer) < 0)
         return -1;
     snprintf(record->created, sizeof(record->created), "%s", created);
     if (!layer)
@@ -80,7 +81,8 @@ static void record_path(const struct cache_key *key, char out[static 80])
     snprintf(out, 80, "steps/%s", key->hex);
 }
 
-int cache_find(const struct layout *layout, const struct cache_key *key, struct cache_record *record, struct err *err)
+int cache_find(const struct layout *layout, const struct cache_key *key,
+               struct cache_record *record, struct err *err)
 {
     SCOPED(buf_release) struct buf text = {0};
     struct err why = {0};
@@ -99,15 +101,16 @@ int cache_find(const struct layout *layout, const struct cache_key *key, struct 
         return 0;
     }
     if (record->has_layer && !layout_has(layout, record->blob.digest)) {
-        log_debug("step record %s counts as none: its layer %s is gone", key->hex, record->blob.digest);
+        log_debug("step record %s counts as none: its layer %s is gone", key->hex,
+                  record->blob.digest);
         cache_record_release(record);
         return 0;
     }
     return 1;
 }
 
-int cache_save(const struct layout *layout, const struct cache_key *key, const struct cache_record *record,
-               struct err *err)
+int cache_save(const struct layout *layout, const struct cache_key *key,
+               const struct cache_record *record, struct err *err)
 {
     json_auto_t *doc = json_pack("{s:s}", "created", record->created);
     SCOPED(buf_release) struct buf text = {0};

@@ -4,10 +4,10 @@
 
 /*
  * What steps gave before: cache/steps/<hex of key>, one small JSON file a step.
- *   {"created":"…","diffId":"sha256:…","layer":{descriptor}}     layer is missing when the step changed nothing
- * A key hashes, each field framed by its length: a version, the layers below (their diff ids), and what the step is
- * made of (builder/exec.c says what). Steps know nothing of each other's keys: a rebuilt parent with the same layers
- * gives the same keys above it.
+ *   {"created":"…","diffId":"sha256:…","layer":{descriptor}}     layer is missing when the step
+ * changed nothing A key hashes, each field framed by its length: a version, the layers below (their
+ * diff ids), and what the step is made of (builder/exec.c says what). Steps know nothing of each
+ * other's keys: a rebuilt parent with the same layers gives the same keys above it.
  */
 #include <stdbool.h>
 
@@ -41,8 +41,9 @@ struct cache_record {
 
 void cache_record_release(struct cache_record *record);
 /* 1 found, and the layer's blob is in the store; 0 not. A damaged record counts as none. */
-int cache_find(const struct layout *layout, const struct cache_key *key, struct cache_record *record, struct err *err);
-int cache_save(const struct layout *layout, const struct cache_key *key, const struct cache_record *record,
-               struct err *err);
+int cache_find(const struct layout *layout, const struct cache_key *key,
+               struct cache_record *record, struct err *err);
+int cache_save(const struct layout *layout, const struct cache_key *key,
+               const struct cache_record *record, struct err *err);
 
 #endif

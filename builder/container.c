@@ -77,7 +77,8 @@ static int volume_option(struct str word, struct container_volume *v)
 {
     if (str_is(word, "ro") || str_is(word, "readonly"))
         v->read_only = true;
-    else if (!str_is(word, "rw") && !str_is(word, "z") && !str_is(word, "Z") && !str_is(word, "rprivate"))
+    else if (!str_is(word, "rw") && !str_is(word, "z") && !str_is(word, "Z") &&
+             !str_is(word, "rprivate"))
         return -1;
     return 0;
 }
@@ -88,21 +89,28 @@ int container_parse_volume(struct str text, struct container_volume *v, struct e
 
     *v = (struct container_volume){0};
     if (!str_cut(text, ':', &source, &rest))
-        return err_set(err, ERR_USAGE, 0,
-                       "volume \"" STR_FMT "\": want HOST:CONTAINER[:ro]; volumes without a host path are not carried out",
-                       STR_ARG(text));
+        return err_set(
+            err, ERR_USAGE, 0,
+            "volume \"" STR_FMT
+            "\": want HOST:CONTAINER[:ro]; volumes without a host path are not carried out",
+            STR_ARG(text));
     str_cut(rest, ':', &target, &options);
     if (!str_starts(source, "/") && !str_starts(source, "."))
         return err_set(err, ERR_USAGE, 0,
-                       "volume \"" STR_FMT "\": \"" STR_FMT "\" is a volume's name, and named volumes are not carried out; "
-                       "a path begins with / or .", STR_ARG(text), STR_ARG(source));
+                       "volume \"" STR_FMT "\": \"" STR_FMT
+                       "\" is a volume's name, and named volumes are not carried out; "
+                       "a path begins with / or .",
+                       STR_ARG(text), STR_ARG(source));
     if (!str_starts(target, "/"))
-        return err_set(err, ERR_USAGE, 0, "volume \"" STR_FMT "\": \"" STR_FMT "\" is not an absolute path", STR_ARG(text),
-                       STR_ARG(target));
+        return err_set(err, ERR_USAGE, 0,
+                       "volume \"" STR_FMT "\": \"" STR_FMT "\" is not an absolute path",
+                       STR_ARG(text), STR_ARG(target));
     while (options.size) {
         str_cut(options, ',', &word, &options);
         if (volume_option(word, v) < 0)
-            return err_set(err, ERR_USAGE, 0, "volume \"" STR_FMT "\": option \"" STR_FMT "\" is not carried out (ro and rw are)",
+            return err_set(err, ERR_USAGE, 0,
+                           "volume \"" STR_FMT "\": option \"" STR_FMT
+                           "\" is not carried out (ro and rw are)",
                            STR_ARG(text), STR_ARG(word));
     }
     v->source = str_dup(source);
@@ -142,10 +150,12 @@ static int add_tmpfs(struct container *c, const char *text, struct err *err)
     while (options.size) {
         str_cut(options, ',', &word, &options);
         str_cut(word, '=', &key, &value);
-        if (!(str_is(key, "size") && str_size(value, &size)) && !(str_is(key, "mode") && str_octal(value, &mode)) &&
-            !str_is(word, "rw"))
-            return err_set(err, ERR_USAGE, 0, "tmpfs \"%s\": option \"" STR_FMT "\" is not carried out (size=, mode= are)", text,
-                           STR_ARG(word));
+        if (!(str_is(key, "size") && str_size(value, &size)) &&
+            !(str_is(key, "mode") && str_octal(value, &mode)) && !str_is(word, "rw"))
+            return err_set(err, ERR_USAGE, 0,
+                           "tmpfs \"%s\": option \"" STR_FMT
+                           "\" is not carried out (size=, mode= are)",
+                           text, STR_ARG(word));
     }
     AUTO_FREE char *path = str_dup(target);
     plan_add_tmpfs(&c->plan, path, size, mode);
@@ -178,8 +188,8 @@ static int set_caps(struct plan *plan, const struct strv *names, bool add, struc
     return 0;
 }
 
-int container_command(const struct strv *entrypoint, const struct strv *cmd, const struct container_options *options,
-                      struct strv *argv, struct err *err)
+int container_command(const struct strv *entrypoint, const struct strv *cmd,
+                      const struct container_options *options, struct strv *argv, struct err *err)
 {
     if (!options->entrypoint)
         strv_copy(argv, entrypoint);
@@ -190,7 +200,8 @@ int container_command(const struct strv *entrypoint, const struct strv *cmd, con
     else if (!options->entrypoint)
         strv_copy(argv, cmd);
     if (argv->count == 0)
-        return err_set(err, ERR_USAGE, 0, "the image names no command (CMD or ENTRYPOINT): give one");
+        return err_set(err, ERR_USAGE, 0,
+                       "the image names no command (CMD or ENTRYPOINT): give one");
     return 0;
 }
 
@@ -268,7 +279,8 @@ static int set_ports(struct container *c, struct err *err)
     if (c->options->network == PLAN_NETWORK_NONE)
         return err_set(err, ERR_USAGE, 0, "--publish needs a network: leave --network none away");
     if (c->options->network == PLAN_NETWORK_HOST) {
-        log_warn("--publish does nothing with --network host: the container's ports are the host's");
+        log_warn(
+            "--publish does nothing with --network host: the container's ports are the host's");
         return 0;
     }
     c->ports = xcalloc(ports->count, sizeof(*c->ports));
@@ -310,7 +322,8 @@ static int fill_plan(struct container *c, struct err *err)
         attend_terminal_size(&p->tty_rows, &p->tty_columns);
     if (set_caps(p, o->cap_drop, false, err) < 0 || set_caps(p, o->cap_add, true, err) < 0)
         return -1;
-    if (set_command(c, err) < 0 || set_names(c, err) < 0 || add_mounts(c, err) < 0 || set_ports(c, err) < 0)
+    if (set_command(c, err) < 0 || set_names(c, err) < 0 || add_mounts(c, err) < 0 ||
+        set_ports(c, err) < 0)
         return -1;
     set_env(c);
     return 0;
@@ -347,8 +360,9 @@ static void announce(const struct container *c)
     for (size_t i = 0; i < c->ports_count; i++) {
         const struct net_port *p = &c->ports[i];
 
-        log_info("port %u of the container is %s%s%s:%u", p->box, strchr(p->address, ':') ? "[" : "",
-                 p->address[0] ? p->address : "*", strchr(p->address, ':') ? "]" : "", p->host);
+        log_info("port %u of the container is %s%s%s:%u", p->box,
+                 strchr(p->address, ':') ? "[" : "", p->address[0] ? p->address : "*",
+                 strchr(p->address, ':') ? "]" : "", p->host);
     }
 }
 
@@ -373,13 +387,20 @@ static int start(struct container *c, struct err *err)
 int container_run(struct layout *layout, struct session *session, const struct image *image,
                   const struct container_options *options, int *status, struct err *err)
 {
-    SCOPED(container_release) struct container c = {
-        .layout = layout, .session = session, .image = image, .options = options, .root = ROOT_CLOSED,
-        .attend = ATTEND_CLOSED, .uplink = UPLINK_CLOSED, .plan = PLAN_INIT,
-        .run = RUN_CLOSED};
+    SCOPED(container_release)
+    struct container c = {.layout = layout,
+                          .session = session,
+                          .image = image,
+                          .options = options,
+                          .root = ROOT_CLOSED,
+                          .attend = ATTEND_CLOSED,
+                          .uplink = UPLINK_CLOSED,
+                          .plan = PLAN_INIT,
+                          .run = RUN_CLOSED};
 
     if (strcmp(image->platform.os, "linux") != 0)
-        return err_set(err, ERR_INPUT, 0, "the image is for %s; only linux runs here", image->platform.os);
+        return err_set(err, ERR_INPUT, 0, "the image is for %s; only linux runs here",
+                       image->platform.os);
     if (emulate_check(image->platform.arch, err) < 0)
         return -1;
     if (attend_begin(&c.attend, err) < 0 || fill_plan(&c, err) < 0 || mount_root(&c, err) < 0 ||

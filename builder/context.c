@@ -79,7 +79,8 @@ static int read_ignore(struct context *context, const char *dockerfile, struct e
     return -1;
 }
 
-struct context *context_open(struct layout *layout, const char *path, const char *dockerfile, struct err *err)
+struct context *context_open(struct layout *layout, const char *path, const char *dockerfile,
+                             struct err *err)
 {
     struct context *context = xcalloc(1, sizeof(*context));
 
@@ -126,10 +127,13 @@ static int read_node(int dir_fd, struct context_node *node, struct err *err)
     return 0;
 }
 
-static int load(struct context *context, struct context_node *node, unsigned depth, struct err *err);
+static int load(struct context *context, struct context_node *node, unsigned depth,
+                struct err *err);
 
-/* 1: the ignore file leaves it out. A left-out directory stays when something in it is put back by a "!" line. */
-static int left_out(struct context *context, struct context_node *node, unsigned depth, struct err *err)
+/* 1: the ignore file leaves it out. A left-out directory stays when something in it is put back by
+ * a "!" line. */
+static int left_out(struct context *context, struct context_node *node, unsigned depth,
+                    struct err *err)
 {
     struct str path = str_of(node->path);
 
@@ -142,11 +146,12 @@ static int left_out(struct context *context, struct context_node *node, unsigned
     return node->count == 0;
 }
 
-static int add_child(struct context *context, struct context_node *node, int dir_fd, const char *name,
-                     size_t *capacity, unsigned depth, struct err *err)
+static int add_child(struct context *context, struct context_node *node, int dir_fd,
+                     const char *name, size_t *capacity, unsigned depth, struct err *err)
 {
     bool top = strcmp(node->path, ".") == 0;
-    struct context_node child = {.path = top ? xstrdup(name) : xasprintf("%s/%s", node->path, name)};
+    struct context_node child = {.path =
+                                     top ? xstrdup(name) : xasprintf("%s/%s", node->path, name)};
     int out;
 
     child.name = child.path + (top ? 0 : strlen(node->path) + 1);
@@ -176,9 +181,10 @@ static int load(struct context *context, struct context_node *node, unsigned dep
     if (node->loaded)
         return 0;
     if (depth > DEPTH_MAX)
-        return err_set(err, ERR_INPUT, 0, "build context: %s: nested deeper than %d directories", node->path,
-                       DEPTH_MAX);
-    AUTO_FD int fd = fs_open_beneath(context->root_fd, node->path, O_RDONLY | O_DIRECTORY, 0, FS_NO_LINKS, err);
+        return err_set(err, ERR_INPUT, 0, "build context: %s: nested deeper than %d directories",
+                       node->path, DEPTH_MAX);
+    AUTO_FD int fd =
+        fs_open_beneath(context->root_fd, node->path, O_RDONLY | O_DIRECTORY, 0, FS_NO_LINKS, err);
     if (fd < 0 || fs_list(fd, &names, err) < 0)
         return err_wrap(err, "build context %s", context->path);
     for (size_t i = 0; i < names.count; i++)
@@ -204,8 +210,8 @@ int context_child(struct context *context, struct context_node *dir, struct str 
     if (context_load(context, dir, err) < 0)
         return -1;
     if (dir->count)
-        *child = bsearch(&(struct context_node){.name = wanted}, dir->children, dir->count, sizeof(*dir->children),
-                         by_name);
+        *child = bsearch(&(struct context_node){.name = wanted}, dir->children, dir->count,
+                         sizeof(*dir->children), by_name);
     return 0;
 }
 
@@ -217,9 +223,11 @@ bool context_leaves_out(const struct context *context, const char *path)
            fstatat(context->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-int context_open_file(const struct context *context, const struct context_node *node, struct err *err)
+int context_open_file(const struct context *context, const struct context_node *node,
+                      struct err *err)
 {
-    int fd = fs_open_beneath(context->root_fd, node->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0, FS_NO_LINKS, err);
+    int fd = fs_open_beneath(context->root_fd, node->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0,
+                             FS_NO_LINKS, err);
 
     return fd < 0 ? err_wrap(err, "build context %s", context->path) : fd;
 }
@@ -229,9 +237,10 @@ bool context_changed(const struct context *context, const struct context_node *n
     const struct stat *was = &node->st;
     struct stat st;
 
-    return fstatat(context->root_fd, node->path, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_ino != was->st_ino ||
-           st.st_dev != was->st_dev || st.st_size != was->st_size || st.st_mode != was->st_mode ||
-           st.st_ctim.tv_sec != was->st_ctim.tv_sec || st.st_ctim.tv_nsec != was->st_ctim.tv_nsec;
+    return fstatat(context->root_fd, node->path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+           st.st_ino != was->st_ino || st.st_dev != was->st_dev || st.st_size != was->st_size ||
+           st.st_mode != was->st_mode || st.st_ctim.tv_sec != was->st_ctim.tv_sec ||
+           st.st_ctim.tv_nsec != was->st_ctim.tv_nsec;
 }
 
 static int hash_content(int fd, struct sha256 *h, struct err *err)
@@ -251,7 +260,8 @@ static int hash_content(int fd, struct sha256 *h, struct err *err)
     }
 }
 
-/* A file with attributes stands for the hash of its content's hash and of each attribute, framed. */
+/* A file with attributes stands for the hash of its content's hash and of each attribute, framed.
+ */
 static int hash_xattrs(int fd, uint8_t digest[static SHA256_SIZE], struct err *err)
 {
     SCOPED(xattr_set_release) struct xattr_set set = {0};

@@ -3,8 +3,8 @@
 #define BUILDER_CONTEXT_H
 
 /*
- * The build context: a directory as COPY may see it, without what .dockerignore leaves out. Directories are read when
- * something looks into them, once; names are sorted by bytes.
+ * The build context: a directory as COPY may see it, without what .dockerignore leaves out.
+ * Directories are read when something looks into them, once; names are sorted by bytes.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,10 +29,12 @@ struct context_node {
 struct context;
 
 /*
- * path: the directory. The ignore file is <dockerfile>.dockerignore if there is one, else .dockerignore in path.
- * dockerfile: path of the Dockerfile as it was given. layout: for remembered digests.
+ * path: the directory. The ignore file is <dockerfile>.dockerignore if there is one, else
+ * .dockerignore in path. dockerfile: path of the Dockerfile as it was given. layout: for remembered
+ * digests.
  */
-struct context *context_open(struct layout *layout, const char *path, const char *dockerfile, struct err *err);
+struct context *context_open(struct layout *layout, const char *path, const char *dockerfile,
+                             struct err *err);
 void context_close(struct context *context); /* NULL is fine */
 
 /* Reads the directory, unless it was. node must be a directory. */
@@ -44,8 +46,10 @@ int context_child(struct context *context, struct context_node *dir, struct str 
 /* Is a path of the context there, but left out by the ignore file? For error texts. */
 bool context_leaves_out(const struct context *context, const char *path);
 
-int context_open_file(const struct context *context, const struct context_node *node, struct err *err);
-/* Has the file changed since the directory was read? What was copied may then be neither the old nor the new content. */
+int context_open_file(const struct context *context, const struct context_node *node,
+                      struct err *err);
+/* Has the file changed since the directory was read? What was copied may then be neither the old
+ * nor the new content. */
 bool context_changed(const struct context *context, const struct context_node *node);
 /* What stands for a file's content and extended attributes: remembered, else read now. */
 int context_digest(struct context *context, const struct context_node *node,

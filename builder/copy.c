@@ -17,19 +17,21 @@ static void hash_entry(struct sha256 *h, const struct entry *e)
     sha256_add_u64(h, (uint64_t)e->type);
     sha256_add_u64(h, e->mode);
     sha256_add_u64(h, (uint64_t)e->uid << 32 | e->gid);
-    sha256_add_framed(h, str_of(e->type == ENTRY_SYMLINK || e->type == ENTRY_HARDLINK ? e->link : NULL));
+    sha256_add_framed(
+        h, str_of(e->type == ENTRY_SYMLINK || e->type == ENTRY_HARDLINK ? e->link : NULL));
     sha256_add_u64(h, (uint64_t)e->dev_major << 32 | e->dev_minor);
 }
 
-int copy_plan_hash(const struct copy_request *request, const struct copy_plan *plan, struct sha256 *h,
-                   struct err *err)
+int copy_plan_hash(const struct copy_request *request, const struct copy_plan *plan,
+                   struct sha256 *h, struct err *err)
 {
     sha256_add_u64(h, plan->count);
     for (size_t i = 0; i < plan->count; i++) {
         const struct copy_item *item = &plan->items[i];
 
         hash_entry(h, &item->entry);
-        sha256_add_u64(h, (uint64_t)item->made | (uint64_t)item->archive << 1 | (uint64_t)!!item->text << 2);
+        sha256_add_u64(h, (uint64_t)item->made | (uint64_t)item->archive << 1 |
+                              (uint64_t) !!item->text << 2);
         if (item->text)
             sha256_add_framed(h, (struct str){item->text->text, item->text->size});
         else if (!item->made && origin_hash(request->origin, item->file, h, err) < 0)
@@ -54,8 +56,8 @@ const char *copy_plan_changed(const struct copy_request *request, const struct c
     return NULL;
 }
 
-static int write_file(const struct copy_request *request, struct layer_writer *w, const struct copy_item *item,
-                      struct err *err)
+static int write_file(const struct copy_request *request, struct layer_writer *w,
+                      const struct copy_item *item, struct err *err)
 {
     SCOPED(xattr_set_release) struct xattr_set set = {0};
     struct entry e = item->entry;
@@ -73,8 +75,8 @@ static int write_file(const struct copy_request *request, struct layer_writer *w
     return 0;
 }
 
-static int write_item(const struct copy_request *request, struct layer_writer *w, const struct copy_item *item,
-                      struct err *err)
+static int write_item(const struct copy_request *request, struct layer_writer *w,
+                      const struct copy_item *item, struct err *err)
 {
     SCOPED(xattr_set_release) struct xattr_set set = {0};
     struct entry e = item->entry;
@@ -114,7 +116,8 @@ static bool below_replaced(const struct unpack *u, const char *path)
     return false;
 }
 
-/* Where an archive's path lands: links of the image on the way are followed, as unpacking in place would do. */
+/* Where an archive's path lands: links of the image on the way are followed, as unpacking in place
+ * would do. */
 static char *place(const struct unpack *u, const char *path, struct err *err)
 {
     AUTO_FREE char *whole = path_join(u->dest, path), *parent = str_dup(path_dir(str_of(whole)));
@@ -130,7 +133,8 @@ static char *place(const struct unpack *u, const char *path, struct err *err)
     return path_beneath(buf_str(&resolved));
 }
 
-static int unpack_file(struct unpack *u, struct archive_reader *r, const struct entry *e, struct err *err)
+static int unpack_file(struct unpack *u, struct archive_reader *r, const struct entry *e,
+                       struct err *err)
 {
     AUTO_FREE char *bytes = xmalloc(1 << 18);
     uint64_t left = e->size;
@@ -143,7 +147,8 @@ static int unpack_file(struct unpack *u, struct archive_reader *r, const struct 
         if (n < 0)
             return -1;
         if (n == 0)
-            return err_set(err, ERR_INPUT, 0, "%s ends %llu bytes early", e->path, (unsigned long long)left);
+            return err_set(err, ERR_INPUT, 0, "%s ends %llu bytes early", e->path,
+                           (unsigned long long)left);
         if (layer_add_piece(u->w, bytes, (size_t)n, err) < 0)
             return -1;
         left -= (uint64_t)n;
@@ -151,7 +156,8 @@ static int unpack_file(struct unpack *u, struct archive_reader *r, const struct 
     return 0;
 }
 
-static int unpack_entry(struct unpack *u, struct archive_reader *r, const struct entry *from, struct err *err)
+static int unpack_entry(struct unpack *u, struct archive_reader *r, const struct entry *from,
+                        struct err *err)
 {
     AUTO_FREE char *path = place(u, from->path, err), *link = NULL;
     struct entry e = *from;
@@ -180,8 +186,8 @@ static int unpack_entry(struct unpack *u, struct archive_reader *r, const struct
     return e.type == ENTRY_FILE ? unpack_file(u, r, &e, err) : layer_add(u->w, &e, err);
 }
 
-static int write_archive(const struct copy_request *request, struct layer_writer *w, const struct copy_item *item,
-                         struct err *err)
+static int write_archive(const struct copy_request *request, struct layer_writer *w,
+                         const struct copy_item *item, struct err *err)
 {
     SCOPED(unpack_release) struct unpack u = {.request = request, .w = w, .dest = item->target};
     AUTO_FD int fd = origin_open(request->origin, item->file, err);

@@ -3,11 +3,15 @@
 #define BUILDER_COPY_H
 
 /*
- * COPY and ADD: what will stand where, decided without touching a file's content (copy_plan), then written as a layer
- * (copy_write). Semantics: Dockerfile reference "COPY", and dockerfile.md §1.4 for what it leaves open:
- *   - a directory's contents are copied; a named source's links are followed, links found inside are copied as links
- *   - the destination's links are followed inside the image; missing parents are made 0755 with the copy's owner
- *   - an existing destination directory keeps its owner and mode; directories below it take the source's
+ * COPY and ADD: what will stand where, decided without touching a file's content (copy_plan), then
+ * written as a layer (copy_write). Semantics: Dockerfile reference "COPY", and dockerfile.md §1.4
+ * for what it leaves open:
+ *   - a directory's contents are copied; a named source's links are followed, links found inside
+ * are copied as links
+ *   - the destination's links are followed inside the image; missing parents are made 0755 with the
+ * copy's owner
+ *   - an existing destination directory keeps its owner and mode; directories below it take the
+ * source's
  *   - a file never replaces a directory, nor a directory a file
  */
 #include <stdbool.h>
@@ -25,11 +29,11 @@ struct pool;
 struct copy_request {
     const struct copy_spec *spec;
     struct origin *origin;
-    struct stack *target;   /* the stage so far */
+    struct stack *target; /* the stage so far */
     struct layout *layout;
-    bool has_owner;         /* --chown: */
-    uint32_t uid, gid;      /* … these; else 0:0 from the context, and as they are from a stage */
-    int64_t now;            /* mtime of directories that are made, seconds */
+    bool has_owner;    /* --chown: */
+    uint32_t uid, gid; /* … these; else 0:0 from the context, and as they are from a stage */
+    int64_t now;       /* mtime of directories that are made, seconds */
 };
 
 struct copy_item {
@@ -41,21 +45,22 @@ struct copy_item {
     bool archive;                 /* ADD: unpack it here */
     bool shared;                  /* has other names in the origin: see struct origin_file */
     uint64_t device, inode;
-    size_t order;                 /* as they were named; the later of two wins */
+    size_t order; /* as they were named; the later of two wins */
 };
 
 struct copy_plan {
     struct copy_item *items; /* sorted by entry_path_cmp, each target once; archives last */
     size_t count, capacity;
-    size_t archives;         /* how many of the last items are archives */
+    size_t archives; /* how many of the last items are archives */
 };
 
 int copy_plan_make(const struct copy_request *request, struct copy_plan *plan, struct err *err);
 void copy_plan_release(struct copy_plan *plan);
 /* Adds all that decides about the layer to a cache key: never mtimes. */
-int copy_plan_hash(const struct copy_request *request, const struct copy_plan *plan, struct sha256 *h,
-                   struct err *err);
-/* A file of the context that has changed since the plan was made, or NULL: then the layer is not what its key says. */
+int copy_plan_hash(const struct copy_request *request, const struct copy_plan *plan,
+                   struct sha256 *h, struct err *err);
+/* A file of the context that has changed since the plan was made, or NULL: then the layer is not
+ * what its key says. */
 const char *copy_plan_changed(const struct copy_request *request, const struct copy_plan *plan);
 int copy_write(const struct copy_request *request, const struct copy_plan *plan, struct pool *pool,
                const struct layer_options *options, struct layer *layer, struct err *err);

@@ -12,7 +12,8 @@
 #include "builder/archive.h"
 #include "builder/glob.h"
 
-/* One source after wildcards: where it is, and the name it keeps when it is copied into a directory. */
+/* One source after wildcards: where it is, and the name it keeps when it is copied into a
+ * directory. */
 struct match {
     char *name;
     struct origin_file file;
@@ -24,8 +25,8 @@ struct planner {
     const struct view *view;
     struct match *matches;
     size_t matches_count, matches_capacity;
-    char *dest;        /* where it is, links followed; entry form */
-    bool dest_exists;  /* … as a directory */
+    char *dest;       /* where it is, links followed; entry form */
+    bool dest_exists; /* … as a directory */
 };
 
 static void planner_release(struct planner *p)
@@ -59,8 +60,8 @@ static int add_literal(struct planner *p, const char *path, struct err *err)
 
 static int glob_below(struct planner *p, const char *dir, struct str rest, struct err *err);
 
-static int glob_child(struct planner *p, const char *dir, const struct origin_file *child, struct str pattern,
-                      struct str rest, struct err *err)
+static int glob_child(struct planner *p, const char *dir, const struct origin_file *child,
+                      struct str pattern, struct str rest, struct err *err)
 {
     struct str name = path_base(str_of(child->entry.path));
     AUTO_FREE char *path = NULL, *text = str_dup(name);
@@ -72,7 +73,8 @@ static int glob_child(struct planner *p, const char *dir, const struct origin_fi
     return rest.size ? glob_below(p, path, rest, err) : add_literal(p, path, err);
 }
 
-/* `dir` is there and free of wildcards; `rest` is what of the pattern lies below it. Nothing there is no match. */
+/* `dir` is there and free of wildcards; `rest` is what of the pattern lies below it. Nothing there
+ * is no match. */
 static int glob_below(struct planner *p, const char *dir, struct str rest, struct err *err)
 {
     SCOPED(origin_list_release) struct origin_list list = {0};
@@ -138,12 +140,14 @@ static int find_dest(struct planner *p, bool *is_dir, struct err *err)
     p->dest_exists = found && at.entry.type == ENTRY_DIR;
     *is_dir = p->dest_exists || str_ends(str_of(spec->dest), "/");
     if (found && !p->dest_exists && *is_dir)
-        return err_set(err, ERR_INPUT, ENOTDIR, "destination %s is a %s in the image, not a directory", spec->dest,
+        return err_set(err, ERR_INPUT, ENOTDIR,
+                       "destination %s is a %s in the image, not a directory", spec->dest,
                        entry_type_name(at.entry.type));
     if (sources > 1 && !*is_dir)
-        return err_set(err, ERR_INPUT, ENOTDIR,
-                       "%zu sources match, but %s is not a directory; end it with \"/\" to make it one", sources,
-                       spec->dest);
+        return err_set(
+            err, ERR_INPUT, ENOTDIR,
+            "%zu sources match, but %s is not a directory; end it with \"/\" to make it one",
+            sources, spec->dest);
     p->dest = path_beneath(buf_str(&resolved));
     return 0;
 }
@@ -232,7 +236,8 @@ static int check_type(struct planner *p, const struct copy_item *item, struct er
                    entry_type_name(item->entry.type), item->target, entry_type_name(at.entry.type));
 }
 
-static int add_file(struct planner *p, char *target, const struct origin_file *file, struct err *err)
+static int add_file(struct planner *p, char *target, const struct origin_file *file,
+                    struct err *err)
 {
     struct copy_item *item = add_item(p, target);
 
@@ -246,7 +251,8 @@ static int add_file(struct planner *p, char *target, const struct origin_file *f
     return check_type(p, item, err);
 }
 
-static int add_contents(struct planner *p, const char *target, const struct origin_file *dir, struct err *err)
+static int add_contents(struct planner *p, const char *target, const struct origin_file *dir,
+                        struct err *err)
 {
     SCOPED(origin_list_release) struct origin_list list = {0};
 
@@ -269,7 +275,8 @@ static int add_contents(struct planner *p, const char *target, const struct orig
     return 0;
 }
 
-/* ADD unpacks a local archive, told by its content, into the destination directory. 1: it is one. */
+/* ADD unpacks a local archive, told by its content, into the destination directory. 1: it is one.
+ */
 static int add_archive(struct planner *p, const struct origin_file *file, struct err *err)
 {
     struct copy_item *item;
@@ -293,19 +300,22 @@ static int add_archive(struct planner *p, const struct origin_file *file, struct
     return 1;
 }
 
-static int add_match_to_plan(struct planner *p, const struct match *match, bool dest_is_dir, struct err *err)
+static int add_match_to_plan(struct planner *p, const struct match *match, bool dest_is_dir,
+                             struct err *err)
 {
     const struct origin_file *file = &match->file;
     AUTO_FREE char *parent = NULL;
     char *target;
     int done;
 
-    /* Only what is in the directory is copied: a destination that is not there is made, not given its looks. */
+    /* Only what is in the directory is copied: a destination that is not there is made, not given
+     * its looks. */
     if (file->entry.type == ENTRY_DIR) {
         struct view_entry at;
 
         if (!p->dest_exists && view_lookup(p->view, p->dest, &at))
-            return err_set(err, ERR_INPUT, EEXIST, "cannot put a directory at /%s: the image has a %s there", p->dest,
+            return err_set(err, ERR_INPUT, EEXIST,
+                           "cannot put a directory at /%s: the image has a %s there", p->dest,
                            entry_type_name(at.entry.type));
         add_missing(p, p->dest);
         return add_contents(p, p->dest, file, err);
@@ -319,7 +329,8 @@ static int add_match_to_plan(struct planner *p, const struct match *match, bool 
     return add_file(p, target, file, err);
 }
 
-static int add_heredoc(struct planner *p, const struct copy_file *text, bool dest_is_dir, struct err *err)
+static int add_heredoc(struct planner *p, const struct copy_file *text, bool dest_is_dir,
+                       struct err *err)
 {
     char *target = dest_is_dir ? below(p->dest, text->name) : xstrdup(p->dest);
     AUTO_FREE char *parent = str_dup(path_dir(str_of(target)));
@@ -359,8 +370,9 @@ static int keep_last(struct copy_plan *plan, struct err *err)
 
         if (last && !item->archive && strcmp(last->target, item->target) == 0) {
             if ((last->entry.type == ENTRY_DIR) != (item->entry.type == ENTRY_DIR))
-                return err_set(err, ERR_INPUT, EEXIST, "two sources want /%s: a %s and a %s", item->target,
-                               entry_type_name(last->entry.type), entry_type_name(item->entry.type));
+                return err_set(err, ERR_INPUT, EEXIST, "two sources want /%s: a %s and a %s",
+                               item->target, entry_type_name(last->entry.type),
+                               entry_type_name(item->entry.type));
             if (item->made) {
                 free(item->target);
                 item->target = NULL;
@@ -404,7 +416,8 @@ static void link_names(struct copy_plan *plan)
             shared[count++] = &plan->items[i];
     qsort(shared, count, sizeof(*shared), by_inode);
     for (size_t i = 1, first = 0; i < count; i++) {
-        if (shared[i]->device != shared[first]->device || shared[i]->inode != shared[first]->inode) {
+        if (shared[i]->device != shared[first]->device ||
+            shared[i]->inode != shared[first]->inode) {
             first = i;
             continue;
         }

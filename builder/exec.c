@@ -22,18 +22,20 @@
 
 bool exec_is_step(const struct instruction *in)
 {
-    return in->kind == INSTR_RUN || in->kind == INSTR_COPY || in->kind == INSTR_ADD || in->kind == INSTR_WORKDIR;
+    return in->kind == INSTR_RUN || in->kind == INSTR_COPY || in->kind == INSTR_ADD ||
+           in->kind == INSTR_WORKDIR;
 }
 
 /* As docker shows it: FROM is step 1; a stage without a name goes by its number. */
-static char *exec_title(const struct build *build, const struct making *making, const struct instruction *in)
+static char *exec_title(const struct build *build, const struct making *making,
+                        const struct instruction *in)
 {
     AUTO_FREE char *label = making->stage->name ? xstrdup(making->stage->name)
                                                 : xasprintf("stage-%zu", making->stage->index);
     bool cut = strlen(in->canonical) > TITLE_MAX;
 
-    return xasprintf("[%s %zu/%zu] %.*s%s", label, build->number, build->numbers, TITLE_MAX, in->canonical,
-                     cut ? "..." : "");
+    return xasprintf("[%s %zu/%zu] %.*s%s", label, build->number, build->numbers, TITLE_MAX,
+                     in->canonical, cut ? "..." : "");
 }
 
 struct layer_options exec_layer_options(const struct build *build)
@@ -57,7 +59,8 @@ static void stamp(const struct build *build, char out[static CLOCK_TEXT_SIZE])
 }
 
 /* Fields that every step's key has. */
-static void key_common(const struct build *build, const struct making *making, struct cache_key *key)
+static void key_common(const struct build *build, const struct making *making,
+                       struct cache_key *key)
 {
     char platform[PLATFORM_TEXT_SIZE];
 
@@ -66,22 +69,26 @@ static void key_common(const struct build *build, const struct making *making, s
     cache_key_u64(key, "epoch", (uint64_t)build->epoch);
 }
 
-typedef int step_fn(struct build *build, struct making *making, void *arg, struct layer *layer, struct err *err);
+typedef int step_fn(struct build *build, struct making *making, void *arg, struct layer *layer,
+                    struct err *err);
 
-static void take_layer(struct making *making, const struct cache_record *record, const char *created_by)
+static void take_layer(struct making *making, const struct cache_record *record,
+                       const char *created_by)
 {
     if (record->has_layer)
         stack_push(&making->stack, record->diff_id, &record->blob);
     memcpy(making->created, record->created, sizeof(making->created));
-    state_commit(&making->state, created_by, record->has_layer ? record->diff_id : NULL, record->created);
+    state_commit(&making->state, created_by, record->has_layer ? record->diff_id : NULL,
+                 record->created);
 }
 
 /*
- * The one road of every step that may make a layer: remembered, or carried out by fn and remembered then. A layer
- * without entries is kept when `keep_empty`.
+ * The one road of every step that may make a layer: remembered, or carried out by fn and remembered
+ * then. A layer without entries is kept when `keep_empty`.
  */
-static int step(struct build *build, struct making *making, const struct instruction *in, struct cache_key *key,
-                const char *created_by, bool keep_empty, step_fn *fn, void *arg, struct err *err)
+static int step(struct build *build, struct making *making, const struct instruction *in,
+                struct cache_key *key, const char *created_by, bool keep_empty, step_fn *fn,
+                void *arg, struct err *err)
 {
     AUTO_FREE char *title = exec_title(build, making, in);
     SCOPED(cache_record_release) struct cache_record record = {0};
@@ -120,7 +127,8 @@ static int step(struct build *build, struct making *making, const struct instruc
 }
 
 /* "user[:group]" against the image's own files. */
-int exec_lookup_user(struct build *build, struct making *making, const char *text, struct user *user, struct err *err)
+int exec_lookup_user(struct build *build, struct making *making, const char *text,
+                     struct user *user, struct err *err)
 {
     SCOPED(buf_release) struct buf passwd = {0}, group = {0};
     struct layout *layout = build->tools->layout;
@@ -131,7 +139,8 @@ int exec_lookup_user(struct build *build, struct making *making, const char *tex
     return user_parse(str_of(text), buf_str(&passwd), buf_str(&group), user, err);
 }
 
-static int run(struct build *build, struct making *making, const struct instruction *in, struct err *err)
+static int run(struct build *build, struct making *making, const struct instruction *in,
+               struct err *err)
 {
     SCOPED(run_spec_release) struct run_spec spec = {0};
     struct cache_key key;
@@ -150,8 +159,9 @@ static int run(struct build *build, struct making *making, const struct instruct
 }
 
 /* Where COPY reads; the context is opened when it is first needed. */
-static int open_origin(struct build *build, const struct making *making, const struct copy_spec *spec,
-                       struct origin *origin, char label[static 80], struct err *err)
+static int open_origin(struct build *build, const struct making *making,
+                       const struct copy_spec *spec, struct origin *origin, char label[static 80],
+                       struct err *err)
 {
     const struct stage_source *from = spec->from;
     char stage[32];
@@ -160,9 +170,11 @@ static int open_origin(struct build *build, const struct making *making, const s
     origin->label = label;
     if (from->kind == SOURCE_STAGE) {
         origin->stack = &build->stages[from->stage].stack;
-        snprintf(label, 80, "stage %s", graph_stage_label(&build->graph.stages[from->stage], stage));
+        snprintf(label, 80, "stage %s",
+                 graph_stage_label(&build->graph.stages[from->stage], stage));
     } else if (from->kind == SOURCE_IMAGE) {
-        struct base_image *image = base_image_get(build, from->image, &making->stage->platform, err);
+        struct base_image *image =
+            base_image_get(build, from->image, &making->stage->platform, err);
 
         if (!image)
             return -1;
@@ -170,7 +182,8 @@ static int open_origin(struct build *build, const struct making *making, const s
         snprintf(label, 80, "image %.72s", from->image);
     } else {
         if (!build->context)
-            build->context = context_open(origin->layout, build->options->context, build->options->dockerfile, err);
+            build->context = context_open(origin->layout, build->options->context,
+                                          build->options->dockerfile, err);
         if (!build->context)
             return -1;
         origin->context = build->context;
@@ -184,7 +197,8 @@ struct copy_step {
     struct copy_plan plan;
 };
 
-static int write_copy(struct build *build, struct making *making, void *arg, struct layer *layer, struct err *err)
+static int write_copy(struct build *build, struct making *making, void *arg, struct layer *layer,
+                      struct err *err)
 {
     struct copy_step *work = arg;
     struct layer_options options = exec_layer_options(build);
@@ -218,10 +232,12 @@ static int set_owner(struct build *build, struct making *making, const struct co
     return 0;
 }
 
-static int copy(struct build *build, struct making *making, const struct instruction *in, struct err *err)
+static int copy(struct build *build, struct making *making, const struct instruction *in,
+                struct err *err)
 {
     SCOPED(copy_spec_release) struct copy_spec spec = {0};
-    struct copy_step work = {.request = {.spec = &spec, .target = &making->stack, .layout = build->tools->layout}};
+    struct copy_step work = {
+        .request = {.spec = &spec, .target = &making->stack, .layout = build->tools->layout}};
     struct origin origin = {0};
     char label[80];
     struct cache_key key;
@@ -251,7 +267,8 @@ struct workdir_step {
     uint32_t uid, gid;
 };
 
-static int write_workdir(struct build *build, struct making *making, void *arg, struct layer *layer, struct err *err)
+static int write_workdir(struct build *build, struct making *making, void *arg, struct layer *layer,
+                         struct err *err)
 {
     struct workdir_step *work = arg;
     struct layer_options options = exec_layer_options(build);
@@ -267,7 +284,11 @@ static int write_workdir(struct build *build, struct making *making, void *arg, 
     if (!w)
         return -1;
     for (char *p = work->path; rc == 0; p++) {
-        struct entry e = {.path = work->path, .type = ENTRY_DIR, .mode = 0755, .uid = work->uid, .gid = work->gid};
+        struct entry e = {.path = work->path,
+                          .type = ENTRY_DIR,
+                          .mode = 0755,
+                          .uid = work->uid,
+                          .gid = work->gid};
         struct view_entry at;
         char c = *p;
 
@@ -287,7 +308,8 @@ static int write_workdir(struct build *build, struct making *making, void *arg, 
     return rc;
 }
 
-static int workdir(struct build *build, struct making *making, const struct instruction *in, struct err *err)
+static int workdir(struct build *build, struct making *making, const struct instruction *in,
+                   struct err *err)
 {
     SCOPED(user_release) struct user user = {0};
     SCOPED(buf_release) struct buf resolved = {0};
@@ -316,7 +338,8 @@ static int workdir(struct build *build, struct making *making, const struct inst
         state_commit(&making->state, text, NULL, making->created[0] ? making->created : NULL);
         return 0;
     }
-    if (making->state.user[0] && exec_lookup_user(build, making, making->state.user, &user, err) < 0)
+    if (making->state.user[0] &&
+        exec_lookup_user(build, making, making->state.user, &user, err) < 0)
         return err_wrap(err, "USER %s", making->state.user);
     path = path_beneath(buf_str(&resolved));
     work = (struct workdir_step){.path = path, .uid = user.uid, .gid = user.gid};
@@ -327,7 +350,8 @@ static int workdir(struct build *build, struct making *making, const struct inst
     return step(build, making, in, &key, text, false, write_workdir, &work, err);
 }
 
-int exec_instruction(struct build *build, struct making *making, const struct instruction *in, struct err *err)
+int exec_instruction(struct build *build, struct making *making, const struct instruction *in,
+                     struct err *err)
 {
     int rc;
 

@@ -20,8 +20,8 @@
 #include "runtime/session.h"
 #include "runtime/user.h"
 
-#define OUTPUT_KEPT 4096          /* of a failing step, for its error report */
-#define FULL_BELOW (1 << 20)       /* bytes */
+#define OUTPUT_KEPT 4096     /* of a failing step, for its error report */
+#define FULL_BELOW (1 << 20) /* bytes */
 #define HOST_FILE_MAX (1 << 20)
 
 /* Where one RUN happens. */
@@ -172,20 +172,27 @@ static int finish(struct build *build, struct place *p, struct err *err)
     }
     err_set(err, ERR_COMMAND, status, "the command failed with exit status %d", status);
     if (status > 128)
-        err_add(err, " (killed by signal %d%s)", status - 128, status == 137 ? "; out of memory is the usual reason" : "");
+        err_add(err, " (killed by signal %d%s)", status - 128,
+                status == 137 ? "; out of memory is the usual reason" : "");
     if (disk_is_full(p))
         err_add(err, "; no space left on the store's file system (%s)", p->layout->root);
     return -1;
 }
 
-int exec_run(struct build *build, struct making *making, void *arg, struct layer *layer, struct err *err)
+int exec_run(struct build *build, struct making *making, void *arg, struct layer *layer,
+             struct err *err)
 {
-    SCOPED(place_release) struct place p = {.layout = build->tools->layout, .root = ROOT_CLOSED, .output_fd = -1,
-                                            .plan = PLAN_INIT, .run = RUN_CLOSED};
+    SCOPED(place_release)
+    struct place p = {.layout = build->tools->layout,
+                      .root = ROOT_CLOSED,
+                      .output_fd = -1,
+                      .plan = PLAN_INIT,
+                      .run = RUN_CLOSED};
     struct layer_options options = exec_layer_options(build);
 
     fill_plan(&p, making, arg);
-    if (set_user(build, &p, making, err) < 0 || start(build, &p, making, err) < 0 || finish(build, &p, err) < 0)
+    if (set_user(build, &p, making, err) < 0 || start(build, &p, making, err) < 0 ||
+        finish(build, &p, err) < 0)
         return -1;
     run_release(&p.run);
     scope_close(&p.plan.root_fd);

@@ -28,8 +28,10 @@ char *glob_literal(struct str pattern)
 
 static int malformed(struct str pattern, struct err *err)
 {
-    return err_set(err, ERR_INPUT, 0, "pattern \"%.200s\" is malformed: a \"[\" without its \"]\", or a \"\\\" at the end",
-                   pattern.size ? pattern.ptr : "");
+    return err_set(
+        err, ERR_INPUT, 0,
+        "pattern \"%.200s\" is malformed: a \"[\" without its \"]\", or a \"\\\" at the end",
+        pattern.size ? pattern.ptr : "");
 }
 
 /* One character of a class, escapes taken away; moves *i past it. */
@@ -108,7 +110,8 @@ int glob_match(struct str pattern, struct str name, struct err *err)
             continue;
         }
         if (p < pattern.size) {
-            held = match_unit(str_slice(pattern, p, pattern.size), n < name.size ? (unsigned char)name.ptr[n] : 0, &used);
+            held = match_unit(str_slice(pattern, p, pattern.size),
+                              n < name.size ? (unsigned char)name.ptr[n] : 0, &used);
             if (held < 0)
                 return malformed(pattern, err);
         } else if (n == name.size) {

@@ -2,7 +2,8 @@
 #ifndef BUILDER_GLOB_H
 #define BUILDER_GLOB_H
 
-/* COPY's wildcards: Go's path/filepath.Match on one component: * ? [a-z] [^a-z] and \ for a literal. Pure. */
+/* COPY's wildcards: Go's path/filepath.Match on one component: * ? [a-z] [^a-z] and \ for a
+ * literal. Pure. */
 #include <stdbool.h>
 
 #include "base/err.h"

@@ -52,7 +52,12 @@ static bool is_foreign(const struct peeked *p)
     static const struct {
         const char *magic;
         size_t size;
-    } magics[] = {{"\xfd" "7zXZ", 6}, {"BZh", 3}, {"\x5d\0\0", 3}, {"\x1f\x9d", 2}};
+    } magics[] = {{"\xfd"
+                   "7zXZ",
+                   6},
+                  {"BZh", 3},
+                  {"\x5d\0\0", 3},
+                  {"\x1f\x9d", 2}};
 
     for (size_t i = 0; i < ARRAY_SIZE(magics); i++)
         if (p->size >= magics[i].size && memcmp(p->head, magics[i].magic, magics[i].size) == 0)
@@ -60,7 +65,8 @@ static bool is_foreign(const struct peeked *p)
     return false;
 }
 
-static int add_foreign_entry(struct layer_writer *w, struct archive_reader *r, const struct entry *e, struct err *err)
+static int add_foreign_entry(struct layer_writer *w, struct archive_reader *r,
+                             const struct entry *e, struct err *err)
 {
     AUTO_FREE char *bytes = NULL;
     ssize_t n;
@@ -76,8 +82,8 @@ static int add_foreign_entry(struct layer_writer *w, struct archive_reader *r, c
     return (int)n;
 }
 
-static int rewrite(struct layout *layout, struct pool *pool, int fd, const struct layer_options *options,
-                   struct layer *layer, struct err *err)
+static int rewrite(struct layout *layout, struct pool *pool, int fd,
+                   const struct layer_options *options, struct layer *layer, struct err *err)
 {
     struct archive_reader *r = archive_reader_open(fd, err);
     struct layer_writer *w = r ? layer_writer_open(layout, pool, options, err) : NULL;
@@ -103,12 +109,14 @@ static int import_foreign(struct layout *layout, struct pool *pool, struct peeke
     if (lseek(p->fd, 0, SEEK_CUR) == (off_t)p->size)
         return rewrite(layout, pool, p->fd, options, layer, err);
     AUTO_FD int copy = layout_tmpfile(layout, err);
-    if (copy < 0 || fs_write(copy, p->head, p->size, err) < 0 || fs_copy(p->fd, copy, UINT64_MAX, err) < 0)
+    if (copy < 0 || fs_write(copy, p->head, p->size, err) < 0 ||
+        fs_copy(p->fd, copy, UINT64_MAX, err) < 0)
         return -1;
     return rewrite(layout, pool, copy, options, layer, err);
 }
 
-static int make_layer(struct layout *layout, struct pool *pool, int fd, struct layer *layer, struct err *err)
+static int make_layer(struct layout *layout, struct pool *pool, int fd, struct layer *layer,
+                      struct err *err)
 {
     struct layer_options options = {.codec = CODEC_GZIP, .unsorted = true};
     struct peeked p = {.fd = fd};
@@ -150,7 +158,8 @@ static int check_changes(const struct dockerfile *doc, struct err *err)
         case INSTR_WORKDIR:
             break;
         default:
-            return err_set(err, ERR_USAGE, 0, "--change %s: it does more than change the image's configuration",
+            return err_set(err, ERR_USAGE, 0,
+                           "--change %s: it does more than change the image's configuration",
                            doc->instructions[i].keyword);
         }
     return 0;
@@ -162,7 +171,8 @@ static int apply_changes(json_t *config, struct dockerfile *doc, struct err *err
     SCOPED(state_release) struct state state = {0};
     struct graph_options options = {.build = platform_host()};
 
-    if (config_platform(config, &options.wanted, err) < 0 || graph_make(doc, &options, &graph, err) < 0 ||
+    if (config_platform(config, &options.wanted, err) < 0 ||
+        graph_make(doc, &options, &graph, err) < 0 ||
         state_begin(&state, &graph, &graph.stages[0], config, err) < 0)
         return -1;
     for (size_t i = 1; i < doc->count; i++)
@@ -173,7 +183,8 @@ static int apply_changes(json_t *config, struct dockerfile *doc, struct err *err
     return 0;
 }
 
-/* The changes are parsed as a Dockerfile of one line each below its FROM; an error names the change instead of the line. */
+/* The changes are parsed as a Dockerfile of one line each below its FROM; an error names the change
+ * instead of the line. */
 static int name_change(const struct strv *changes, struct err *err)
 {
     SCOPED(buf_release) struct buf change = {0};
@@ -184,11 +195,13 @@ static int name_change(const struct strv *changes, struct err *err)
     for (size_t i = 0; i < changes->count; i++)
         if (strchr(changes->ptr[i], '\n'))
             return -1;
-    if (sscanf(err->text, "--change:%4u: %n", &line, &at) != 1 || at == 0 || line < 2 || line - 2 >= changes->count)
+    if (sscanf(err->text, "--change:%4u: %n", &line, &at) != 1 || at == 0 || line < 2 ||
+        line - 2 >= changes->count)
         return -1;
     buf_add_escaped(&change, str_slice(str_of(changes->ptr[line - 2]), 0, 200));
     buf_adds(&rest, err->text + at);
-    return err_set(err, err->kind, err->code, "--change '%s': %s", buf_cstr(&change), buf_cstr(&rest));
+    return err_set(err, err->kind, err->code, "--change '%s': %s", buf_cstr(&change),
+                   buf_cstr(&rest));
 }
 
 static int import_change(json_t *config, const struct strv *changes, struct err *err)
@@ -226,8 +239,8 @@ static int make_config(const struct import_options *options, json_t **out, struc
     return 0;
 }
 
-int import_image(struct layout *layout, struct pool *pool, int fd, const struct import_options *options,
-                 struct descriptor *out, struct err *err)
+int import_image(struct layout *layout, struct pool *pool, int fd,
+                 const struct import_options *options, struct descriptor *out, struct err *err)
 {
     SCOPED(layer_release) struct layer layer = {0};
     SCOPED(descriptor_release) struct descriptor config = {0};

@@ -3,8 +3,9 @@
 #define BUILDER_IMPORT_H
 
 /*
- * A root file system as a tar becomes an image of one layer. gzip, zstd and plain tars stream straight into the store,
- * their tar kept byte for byte; what libarchive alone can read (xz, bzip2, lzma, compress) is written anew.
+ * A root file system as a tar becomes an image of one layer. gzip, zstd and plain tars stream
+ * straight into the store, their tar kept byte for byte; what libarchive alone can read (xz, bzip2,
+ * lzma, compress) is written anew.
  */
 #include <stdbool.h>
 
@@ -18,12 +19,14 @@ struct pool;
 
 struct import_options {
     struct platform platform;
-    const struct strv *changes; /* "CMD nginx", "ENV A=b" …: Dockerfile instructions that touch the config alone */
-    const char *message;        /* the history's comment; NULL: none */
+    const struct strv *
+        changes; /* "CMD nginx", "ENV A=b" …: Dockerfile instructions that touch the config alone */
+    const char *message; /* the history's comment; NULL: none */
 };
 
-/* fd: a file or a pipe, read from where it stands. *out: the manifest, in the store, not named yet. */
-int import_image(struct layout *layout, struct pool *pool, int fd, const struct import_options *options,
-                 struct descriptor *out, struct err *err);
+/* fd: a file or a pipe, read from where it stands. *out: the manifest, in the store, not named yet.
+ */
+int import_image(struct layout *layout, struct pool *pool, int fd,
+                 const struct import_options *options, struct descriptor *out, struct err *err);
 
 #endif

@@ -25,7 +25,8 @@ static int make_one(const struct view *view, int fd, const char *path, struct er
     times[0].tv_sec = times[1].tv_sec = at.entry.mtime;
     if (fchownat(fd, path, at.entry.uid, at.entry.gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != EINVAL)
         return err_errno(err, "chown %s", path);
-    if (fchmodat(fd, path, at.entry.mode, 0) < 0 || utimensat(fd, path, times, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fchmodat(fd, path, at.entry.mode, 0) < 0 ||
+        utimensat(fd, path, times, AT_SYMLINK_NOFOLLOW) < 0)
         return err_errno(err, "set up directory %s", path);
     return 0;
 }
@@ -49,12 +50,14 @@ static int make_chain(const struct view *view, int fd, const char *path, struct 
     }
 }
 
-/* Does a layer below say how this directory looks, and is that not what its tree gives it anyway? */
+/* Does a layer below say how this directory looks, and is that not what its tree gives it anyway?
+ */
 static bool needs_looks(const struct view *view, size_t layer, const struct entry *e)
 {
     struct view_entry at;
 
-    if (e->type != ENTRY_DIR || !e->implied || strcmp(e->path, ".") == 0 || !view_lookup(view, e->path, &at))
+    if (e->type != ENTRY_DIR || !e->implied || strcmp(e->path, ".") == 0 ||
+        !view_lookup(view, e->path, &at))
         return false;
     return at.entry.type == ENTRY_DIR && at.layer < layer &&
            (at.entry.mode != 0755 || at.entry.uid != 0 || at.entry.gid != 0);

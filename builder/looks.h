@@ -3,8 +3,9 @@
 #define BUILDER_LOOKS_H
 
 /*
- * How directories look that an upper layer only implies: as the layer below says that names them. An overlay takes
- * owner and mode of a merged directory from the topmost tree, so these go into a directory above all trees.
+ * How directories look that an upper layer only implies: as the layer below says that names them.
+ * An overlay takes owner and mode of a merged directory from the topmost tree, so these go into a
+ * directory above all trees.
  */
 #include "base/err.h"
 #include "builder/view.h"

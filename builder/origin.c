@@ -16,17 +16,21 @@
 
 static void from_node(struct origin_file *file, struct context_node *node)
 {
-    *file = (struct origin_file){.ref.node = node, .device = node->st.st_dev, .inode = node->st.st_ino};
+    *file =
+        (struct origin_file){.ref.node = node, .device = node->st.st_dev, .inode = node->st.st_ino};
     entry_of_stat(&file->entry, &node->st);
     file->entry.path = node->path;
     file->entry.link = node->link;
     file->shared = file->entry.type == ENTRY_FILE && node->st.st_nlink > 1;
 }
 
-/* In an index the names of one inode carry the first name as `link`; the first itself carries none. */
-static void from_view(struct origin_file *file, const struct index *index, size_t layer, size_t record)
+/* In an index the names of one inode carry the first name as `link`; the first itself carries none.
+ */
+static void from_view(struct origin_file *file, const struct index *index, size_t layer,
+                      size_t record)
 {
-    *file = (struct origin_file){.ref = {.layer = (uint32_t)layer, .record = (uint32_t)record}, .device = layer};
+    *file = (struct origin_file){.ref = {.layer = (uint32_t)layer, .record = (uint32_t)record},
+                                 .device = layer};
     index_get(index, record, &file->entry);
     if (file->entry.type == ENTRY_FILE) {
         file->inode = file->entry.link ? index_find(index, file->entry.link) : record;
@@ -37,7 +41,8 @@ static void from_view(struct origin_file *file, const struct index *index, size_
     file->entry.xattrs_count = 0;
 }
 
-/* A directory that its topmost layer only implies looks as a lower one says: the view has put that together. */
+/* A directory that its topmost layer only implies looks as a lower one says: the view has put that
+ * together. */
 static void restore_merged(struct origin_file *file, const struct view_entry *at)
 {
     if (at->entry.type != ENTRY_DIR)
@@ -51,15 +56,17 @@ static void restore_merged(struct origin_file *file, const struct view_entry *at
 /* What is left of a path once link `target` stands in the place of the component before `rest`. */
 static char *after_link(const char *dir, const char *target, struct str rest)
 {
-    AUTO_FREE char *joined = target[0] == '/' ? xasprintf("%s/" STR_FMT, target, STR_ARG(rest))
-                                              : xasprintf("%s/%s/" STR_FMT, dir, target, STR_ARG(rest));
+    AUTO_FREE char *joined = target[0] == '/'
+                                 ? xasprintf("%s/" STR_FMT, target, STR_ARG(rest))
+                                 : xasprintf("%s/%s/" STR_FMT, dir, target, STR_ARG(rest));
 
     return path_beneath(str_of(joined));
 }
 
-/* One walk down the context from its root; 2: *again is the path to walk instead (a link was met). */
-static int walk_context(struct context *context, const char *path, bool last, struct context_node **found,
-                        char **again, struct err *err)
+/* One walk down the context from its root; 2: *again is the path to walk instead (a link was met).
+ */
+static int walk_context(struct context *context, const char *path, bool last,
+                        struct context_node **found, char **again, struct err *err)
 {
     struct context_node *node = context_root(context);
     struct str rest = str_of(path), name;
@@ -84,8 +91,8 @@ static int walk_context(struct context *context, const char *path, bool last, st
     return 1;
 }
 
-static int find_in_context(struct origin *origin, const char *path, bool last, struct origin_file *file,
-                           struct err *err)
+static int find_in_context(struct origin *origin, const char *path, bool last,
+                           struct origin_file *file, struct err *err)
 {
     AUTO_FREE char *current = path_beneath(str_of(path));
 
@@ -104,7 +111,8 @@ static int find_in_context(struct origin *origin, const char *path, bool last, s
     return err_set(err, ERR_INPUT, ELOOP, "%s: more than %d symbolic links", path, LINKS_MAX);
 }
 
-int origin_find(struct origin *origin, const char *path, bool last, struct origin_file *file, struct err *err)
+int origin_find(struct origin *origin, const char *path, bool last, struct origin_file *file,
+                struct err *err)
 {
     SCOPED(buf_release) struct buf resolved = {0};
     struct view_entry at;
@@ -149,7 +157,8 @@ const char *origin_path(const struct origin *origin, struct origin_ref file)
     return origin->context ? file.node->path : index_path(index_of(origin, file), file.record);
 }
 
-int origin_list_dir(struct origin *origin, struct origin_ref dir, struct origin_list *list, struct err *err)
+int origin_list_dir(struct origin *origin, struct origin_ref dir, struct origin_list *list,
+                    struct err *err)
 {
     SCOPED(view_list_release) struct view_list names = {0};
     const struct view *view;
@@ -185,7 +194,8 @@ int origin_open(struct origin *origin, struct origin_ref file, struct err *err)
     return stack_open_file(origin->stack, origin->layout, &at, err);
 }
 
-int origin_xattrs(struct origin *origin, struct origin_ref file, struct xattr_set *set, struct err *err)
+int origin_xattrs(struct origin *origin, struct origin_ref file, struct xattr_set *set,
+                  struct err *err)
 {
     struct entry e;
 
@@ -204,7 +214,8 @@ int origin_xattrs(struct origin *origin, struct origin_ref file, struct xattr_se
     return xattr_read_fd(set, fd, err);
 }
 
-static int hash_directory(struct origin *origin, struct origin_ref file, struct sha256 *h, struct err *err)
+static int hash_directory(struct origin *origin, struct origin_ref file, struct sha256 *h,
+                          struct err *err)
 {
     SCOPED(xattr_set_release) struct xattr_set set = {0};
 
@@ -248,5 +259,7 @@ const char *origin_hint(const struct origin *origin, const char *path)
 {
     AUTO_FREE char *clean = path_beneath(str_of(path));
 
-    return origin->context && context_leaves_out(origin->context, clean) ? "; the ignore file leaves it out" : "";
+    return origin->context && context_leaves_out(origin->context, clean)
+               ? "; the ignore file leaves it out"
+               : "";
 }

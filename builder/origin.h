@@ -3,8 +3,8 @@
 #define BUILDER_ORIGIN_H
 
 /*
- * Where COPY and ADD read: the build context, or the file system of a stage or image, behind one face. Links are
- * followed inside the origin's root and never out of it.
+ * Where COPY and ADD read: the build context, or the file system of a stage or image, behind one
+ * face. Links are followed inside the origin's root and never out of it.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@ struct origin {
     struct context *context; /* one of these two; borrowed */
     struct stack *stack;
     struct layout *layout;
-    const char *label;       /* for messages: "the build context", "stage builder" */
+    const char *label; /* for messages: "the build context", "stage builder" */
 };
 
 /* One file of an origin, small: a plan holds many. */
@@ -34,13 +34,15 @@ struct origin_ref {
 /* The same with its metadata. Strings are borrowed from the origin and live as long. */
 struct origin_file {
     struct origin_ref ref;
-    struct entry entry;      /* entry.path: where it is in the origin, without links; no xattrs: origin_xattrs() */
-    bool shared;             /* other names have the same inode: */
-    uint64_t device, inode;  /* … equal pairs within one origin are the same file */
+    struct entry entry;     /* entry.path: where it is in the origin, without links; no xattrs:
+                               origin_xattrs() */
+    bool shared;            /* other names have the same inode: */
+    uint64_t device, inode; /* … equal pairs within one origin are the same file */
 };
 
 /* 1: found, links followed (`last` false: but not a last one). 0: not there. -1. */
-int origin_find(struct origin *origin, const char *path, bool last, struct origin_file *file, struct err *err);
+int origin_find(struct origin *origin, const char *path, bool last, struct origin_file *file,
+                struct err *err);
 
 struct origin_list {
     struct origin_file *items;
@@ -48,15 +50,20 @@ struct origin_list {
 };
 void origin_list_release(struct origin_list *list);
 /* Appends what is in a directory, sorted by name. */
-int origin_list_dir(struct origin *origin, struct origin_ref dir, struct origin_list *list, struct err *err);
+int origin_list_dir(struct origin *origin, struct origin_ref dir, struct origin_list *list,
+                    struct err *err);
 
-const char *origin_path(const struct origin *origin, struct origin_ref file); /* borrowed from the origin */
+const char *origin_path(const struct origin *origin,
+                        struct origin_ref file); /* borrowed from the origin */
 int origin_open(struct origin *origin, struct origin_ref file, struct err *err); /* content */
 /* Appends the attributes that travel with an image. */
-int origin_xattrs(struct origin *origin, struct origin_ref file, struct xattr_set *set, struct err *err);
-/* Adds what stands for content and attributes to a cache key: a digest, or the layer that holds them. */
+int origin_xattrs(struct origin *origin, struct origin_ref file, struct xattr_set *set,
+                  struct err *err);
+/* Adds what stands for content and attributes to a cache key: a digest, or the layer that holds
+ * them. */
 int origin_hash(struct origin *origin, struct origin_ref file, struct sha256 *h, struct err *err);
-/* Why nothing is at path, for the end of an error: "; .dockerignore leaves it out". "" when nothing is known. */
+/* Why nothing is at path, for the end of an error: "; .dockerignore leaves it out". "" when nothing
+ * is known. */
 const char *origin_hint(const struct origin *origin, const char *path);
 
 #endif

@@ -44,14 +44,14 @@ static int make_upper(struct root *root, const struct view *view, struct err *er
     root->work_fd = root->upper_fd < 0 ? -1 : fs_open_dir(root->tmp.fd, "work", err);
     if (root->work_fd < 0)
         return -1;
-    if (view_lookup(view, ".", &at) &&
-        (fchown(root->upper_fd, at.entry.uid, at.entry.gid) < 0 || fchmod(root->upper_fd, at.entry.mode) < 0))
+    if (view_lookup(view, ".", &at) && (fchown(root->upper_fd, at.entry.uid, at.entry.gid) < 0 ||
+                                        fchmod(root->upper_fd, at.entry.mode) < 0))
         return err_errno(err, "set up the sandbox's root directory");
     return 0;
 }
 
-static int open_lowers(struct root *root, struct stack *stack, const struct plan *plan, struct lowers *l,
-                       struct err *err)
+static int open_lowers(struct root *root, struct stack *stack, const struct plan *plan,
+                       struct lowers *l, struct err *err)
 {
     int count;
 
@@ -67,8 +67,8 @@ static int open_lowers(struct root *root, struct stack *stack, const struct plan
     return 0;
 }
 
-int root_open(struct root *root, struct layout *layout, struct session *session, struct stack *stack,
-              struct plan *plan, struct err *err)
+int root_open(struct root *root, struct layout *layout, struct session *session,
+              struct stack *stack, struct plan *plan, struct err *err)
 {
     SCOPED(lowers_release) struct lowers lowers = {0};
     const struct view *view = stack_view(stack, layout, err);
@@ -78,7 +78,9 @@ int root_open(struct root *root, struct layout *layout, struct session *session,
     if (!view || layout_tmp_open(layout, &root->tmp, err) < 0 || make_upper(root, view, err) < 0 ||
         open_lowers(root, stack, plan, &lowers, err) < 0)
         return -1;
-    overlay = (struct overlay){.lower_fds = lowers.fds, .lower_count = lowers.count, .upper_fd = root->upper_fd,
+    overlay = (struct overlay){.lower_fds = lowers.fds,
+                               .lower_count = lowers.count,
+                               .upper_fd = root->upper_fd,
                                .work_fd = root->work_fd};
     plan->root_fd = overlay_mount(session, &overlay, err);
     return plan->root_fd < 0 ? -1 : 0;

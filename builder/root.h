@@ -3,8 +3,9 @@
 #define BUILDER_ROOT_H
 
 /*
- * A writable root directory over a stack of layers, for one sandbox: trees, stubs of the plan's mount points, a fresh
- * upper directory, mounted as an overlay. What is written is in upper_fd, tmp/<name>/upper, until the release.
+ * A writable root directory over a stack of layers, for one sandbox: trees, stubs of the plan's
+ * mount points, a fresh upper directory, mounted as an overlay. What is written is in upper_fd,
+ * tmp/<name>/upper, until the release.
  */
 #include "base/err.h"
 #include "builder/stack.h"
@@ -18,11 +19,14 @@ struct root {
     struct layout_tmp tmp;
     int upper_fd, work_fd;
 };
-#define ROOT_CLOSED {.tmp = LAYOUT_TMP_CLOSED, .upper_fd = -1, .work_fd = -1}
+#define ROOT_CLOSED                                                                                \
+    {                                                                                              \
+        .tmp = LAYOUT_TMP_CLOSED, .upper_fd = -1, .work_fd = -1                                    \
+    }
 
 /* Fills root, and plan->root_fd with the detached mount. The plan's mounts must be there. */
-int root_open(struct root *root, struct layout *layout, struct session *session, struct stack *stack,
-              struct plan *plan, struct err *err);
+int root_open(struct root *root, struct layout *layout, struct session *session,
+              struct stack *stack, struct plan *plan, struct err *err);
 void root_release(struct root *root); /* the mount must be gone */
 
 #endif

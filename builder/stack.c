@@ -43,7 +43,8 @@ int stack_push_image(struct stack *stack, const struct image *image, struct err 
 
     config_diff_ids(image->config, &diff_ids);
     if (diff_ids.count != image->manifest.layers_count)
-        return err_set(err, ERR_INPUT, 0, "image %s: its config has %zu diff ids and its manifest %zu layers",
+        return err_set(err, ERR_INPUT, 0,
+                       "image %s: its config has %zu diff ids and its manifest %zu layers",
                        image->manifest.digest, diff_ids.count, image->manifest.layers_count);
     for (size_t i = 0; i < diff_ids.count; i++)
         stack_push(stack, diff_ids.ptr[i], &image->manifest.layers[i]);
@@ -61,7 +62,8 @@ const struct view *stack_view(struct stack *stack, struct layout *layout, struct
     while (stack->view.count < stack->count) {
         struct stack_layer *layer = &stack->layers[stack->view.count];
 
-        if (!layer->index && layer_index(layout, &layer->blob, layer->diff_id, &layer->index, err) < 0)
+        if (!layer->index &&
+            layer_index(layout, &layer->blob, layer->diff_id, &layer->index, err) < 0)
             return NULL;
         view_push(&stack->view, layer->index);
     }
@@ -103,7 +105,8 @@ static int open_trees(struct stack *stack, struct layout *layout, int *fds, stru
     return count;
 }
 
-int stack_open_lowers(struct stack *stack, struct layout *layout, int tmp_fd, int *fds, struct err *err)
+int stack_open_lowers(struct stack *stack, struct layout *layout, int tmp_fd, int *fds,
+                      struct err *err)
 {
     const struct view *view = stack_view(stack, layout, err);
     int looks, count;
@@ -119,7 +122,8 @@ int stack_open_lowers(struct stack *stack, struct layout *layout, int tmp_fd, in
     return count < 0 ? -1 : count + looks;
 }
 
-int stack_open_file(struct stack *stack, struct layout *layout, const struct view_entry *at, struct err *err)
+int stack_open_file(struct stack *stack, struct layout *layout, const struct view_entry *at,
+                    struct err *err)
 {
     struct stack_layer *layer = &stack->layers[at->layer];
 
@@ -140,8 +144,8 @@ static int open_for_view(void *ctx, const struct view_entry *at, struct err *err
     return stack_open_file(opener->stack, opener->layout, at, err);
 }
 
-int stack_read(struct stack *stack, struct layout *layout, const char *path, size_t max, struct buf *out,
-               struct err *err)
+int stack_read(struct stack *stack, struct layout *layout, const char *path, size_t max,
+               struct buf *out, struct err *err)
 {
     const struct view *view = stack_view(stack, layout, err);
 

@@ -18,8 +18,9 @@
 
 #define MAGIC "slipway-files-1\n"
 #define MAGIC_SIZE 16
-#define RACY_NS 20000000LL          /* two ticks of the slowest clock a Linux file system stamps with (HZ=100) */
-#define RECORDS_MAX (4u << 20)      /* ours: beyond it what this build did not ask for is forgotten */
+#define RACY_NS                                                                                    \
+    20000000LL /* two ticks of the slowest clock a Linux file system stamps with (HZ=100) */
+#define RECORDS_MAX (4u << 20) /* ours: beyond it what this build did not ask for is forgotten */
 
 struct record {
     uint64_t dev, ino, size, mtime_ns, ctime_ns;
@@ -34,7 +35,7 @@ struct statcache {
     size_t map_size;
     const struct record *old; /* sorted by (dev, ino) */
     size_t old_count;
-    struct record *fresh;     /* in the order they were learnt */
+    struct record *fresh; /* in the order they were learnt */
     size_t fresh_count, fresh_capacity;
 };
 
@@ -45,8 +46,11 @@ static uint64_t ns(const struct timespec *t)
 
 static struct record record_of(const struct stat *st)
 {
-    return (struct record){.dev = st->st_dev, .ino = st->st_ino, .size = (uint64_t)st->st_size,
-                           .mtime_ns = ns(&st->st_mtim), .ctime_ns = ns(&st->st_ctim)};
+    return (struct record){.dev = st->st_dev,
+                           .ino = st->st_ino,
+                           .size = (uint64_t)st->st_size,
+                           .mtime_ns = ns(&st->st_mtim),
+                           .ctime_ns = ns(&st->st_ctim)};
 }
 
 static int by_inode(const void *a, const void *b)
@@ -98,7 +102,8 @@ const uint8_t *statcache_get(const struct statcache *cache, const struct stat *s
 {
     struct record wanted = record_of(st);
     const struct record *found =
-        cache->old_count ? bsearch(&wanted, cache->old, cache->old_count, sizeof(wanted), by_inode) : NULL;
+        cache->old_count ? bsearch(&wanted, cache->old, cache->old_count, sizeof(wanted), by_inode)
+                         : NULL;
 
     if (!found || found->size != wanted.size || found->mtime_ns != wanted.mtime_ns ||
         found->ctime_ns != wanted.ctime_ns)
@@ -127,7 +132,9 @@ static void merge(const struct statcache *cache, struct buf *out)
     size_t old_count = cache->old_count + cache->fresh_count > RECORDS_MAX ? 0 : cache->old_count;
 
     while (i < old_count || j < cache->fresh_count) {
-        int order = i == old_count ? 1 : j == cache->fresh_count ? -1 : by_inode(&cache->old[i], &cache->fresh[j]);
+        int order = i == old_count            ? 1
+                    : j == cache->fresh_count ? -1
+                                              : by_inode(&cache->old[i], &cache->fresh[j]);
 
         if (order < 0) {
             buf_add(out, &cache->old[i++], sizeof(struct record));

@@ -33,30 +33,65 @@ struct build_opts {
 
 #define AT(field) offsetof(struct build_opts, field)
 static const struct opt build_opts[] = {
-    {.type = OPT_LIST, .letter = 't', .name = "tag", .value = "NAME",
-     .help = "name of the image; may be given many times", .offset = AT(tags)},
-    {.type = OPT_STR, .letter = 'f', .name = "file", .value = "FILE",
-     .help = "the Dockerfile (default: CONTEXT/Dockerfile)", .offset = AT(file)},
-    {.type = OPT_STR, .name = "target", .value = "STAGE",
-     .help = "build this stage (default: the last one)", .offset = AT(target)},
-    {.type = OPT_LIST, .name = "build-arg", .value = "NAME[=VALUE]",
-     .help = "value of an ARG; without VALUE the environment's", .offset = AT(build_args)},
-    {.type = OPT_LIST, .name = "label", .value = "NAME=VALUE",
-     .help = "label of the image; wins over LABEL", .offset = AT(labels)},
-    {.type = OPT_STR, .name = "platform", .value = "OS/ARCH",
-     .help = "platform to build for (default: this host's)", .offset = AT(platform)},
-    {.type = OPT_FLAG, .name = "no-cache",
-     .help = "carry out every step, even those remembered", .offset = AT(no_cache)},
-    {.type = OPT_FLAG, .name = "pull",
-     .help = "ask the registry for base images the store has", .offset = AT(pull)},
-    {.type = OPT_FLAG, .name = "push",
-     .help = "send the image to the registry of each name", .offset = AT(push)},
-    {.type = OPT_STR, .name = "iidfile", .value = "FILE",
-     .help = "write the image's id (digest of its config) to FILE", .offset = AT(iidfile)},
-    {.type = OPT_STR, .name = "metadata-file", .value = "FILE",
-     .help = "write digests and names to FILE as JSON", .offset = AT(metadata_file)},
-    {.type = OPT_STR, .name = "isolation", .value = "RUNG",
-     .help = "how RUN is isolated: auto, root, userns, none", .offset = AT(isolation)},
+    {.type = OPT_LIST,
+     .letter = 't',
+     .name = "tag",
+     .value = "NAME",
+     .help = "name of the image; may be given many times",
+     .offset = AT(tags)},
+    {.type = OPT_STR,
+     .letter = 'f',
+     .name = "file",
+     .value = "FILE",
+     .help = "the Dockerfile (default: CONTEXT/Dockerfile)",
+     .offset = AT(file)},
+    {.type = OPT_STR,
+     .name = "target",
+     .value = "STAGE",
+     .help = "build this stage (default: the last one)",
+     .offset = AT(target)},
+    {.type = OPT_LIST,
+     .name = "build-arg",
+     .value = "NAME[=VALUE]",
+     .help = "value of an ARG; without VALUE the environment's",
+     .offset = AT(build_args)},
+    {.type = OPT_LIST,
+     .name = "label",
+     .value = "NAME=VALUE",
+     .help = "label of the image; wins over LABEL",
+     .offset = AT(labels)},
+    {.type = OPT_STR,
+     .name = "platform",
+     .value = "OS/ARCH",
+     .help = "platform to build for (default: this host's)",
+     .offset = AT(platform)},
+    {.type = OPT_FLAG,
+     .name = "no-cache",
+     .help = "carry out every step, even those remembered",
+     .offset = AT(no_cache)},
+    {.type = OPT_FLAG,
+     .name = "pull",
+     .help = "ask the registry for base images the store has",
+     .offset = AT(pull)},
+    {.type = OPT_FLAG,
+     .name = "push",
+     .help = "send the image to the registry of each name",
+     .offset = AT(push)},
+    {.type = OPT_STR,
+     .name = "iidfile",
+     .value = "FILE",
+     .help = "write the image's id (digest of its config) to FILE",
+     .offset = AT(iidfile)},
+    {.type = OPT_STR,
+     .name = "metadata-file",
+     .value = "FILE",
+     .help = "write digests and names to FILE as JSON",
+     .offset = AT(metadata_file)},
+    {.type = OPT_STR,
+     .name = "isolation",
+     .value = "RUNG",
+     .help = "how RUN is isolated: auto, root, userns, none",
+     .offset = AT(isolation)},
     REGISTRY_OPTS(struct build_opts, registry),
     {.type = OPT_END},
 };
@@ -99,7 +134,8 @@ static int check_context(const char *context, struct err *err)
     struct stat st;
 
     if (strcmp(context, "-") == 0 || strstr(context, "://") || strncmp(context, "git@", 4) == 0)
-        return err_set(err, ERR_USAGE, 0, "build context \"%.200s\": only a directory is carried out", context);
+        return err_set(err, ERR_USAGE, 0,
+                       "build context \"%.200s\": only a directory is carried out", context);
     if (stat(context, &st) < 0)
         return err_errno(err, "build context %s", context);
     if (!S_ISDIR(st.st_mode))
@@ -115,11 +151,13 @@ static int set_platform(struct request *r, const char *text, struct err *err)
     if (!text || !*text)
         return 0;
     if (strchr(text, ','))
-        return err_set(err, ERR_USAGE, 0, "--platform %.200s: one platform a build is carried out, not a list", text);
+        return err_set(err, ERR_USAGE, 0,
+                       "--platform %.200s: one platform a build is carried out, not a list", text);
     return platform_parse(text, &r->options.platform, err);
 }
 
-/* NAME without value takes the environment's; one that is not set there counts as not given (docker). */
+/* NAME without value takes the environment's; one that is not set there counts as not given
+ * (docker). */
 static void set_build_args(struct request *r, const struct strv *given)
 {
     for (size_t i = 0; i < given->count; i++) {
@@ -142,13 +180,15 @@ static int set_labels(struct request *r, const struct strv *given, struct err *e
     return 0;
 }
 
-static int make_request(const struct build_opts *o, const char *context, struct request *r, struct err *err)
+static int make_request(const struct build_opts *o, const char *context, struct request *r,
+                        struct err *err)
 {
     if (check_context(context, err) < 0 || set_platform(r, o->platform, err) < 0 ||
         set_labels(r, &o->labels, err) < 0)
         return -1;
     if (o->file && strcmp(o->file, "-") == 0)
-        return err_set(err, ERR_USAGE, 0, "--file -: a Dockerfile from standard input is not carried out");
+        return err_set(err, ERR_USAGE, 0,
+                       "--file -: a Dockerfile from standard input is not carried out");
     if (o->push && !o->tags.count)
         return err_set(err, ERR_USAGE, 0, "--push needs a name: -t REGISTRY/REPOSITORY:TAG");
     r->tags = xcalloc(o->tags.count, sizeof(*r->tags));
@@ -157,7 +197,8 @@ static int make_request(const struct build_opts *o, const char *context, struct 
             return err_wrap(err, "--tag");
         if (r->tags[i].digest) {
             reference_release(&r->tags[i]);
-            return err_set(err, ERR_USAGE, 0, "--tag %s: a name to give has no digest", o->tags.ptr[i]);
+            return err_set(err, ERR_USAGE, 0, "--tag %s: a name to give has no digest",
+                           o->tags.ptr[i]);
         }
     }
     set_build_args(r, &o->build_args);
@@ -171,31 +212,31 @@ static int make_request(const struct build_opts *o, const char *context, struct 
     return 0;
 }
 
-static int push_all(const struct request *r, const struct build_tools *tools, const struct build_result *built,
-                    struct err *err)
+static int push_all(const struct request *r, const struct build_tools *tools,
+                    const struct build_result *built, struct err *err)
 {
     for (size_t i = 0; i < r->options.tags_count; i++) {
         SCOPED(push_result_release) struct push_result pushed = {0};
         AUTO_FREE char *name = reference_repository(&r->tags[i]);
 
-        if (push_image(tools->remote, tools->layout, tools->pool, &built->descriptor, NULL, &r->tags[i], 0, &pushed,
-                       err) < 0)
+        if (push_image(tools->remote, tools->layout, tools->pool, &built->descriptor, NULL,
+                       &r->tags[i], 0, &pushed, err) < 0)
             return -1;
         printf("%s@%s\n", name, pushed.digest);
     }
     return 0;
 }
 
-static int write_results(const struct build_opts *o, const struct request *r, const struct build_result *built,
-                         struct err *err)
+static int write_results(const struct build_opts *o, const struct request *r,
+                         const struct build_result *built, struct err *err)
 {
     SCOPED(strv_release) struct strv names = {0};
     SCOPED(buf_release) struct buf text = {0};
     AUTO_FREE char *joined = NULL;
     json_auto_t *doc = NULL;
 
-    if (o->iidfile && fs_replace(AT_FDCWD, o->iidfile, built->config_digest, strlen(built->config_digest), 0644,
-                                 false, err) < 0)
+    if (o->iidfile && fs_replace(AT_FDCWD, o->iidfile, built->config_digest,
+                                 strlen(built->config_digest), 0644, false, err) < 0)
         return err_wrap(err, "--iidfile");
     if (!o->metadata_file)
         return 0;
@@ -203,8 +244,8 @@ static int write_results(const struct build_opts *o, const struct request *r, co
         strv_take(&names, reference_name(&r->tags[i]));
     joined = strv_join(&names, ",");
     doc = json_pack("{s:s, s:s, s:o}", "containerimage.digest", built->descriptor.digest,
-                    "containerimage.config.digest", built->config_digest, "containerimage.descriptor",
-                    descriptor_to_json(&built->descriptor));
+                    "containerimage.config.digest", built->config_digest,
+                    "containerimage.descriptor", descriptor_to_json(&built->descriptor));
     if (names.count)
         json_object_set_new(doc, "image.name", json_string(joined));
     json_print_pretty(doc, &text);
@@ -245,12 +286,13 @@ static void opened_release(struct opened *o)
 }
 
 /* The order matters: the default root depends on who the user is, the session wants one thread. */
-static int open_tools(const struct cmd_context *context, const struct build_opts *o, struct opened *out,
-                      struct err *err)
+static int open_tools(const struct cmd_context *context, const struct build_opts *o,
+                      struct opened *out, struct err *err)
 {
     AUTO_FREE char *root = context->root ? xstrdup(context->root) : layout_default_root(err);
 
-    if (!root || session_enter(o->isolation, &out->session, err) < 0 || layout_open(&out->layout, root, err) < 0)
+    if (!root || session_enter(o->isolation, &out->session, err) < 0 ||
+        layout_open(&out->layout, root, err) < 0)
         return -1;
     out->tools.remote = registry_opts_open(&o->registry, err);
     if (!out->tools.remote)
@@ -261,11 +303,13 @@ static int open_tools(const struct cmd_context *context, const struct build_opts
     return 0;
 }
 
-static int build_command(struct cmd_context *context, const void *opts, int count, char **args, struct err *err)
+static int build_command(struct cmd_context *context, const void *opts, int count, char **args,
+                         struct err *err)
 {
     const struct build_opts *o = opts;
     SCOPED(request_release) struct request request = {0};
-    SCOPED(opened_release) struct opened opened = {.layout = LAYOUT_CLOSED, .session = SESSION_CLOSED};
+    SCOPED(opened_release)
+    struct opened opened = {.layout = LAYOUT_CLOSED, .session = SESSION_CLOSED};
     SCOPED(build_result_release) struct build_result built = {0};
 
     (void)count;

@@ -4,8 +4,8 @@
 
 #include "cli/commands.h"
 
-/* Hidden (no summary). "bash": a script for `source <(slipway completion bash)`. "list": every option of every command,
- * one to a line, for the test that holds the manual against the tables. */
+/* Hidden (no summary). "bash": a script for `source <(slipway completion bash)`. "list": every
+ * option of every command, one to a line, for the test that holds the manual against the tables. */
 
 static void print_words(const struct opt *opts)
 {
@@ -34,7 +34,8 @@ static void print_bash(void)
     for (size_t i = 0; commands[i]; i++) {
         if (!commands[i]->summary)
             continue;
-        /* Two-word names come whole; of one-word names the second word may already be an operand. */
+        /* Two-word names come whole; of one-word names the second word may already be an operand.
+         */
         printf("    '%s'", commands[i]->name);
         if (!strchr(commands[i]->name, ' '))
             printf("|'%s '*", commands[i]->name);
@@ -53,8 +54,9 @@ static void print_bash(void)
         const char *space = strchr(commands[i]->name, ' ');
 
         if (space)
-            printf("    [ \"$COMP_CWORD\" -eq 2 ] && [ \"$cmd\" = '%.*s' ] && words=\"$words %s\"\n",
-                   (int)(space - commands[i]->name), commands[i]->name, space + 1);
+            printf(
+                "    [ \"$COMP_CWORD\" -eq 2 ] && [ \"$cmd\" = '%.*s' ] && words=\"$words %s\"\n",
+                (int)(space - commands[i]->name), commands[i]->name, space + 1);
     }
     printf("    COMPREPLY+=($(compgen -W \"$words\" -- \"$cur\"))\n"
            "}\n"
@@ -65,8 +67,8 @@ static void print_list_of(const char *name, const struct opt *opts)
 {
     for (const struct opt *o = opts; o && o->type != OPT_END; o++)
         if (!o->hidden && o->name)
-            printf("%s\t%s%c\t--%s\t%s\n", name, o->letter ? "-" : "", o->letter ? o->letter : '-', o->name,
-                   o->value ? o->value : "");
+            printf("%s\t%s%c\t--%s\t%s\n", name, o->letter ? "-" : "", o->letter ? o->letter : '-',
+                   o->name, o->value ? o->value : "");
 }
 
 static int completion_run(struct cmd_context *context, const void *values, int count, char **args,
@@ -89,5 +91,5 @@ static int completion_run(struct cmd_context *context, const void *values, int c
     return 0;
 }
 
-const struct cmd cmd_completion = {.name = "completion", .args = "bash|list", .min_args = 1, .max_args = 1,
-                                   .run = completion_run};
+const struct cmd cmd_completion = {
+    .name = "completion", .args = "bash|list", .min_args = 1, .max_args = 1, .run = completion_run};

@@ -15,7 +15,10 @@ struct doctor_opts {
 };
 
 static const struct opt doctor_opts[] = {
-    {.type = OPT_FLAG, .name = "json", .help = "print a JSON object", .offset = offsetof(struct doctor_opts, json)},
+    {.type = OPT_FLAG,
+     .name = "json",
+     .help = "print a JSON object",
+     .offset = offsetof(struct doctor_opts, json)},
     {.type = OPT_END},
 };
 
@@ -27,11 +30,13 @@ struct finding {
 
 #define FINDINGS_MAX 32
 
-/* Probes make directories in the store: it is made if need be, but not opened, for its locks are no matter of theirs. */
+/* Probes make directories in the store: it is made if need be, but not opened, for its locks are no
+ * matter of theirs. */
 static int open_store(const char *root, struct err *err)
 {
     if (!root)
-        return err_set(err, ERR_USAGE, 0, "there is no place for the store: give --root or set HOME");
+        return err_set(err, ERR_USAGE, 0,
+                       "there is no place for the store: give --root or set HOME");
     if (fs_mkdirs(AT_FDCWD, root, 0755, err) < 0)
         return -1;
     return fs_open_dir(AT_FDCWD, root, err);
@@ -47,20 +52,25 @@ static bool held(const struct finding *findings, size_t count, const char *name)
 
 static const char *rung(const struct finding *f, size_t count)
 {
-    return geteuid() == 0 && held(f, count, "root") ? "root" : held(f, count, "userns") ? "userns" : "none";
+    return geteuid() == 0 && held(f, count, "root") ? "root"
+           : held(f, count, "userns")               ? "userns"
+                                                    : "none";
 }
 
 static void print_json(const struct finding *f, size_t count)
 {
-    json_auto_t *doc = json_pack("{s:s, s:b, s:[]}", "isolation", rung(f, count), "run", held(f, count, "sandbox"), "probes");
+    json_auto_t *doc = json_pack("{s:s, s:b, s:[]}", "isolation", rung(f, count), "run",
+                                 held(f, count, "sandbox"), "probes");
     SCOPED(buf_release) struct buf text = {0};
 
     for (size_t i = 0; i < count; i++) {
-        json_t *one = json_pack("{s:s, s:s, s:b}", "name", f[i].probe->name, "what", f[i].probe->what, "ok", f[i].held);
+        json_t *one = json_pack("{s:s, s:s, s:b}", "name", f[i].probe->name, "what",
+                                f[i].probe->what, "ok", f[i].held);
 
         if (!f[i].held) {
             json_object_set_new(one, "why", json_string(f[i].why.text));
-            json_object_set_new(one, "errno", json_integer(f[i].why.kind == ERR_SYSTEM ? f[i].why.code : 0));
+            json_object_set_new(one, "errno",
+                                json_integer(f[i].why.kind == ERR_SYSTEM ? f[i].why.code : 0));
         }
         json_array_append_new(json_object_get(doc, "probes"), one);
     }
@@ -81,7 +91,8 @@ static void print_plain(const struct finding *f, size_t count)
         printf("RUN and slipway run are not possible here; every other instruction is\n");
 }
 
-static int doctor_run(struct cmd_context *context, const void *values, int count, char **args, struct err *err)
+static int doctor_run(struct cmd_context *context, const void *values, int count, char **args,
+                      struct err *err)
 {
     const struct doctor_opts *opts = values;
     struct finding findings[FINDINGS_MAX] = {0};

@@ -26,8 +26,9 @@ static void add_row(struct table *t, const char *name, const struct layout_part 
 static void print_usage(const struct layout_usage *u)
 {
     SCOPED(table_release) struct table t = {.columns = 4};
-    struct layout_part all = {u->blobs.count + u->trees.count + u->caches.count + u->unfinished.count, u->bytes,
-                              u->blobs.dead_bytes + u->trees.dead_bytes + u->caches.dead_bytes};
+    struct layout_part all = {
+        u->blobs.count + u->trees.count + u->caches.count + u->unfinished.count, u->bytes,
+        u->blobs.dead_bytes + u->trees.dead_bytes + u->caches.dead_bytes};
 
     table_cell(&t, "TYPE");
     table_cell(&t, "TOTAL");
@@ -43,11 +44,12 @@ static void print_usage(const struct layout_usage *u)
 
 static json_t *part_to_json(const struct layout_part *part)
 {
-    return json_pack("{s:I, s:I, s:I}", "count", (json_int_t)part->count, "bytes", (json_int_t)part->bytes,
-                     "reclaimable", (json_int_t)part->dead_bytes);
+    return json_pack("{s:I, s:I, s:I}", "count", (json_int_t)part->count, "bytes",
+                     (json_int_t)part->bytes, "reclaimable", (json_int_t)part->dead_bytes);
 }
 
-static int du_run(struct cmd_context *context, const void *values, int count, char **args, struct err *err)
+static int du_run(struct cmd_context *context, const void *values, int count, char **args,
+                  struct err *err)
 {
     const struct du_opts *opts = values;
     SCOPED(session_release) struct session session = SESSION_CLOSED;
@@ -55,20 +57,23 @@ static int du_run(struct cmd_context *context, const void *values, int count, ch
     struct layout_usage usage;
 
     (void)count, (void)args;
-    /* An ordinary user's unpacked layers belong to subordinate ids: only in a session may he look into them. */
+    /* An ordinary user's unpacked layers belong to subordinate ids: only in a session may he look
+     * into them. */
     if (geteuid() != 0 && session_enter(NULL, &session, err) < 0)
         return -1;
     if (layout_open(&l, context->root, err) < 0 || layout_usage(&l, &usage, err) < 0)
         return -1;
     if (usage.unreadable)
-        log_warn("%llu directories belong to subordinate ids and could not be looked into: the figures are too small",
+        log_warn("%llu directories belong to subordinate ids and could not be looked into: the "
+                 "figures are too small",
                  (unsigned long long)usage.unreadable);
     if (opts->json) {
-        json_auto_t *doc = json_pack(
-            "{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "root", l.root, "bytes", (json_int_t)usage.bytes, "images",
-            (json_int_t)usage.names, "unnamed", (json_int_t)usage.unnamed, "blobs", part_to_json(&usage.blobs),
-            "trees", part_to_json(&usage.trees), "caches", part_to_json(&usage.caches), "unfinished",
-            part_to_json(&usage.unfinished));
+        json_auto_t *doc =
+            json_pack("{s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "root", l.root, "bytes",
+                      (json_int_t)usage.bytes, "images", (json_int_t)usage.names, "unnamed",
+                      (json_int_t)usage.unnamed, "blobs", part_to_json(&usage.blobs), "trees",
+                      part_to_json(&usage.trees), "caches", part_to_json(&usage.caches),
+                      "unfinished", part_to_json(&usage.unfinished));
 
         print_json(doc);
     } else {
@@ -78,8 +83,15 @@ static int du_run(struct cmd_context *context, const void *values, int count, ch
 }
 
 static const struct opt du_opts[] = {
-    {.type = OPT_FLAG, .name = "json", .help = "as JSON, sizes in bytes", .offset = offsetof(struct du_opts, json)},
+    {.type = OPT_FLAG,
+     .name = "json",
+     .help = "as JSON, sizes in bytes",
+     .offset = offsetof(struct du_opts, json)},
     {.type = OPT_END},
 };
-const struct cmd cmd_du = {.name = "du", .args = "", .summary = "show what the store takes on the disk", .opts = du_opts,
-                           .opts_size = sizeof(struct du_opts), .run = du_run};
+const struct cmd cmd_du = {.name = "du",
+                           .args = "",
+                           .summary = "show what the store takes on the disk",
+                           .opts = du_opts,
+                           .opts_size = sizeof(struct du_opts),
+                           .run = du_run};

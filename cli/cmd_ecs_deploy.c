@@ -120,10 +120,12 @@ static void tell(void *arg, const char *line)
     log_info("%s", line);
 }
 
-/* Runs in a signal handler: the text is fixed. The signal ends us all the same, as the shell expects. */
+/* Runs in a signal handler: the text is fixed. The signal ends us all the same, as the shell
+ * expects. */
 static void interrupted(int number)
 {
-    static const char text[] = "slipway: interrupted while waiting; the deployment was started and goes on in ECS\n";
+    static const char text[] =
+        "slipway: interrupted while waiting; the deployment was started and goes on in ECS\n";
 
     ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
 
@@ -134,7 +136,8 @@ static void interrupted(int number)
 static void tell_when_interrupted(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = interrupted, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER)};
+    struct sigaction action = {.sa_handler = interrupted,
+                               .sa_flags = (int)(SA_RESETHAND | SA_NODEFER)};
 
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
         struct sigaction before;

@@ -17,7 +17,8 @@ struct history_opts {
     bool no_trunc, json;
 };
 
-/* The history with the layer of each entry; newest first. Entries of layers that no history tells of come last. */
+/* The history with the layer of each entry; newest first. Entries of layers that no history tells
+ * of come last. */
 static json_t *pair_up(const struct image *image)
 {
     const json_t *history = config_history(image->config);
@@ -30,7 +31,8 @@ static json_t *pair_up(const struct image *image)
         json_t *copy = entry ? json_deep_copy(entry) : json_object();
 
         json_object_set_new(copy, "size", json_integer(0));
-        if (!json_is_true(json_object_get(copy, "empty_layer")) && layer < image->manifest.layers_count) {
+        if (!json_is_true(json_object_get(copy, "empty_layer")) &&
+            layer < image->manifest.layers_count) {
             const struct descriptor *d = &image->manifest.layers[layer++];
 
             json_object_set_new(copy, "layer", json_string(d->digest));
@@ -68,13 +70,15 @@ static void print_history(const json_t *entries, bool whole)
 
         table_cell(&t, human_ago(json_str(entry, "created"), now, ago));
         cell_cut(&t, json_str(entry, "created_by"), whole);
-        table_cell(&t, human_size((uint64_t)json_integer_value(json_object_get(entry, "size")), size));
+        table_cell(&t,
+                   human_size((uint64_t)json_integer_value(json_object_get(entry, "size")), size));
         cell_cut(&t, json_str(entry, "comment"), whole);
     }
     table_print(&t);
 }
 
-static int history_run(struct cmd_context *context, const void *values, int count, char **args, struct err *err)
+static int history_run(struct cmd_context *context, const void *values, int count, char **args,
+                       struct err *err)
 {
     const struct history_opts *opts = values;
     SCOPED(layout_close) struct layout l = LAYOUT_CLOSED;
@@ -100,12 +104,20 @@ static int history_run(struct cmd_context *context, const void *values, int coun
 
 #define AT(field) offsetof(struct history_opts, field)
 static const struct opt history_opts[] = {
-    {.type = OPT_STR, .name = "platform", .value = "OS/ARCH", .help = "the image of this platform (default the host's)",
+    {.type = OPT_STR,
+     .name = "platform",
+     .value = "OS/ARCH",
+     .help = "the image of this platform (default the host's)",
      .offset = AT(platform)},
     {.type = OPT_FLAG, .name = "no-trunc", .help = "do not shorten texts", .offset = AT(no_trunc)},
     {.type = OPT_FLAG, .name = "json", .help = "as JSON", .offset = AT(json)},
     {.type = OPT_END},
 };
-const struct cmd cmd_history = {.name = "history", .args = "IMAGE", .summary = "show how an image was made, newest step first",
-                                .opts = history_opts, .opts_size = sizeof(struct history_opts), .min_args = 1,
-                                .max_args = 1, .run = history_run};
+const struct cmd cmd_history = {.name = "history",
+                                .args = "IMAGE",
+                                .summary = "show how an image was made, newest step first",
+                                .opts = history_opts,
+                                .opts_size = sizeof(struct history_opts),
+                                .min_args = 1,
+                                .max_args = 1,
+                                .run = history_run};

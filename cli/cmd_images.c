@@ -46,7 +46,8 @@ static bool wanted(const struct list *list, const struct reference *ref)
 {
     if (!list->only)
         return true;
-    return ref->path && strcmp(ref->path, list->only->path) == 0 && strcmp(ref->host, list->only->host) == 0 &&
+    return ref->path && strcmp(ref->path, list->only->path) == 0 &&
+           strcmp(ref->host, list->only->host) == 0 &&
            (!list->only_tag || (ref->tag && strcmp(ref->tag, list->only->tag) == 0));
 }
 
@@ -144,15 +145,17 @@ static void print_list_json(const struct list *list)
         for (size_t k = 0; k < row->summary.platforms.count; k++)
             json_array_append_new(platforms, json_string(row->summary.platforms.ptr[k]));
         json_array_append_new(
-            all, json_pack("{s:s?, s:s?, s:s?, s:s, s:s, s:s, s:s?, s:I, s:o}", "name", row->name, "repository",
-                           row->repository, "tag", row->tag, "id", row->summary.id, "digest", row->descriptor.digest,
-                           "mediaType", row->descriptor.media_type, "created", row->summary.created, "size",
+            all, json_pack("{s:s?, s:s?, s:s?, s:s, s:s, s:s, s:s?, s:I, s:o}", "name", row->name,
+                           "repository", row->repository, "tag", row->tag, "id", row->summary.id,
+                           "digest", row->descriptor.digest, "mediaType",
+                           row->descriptor.media_type, "created", row->summary.created, "size",
                            (json_int_t)row->summary.size, "platforms", platforms));
     }
     print_json(all);
 }
 
-static int images_run(struct cmd_context *context, const void *values, int count, char **args, struct err *err)
+static int images_run(struct cmd_context *context, const void *values, int count, char **args,
+                      struct err *err)
 {
     const struct images_opts *opts = values;
     SCOPED(layout_close) struct layout l = LAYOUT_CLOSED;
@@ -180,12 +183,23 @@ static int images_run(struct cmd_context *context, const void *values, int count
 
 #define AT(field) offsetof(struct images_opts, field)
 static const struct opt images_opts[] = {
-    {.type = OPT_FLAG, .letter = 'q', .name = "quiet", .help = "only image ids", .offset = AT(quiet)},
-    {.type = OPT_FLAG, .name = "digests", .help = "show the manifests' digests", .offset = AT(digests)},
+    {.type = OPT_FLAG,
+     .letter = 'q',
+     .name = "quiet",
+     .help = "only image ids",
+     .offset = AT(quiet)},
+    {.type = OPT_FLAG,
+     .name = "digests",
+     .help = "show the manifests' digests",
+     .offset = AT(digests)},
     {.type = OPT_FLAG, .name = "no-trunc", .help = "ids in full", .offset = AT(no_trunc)},
     {.type = OPT_FLAG, .name = "json", .help = "as JSON", .offset = AT(json)},
     {.type = OPT_END},
 };
-const struct cmd cmd_images = {.name = "images", .args = "[REPOSITORY[:TAG]]", .summary = "list the images in the store",
-                               .opts = images_opts, .opts_size = sizeof(struct images_opts), .max_args = 1,
+const struct cmd cmd_images = {.name = "images",
+                               .args = "[REPOSITORY[:TAG]]",
+                               .summary = "list the images in the store",
+                               .opts = images_opts,
+                               .opts_size = sizeof(struct images_opts),
+                               .max_args = 1,
                                .run = images_run};

@@ -22,16 +22,18 @@ static void close_pool(struct pool **pool)
 
 static int open_input(const char *path, struct err *err)
 {
-    int fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
+    int fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+                                    : open(path, O_RDONLY | O_CLOEXEC);
 
     return fd < 0 ? err_errno(err, "open %s", path) : fd;
 }
 
-static int import_run(struct cmd_context *context, const void *values, int count, char **args, struct err *err)
+static int import_run(struct cmd_context *context, const void *values, int count, char **args,
+                      struct err *err)
 {
     const struct import_opts *opts = values;
-    struct import_options options = {.platform = platform_host(), .changes = &opts->changes,
-                                     .message = opts->message};
+    struct import_options options = {
+        .platform = platform_host(), .changes = &opts->changes, .message = opts->message};
     SCOPED(layout_close) struct layout l = LAYOUT_CLOSED;
     SCOPED(reference_release) struct reference ref = {0};
     SCOPED(descriptor_release) struct descriptor d = {0};
@@ -57,15 +59,30 @@ static int import_run(struct cmd_context *context, const void *values, int count
 
 #define AT(field) offsetof(struct import_opts, field)
 static const struct opt import_opts[] = {
-    {.type = OPT_LIST, .letter = 'c', .name = "change", .value = "INSTRUCTION",
-     .help = "apply a Dockerfile instruction to the configuration: \"CMD nginx\"", .offset = AT(changes)},
-    {.type = OPT_STR, .letter = 'm', .name = "message", .value = "TEXT", .help = "comment for the history",
+    {.type = OPT_LIST,
+     .letter = 'c',
+     .name = "change",
+     .value = "INSTRUCTION",
+     .help = "apply a Dockerfile instruction to the configuration: \"CMD nginx\"",
+     .offset = AT(changes)},
+    {.type = OPT_STR,
+     .letter = 'm',
+     .name = "message",
+     .value = "TEXT",
+     .help = "comment for the history",
      .offset = AT(message)},
-    {.type = OPT_STR, .name = "platform", .value = "OS/ARCH", .help = "what the files are for (default: this host)",
+    {.type = OPT_STR,
+     .name = "platform",
+     .value = "OS/ARCH",
+     .help = "what the files are for (default: this host)",
      .offset = AT(platform)},
     {.type = OPT_END},
 };
-const struct cmd cmd_import = {.name = "import", .args = "FILE|- [NAME]",
-                               .summary = "make an image of a root file system's tar", .opts = import_opts,
-                               .opts_size = sizeof(struct import_opts), .min_args = 1, .max_args = 2,
+const struct cmd cmd_import = {.name = "import",
+                               .args = "FILE|- [NAME]",
+                               .summary = "make an image of a root file system's tar",
+                               .opts = import_opts,
+                               .opts_size = sizeof(struct import_opts),
+                               .min_args = 1,
+                               .max_args = 2,
                                .run = import_run};

@@ -14,8 +14,8 @@ struct inspect_opts {
 };
 
 /* An index is shown whole when no platform was asked for. */
-static int add_index(const struct layout *l, const struct descriptor *d, json_t *out, bool *is_index,
-                     struct err *err)
+static int add_index(const struct layout *l, const struct descriptor *d, json_t *out,
+                     bool *is_index, struct err *err)
 {
     SCOPED(manifest_release) struct manifest m = {0};
 
@@ -29,8 +29,8 @@ static int add_index(const struct layout *l, const struct descriptor *d, json_t 
     return 0;
 }
 
-static int add_image(const struct layout *l, const struct descriptor *d, const struct platform *want, json_t *out,
-                     struct err *err)
+static int add_image(const struct layout *l, const struct descriptor *d,
+                     const struct platform *want, json_t *out, struct err *err)
 {
     SCOPED(image_release) struct image image = {0};
     char text[PLATFORM_TEXT_SIZE];
@@ -44,8 +44,8 @@ static int add_image(const struct layout *l, const struct descriptor *d, const s
     return 0;
 }
 
-static int inspect_one(const struct layout *l, const char *text, const struct platform *want, json_t *all,
-                       struct err *err)
+static int inspect_one(const struct layout *l, const char *text, const struct platform *want,
+                       json_t *all, struct err *err)
 {
     SCOPED(descriptor_release) struct descriptor d = {0};
     AUTO_FREE char *name = NULL;
@@ -71,8 +71,8 @@ static int inspect_one(const struct layout *l, const char *text, const struct pl
 }
 
 /* The bytes as they are in the store: of the manifest or index, or of the config. */
-static int print_raw(const struct layout *l, const char *text, const struct platform *want, bool config,
-                     struct err *err)
+static int print_raw(const struct layout *l, const char *text, const struct platform *want,
+                     bool config, struct err *err)
 {
     SCOPED(descriptor_release) struct descriptor d = {0};
     SCOPED(image_release) struct image image = {0};
@@ -92,7 +92,8 @@ static int print_raw(const struct layout *l, const char *text, const struct plat
     return 0;
 }
 
-static int inspect_run(struct cmd_context *context, const void *values, int count, char **args, struct err *err)
+static int inspect_run(struct cmd_context *context, const void *values, int count, char **args,
+                       struct err *err)
 {
     const struct inspect_opts *opts = values;
     SCOPED(layout_close) struct layout l = LAYOUT_CLOSED;
@@ -116,12 +117,26 @@ static int inspect_run(struct cmd_context *context, const void *values, int coun
 
 #define AT(field) offsetof(struct inspect_opts, field)
 static const struct opt inspect_opts[] = {
-    {.type = OPT_STR, .name = "platform", .value = "OS/ARCH", .help = "the image of this platform (default the host's)",
+    {.type = OPT_STR,
+     .name = "platform",
+     .value = "OS/ARCH",
+     .help = "the image of this platform (default the host's)",
      .offset = AT(platform)},
-    {.type = OPT_FLAG, .name = "raw", .help = "the manifest or index, byte for byte", .offset = AT(raw)},
-    {.type = OPT_FLAG, .name = "config", .help = "the image config, byte for byte", .offset = AT(config)},
+    {.type = OPT_FLAG,
+     .name = "raw",
+     .help = "the manifest or index, byte for byte",
+     .offset = AT(raw)},
+    {.type = OPT_FLAG,
+     .name = "config",
+     .help = "the image config, byte for byte",
+     .offset = AT(config)},
     {.type = OPT_END},
 };
-const struct cmd cmd_inspect = {.name = "inspect", .args = "IMAGE...", .summary = "print what an image is, as JSON",
-                                .opts = inspect_opts, .opts_size = sizeof(struct inspect_opts), .min_args = 1,
-                                .max_args = -1, .run = inspect_run};
+const struct cmd cmd_inspect = {.name = "inspect",
+                                .args = "IMAGE...",
+                                .summary = "print what an image is, as JSON",
+                                .opts = inspect_opts,
+                                .opts_size = sizeof(struct inspect_opts),
+                                .min_args = 1,
+                                .max_args = -1,
+                                .run = inspect_run};

@@ -26,12 +26,14 @@ static int open_input(const char *path, struct err *err)
 
     if (standard && isatty(STDIN_FILENO)) {
         close(fd);
-        return err_set(err, ERR_USAGE, 0, "no archive given: use -i FILE or redirect standard input");
+        return err_set(err, ERR_USAGE, 0,
+                       "no archive given: use -i FILE or redirect standard input");
     }
     return fd < 0 ? err_errno(err, "open %s", standard ? "standard input" : path) : fd;
 }
 
-static int load_run(struct cmd_context *context, const void *values, int count, char **args, struct err *err)
+static int load_run(struct cmd_context *context, const void *values, int count, char **args,
+                    struct err *err)
 {
     const struct load_opts *opts = values;
     SCOPED(layout_close) struct layout l = LAYOUT_CLOSED;
@@ -51,17 +53,30 @@ static int load_run(struct cmd_context *context, const void *values, int count, 
     if (bundle_load(&l, pool, fd, opts->tag ? &ref : NULL, &loaded, err) < 0)
         return err_wrap(err, "%s", opts->input ? opts->input : "standard input");
     for (size_t i = 0; i < loaded.count; i++)
-        printf("%s %s\n", loaded.images[i].name ? loaded.images[i].name : "<none>", loaded.images[i].descriptor.digest);
+        printf("%s %s\n", loaded.images[i].name ? loaded.images[i].name : "<none>",
+               loaded.images[i].descriptor.digest);
     return 0;
 }
 
 #define AT(field) offsetof(struct load_opts, field)
 static const struct opt load_opts[] = {
-    {.type = OPT_STR, .letter = 'i', .name = "input", .value = "FILE", .help = "read from FILE (default: standard input)",
+    {.type = OPT_STR,
+     .letter = 'i',
+     .name = "input",
+     .value = "FILE",
+     .help = "read from FILE (default: standard input)",
      .offset = AT(input)},
-    {.type = OPT_STR, .letter = 't', .name = "tag", .value = "NAME",
-     .help = "the name for the archive's one image, instead of its own", .offset = AT(tag)},
+    {.type = OPT_STR,
+     .letter = 't',
+     .name = "tag",
+     .value = "NAME",
+     .help = "the name for the archive's one image, instead of its own",
+     .offset = AT(tag)},
     {.type = OPT_END},
 };
-const struct cmd cmd_load = {.name = "load", .args = "", .summary = "take images from an archive into the store",
-                             .opts = load_opts, .opts_size = sizeof(struct load_opts), .run = load_run};
+const struct cmd cmd_load = {.name = "load",
+                             .args = "",
+                             .summary = "take images from an archive into the store",
+                             .opts = load_opts,
+                             .opts_size = sizeof(struct load_opts),
+                             .run = load_run};

@@ -32,21 +32,24 @@ static int add_holder(void *arg, const char *name, const struct descriptor *d, s
     return 0;
 }
 
-static int forget(const struct layout *l, const struct holders *h, const char *text, bool force, struct err *err)
+static int forget(const struct layout *l, const struct holders *h, const char *text, bool force,
+                  struct err *err)
 {
     int done;
 
     if (h->names.count > 1 && !force) {
         AUTO_FREE char *all = strv_join(&h->names, ", ");
 
-        return err_set(err, ERR_USAGE, 0, "image %s has more than one name (%s); use --force to remove them all", text,
+        return err_set(err, ERR_USAGE, 0,
+                       "image %s has more than one name (%s); use --force to remove them all", text,
                        all);
     }
     done = layout_forget(l, h->digest, err);
     if (done < 0)
         return -1;
     if (done == 0)
-        return err_set(err, ERR_INPUT, 0, "image %s is part of another image; remove that one", text);
+        return err_set(err, ERR_INPUT, 0, "image %s is part of another image; remove that one",
+                       text);
     for (size_t i = 0; i < h->names.count; i++)
         printf("untagged: %s\n", h->names.ptr[i]);
     if (h->unnamed)
@@ -79,7 +82,8 @@ static int remove_one(const struct layout *l, const char *text, bool force, stru
     return result;
 }
 
-static int rm_run(struct cmd_context *context, const void *values, int count, char **args, struct err *err)
+static int rm_run(struct cmd_context *context, const void *values, int count, char **args,
+                  struct err *err)
 {
     const struct rm_opts *opts = values;
     SCOPED(layout_close) struct layout l = LAYOUT_CLOSED;
@@ -93,10 +97,18 @@ static int rm_run(struct cmd_context *context, const void *values, int count, ch
 }
 
 static const struct opt rm_opts[] = {
-    {.type = OPT_FLAG, .letter = 'f', .name = "force", .help = "by id: remove all names of the image",
+    {.type = OPT_FLAG,
+     .letter = 'f',
+     .name = "force",
+     .help = "by id: remove all names of the image",
      .offset = offsetof(struct rm_opts, force)},
     {.type = OPT_END},
 };
-const struct cmd cmd_rm = {.name = "rm", .args = "IMAGE...",
-                           .summary = "take names away from images; prune then frees the disk", .opts = rm_opts,
-                           .opts_size = sizeof(struct rm_opts), .min_args = 1, .max_args = -1, .run = rm_run};
+const struct cmd cmd_rm = {.name = "rm",
+                           .args = "IMAGE...",
+                           .summary = "take names away from images; prune then frees the disk",
+                           .opts = rm_opts,
+                           .opts_size = sizeof(struct rm_opts),
+                           .min_args = 1,
+                           .max_args = -1,
+                           .run = rm_run};

@@ -22,42 +22,125 @@ enum { STATUS_NOT_MADE = 125 }; /* as docker run: the container could not be mad
 
 struct run_opts {
     struct strv env, volumes, tmpfs, ports, hosts, cap_add, cap_drop;
-    const char *entrypoint, *workdir, *user, *hostname, *name, *network, *platform, *isolation, *pull;
+    const char *entrypoint, *workdir, *user, *hostname, *name, *network, *platform, *isolation,
+        *pull;
     bool remove, detach, interactive, tty, read_only;
     struct registry_opts registry;
 };
 
 #define AT(field) offsetof(struct run_opts, field)
 static const struct opt run_opts[] = {
-    {.type = OPT_LIST, .letter = 'p', .name = "publish", .value = "[[IP:]PORT:]PORT",
-     .help = "let the host's port (0 or left out: any free one) lead to the container's", .offset = AT(ports)},
-    {.type = OPT_LIST, .letter = 'e', .name = "env", .value = "NAME[=VALUE]",
-     .help = "set a variable; without =VALUE as it is here", .offset = AT(env)},
-    {.type = OPT_LIST, .letter = 'v', .name = "volume", .value = "HOST:CONTAINER[:ro]",
-     .help = "show a file or directory of the host", .offset = AT(volumes)},
-    {.type = OPT_LIST, .name = "tmpfs", .value = "CONTAINER[:size=N]", .help = "mount an empty file system in memory",
+    {.type = OPT_LIST,
+     .letter = 'p',
+     .name = "publish",
+     .value = "[[IP:]PORT:]PORT",
+     .help = "let the host's port (0 or left out: any free one) lead to the container's",
+     .offset = AT(ports)},
+    {.type = OPT_LIST,
+     .letter = 'e',
+     .name = "env",
+     .value = "NAME[=VALUE]",
+     .help = "set a variable; without =VALUE as it is here",
+     .offset = AT(env)},
+    {.type = OPT_LIST,
+     .letter = 'v',
+     .name = "volume",
+     .value = "HOST:CONTAINER[:ro]",
+     .help = "show a file or directory of the host",
+     .offset = AT(volumes)},
+    {.type = OPT_LIST,
+     .name = "tmpfs",
+     .value = "CONTAINER[:size=N]",
+     .help = "mount an empty file system in memory",
      .offset = AT(tmpfs)},
-    {.type = OPT_STR, .letter = 'w', .name = "workdir", .value = "DIR", .help = "start there, not in the image's WORKDIR",
+    {.type = OPT_STR,
+     .letter = 'w',
+     .name = "workdir",
+     .value = "DIR",
+     .help = "start there, not in the image's WORKDIR",
      .offset = AT(workdir)},
-    {.type = OPT_STR, .letter = 'u', .name = "user", .value = "USER[:GROUP]", .help = "names or numbers, not the image's USER",
+    {.type = OPT_STR,
+     .letter = 'u',
+     .name = "user",
+     .value = "USER[:GROUP]",
+     .help = "names or numbers, not the image's USER",
      .offset = AT(user)},
-    {.type = OPT_STR, .name = "entrypoint", .value = "PROGRAM", .help = "instead of the image's ENTRYPOINT and CMD",
+    {.type = OPT_STR,
+     .name = "entrypoint",
+     .value = "PROGRAM",
+     .help = "instead of the image's ENTRYPOINT and CMD",
      .offset = AT(entrypoint)},
-    {.type = OPT_STR, .name = "network", .value = "HOW", .help = "private (default), host or none", .offset = AT(network)},
-    {.type = OPT_STR, .letter = 'h', .name = "hostname", .value = "NAME", .help = "the container's host name",
+    {.type = OPT_STR,
+     .name = "network",
+     .value = "HOW",
+     .help = "private (default), host or none",
+     .offset = AT(network)},
+    {.type = OPT_STR,
+     .letter = 'h',
+     .name = "hostname",
+     .value = "NAME",
+     .help = "the container's host name",
      .offset = AT(hostname)},
-    {.type = OPT_LIST, .name = "add-host", .value = "NAME:ADDRESS", .help = "put a line into /etc/hosts", .offset = AT(hosts)},
-    {.type = OPT_LIST, .name = "cap-add", .value = "NAME", .help = "give a capability, or ALL", .offset = AT(cap_add)},
-    {.type = OPT_LIST, .name = "cap-drop", .value = "NAME", .help = "take a capability, or ALL", .offset = AT(cap_drop)},
-    {.type = OPT_FLAG, .name = "read-only", .help = "make the root file system read-only", .offset = AT(read_only)},
-    {.type = OPT_FLAG, .letter = 'i', .name = "interactive", .help = "pass standard input on", .offset = AT(interactive)},
-    {.type = OPT_FLAG, .letter = 't', .name = "tty", .help = "give the container a terminal", .offset = AT(tty)},
-    {.type = OPT_FLAG, .name = "rm", .help = "accepted: nothing is ever kept", .offset = AT(remove)},
-    {.type = OPT_STR, .name = "platform", .value = "OS/ARCH", .help = "run this platform's image", .offset = AT(platform)},
-    {.type = OPT_STR, .name = "pull", .value = "WHEN", .help = "missing (default), always or never", .offset = AT(pull)},
-    {.type = OPT_STR, .name = "isolation", .value = "RUNG", .help = "auto (default), root or userns", .offset = AT(isolation)},
-    {.type = OPT_FLAG, .letter = 'd', .name = "detach", .help = "refused", .offset = AT(detach), .hidden = true},
-    {.type = OPT_STR, .name = "name", .value = "NAME", .help = "refused", .offset = AT(name), .hidden = true},
+    {.type = OPT_LIST,
+     .name = "add-host",
+     .value = "NAME:ADDRESS",
+     .help = "put a line into /etc/hosts",
+     .offset = AT(hosts)},
+    {.type = OPT_LIST,
+     .name = "cap-add",
+     .value = "NAME",
+     .help = "give a capability, or ALL",
+     .offset = AT(cap_add)},
+    {.type = OPT_LIST,
+     .name = "cap-drop",
+     .value = "NAME",
+     .help = "take a capability, or ALL",
+     .offset = AT(cap_drop)},
+    {.type = OPT_FLAG,
+     .name = "read-only",
+     .help = "make the root file system read-only",
+     .offset = AT(read_only)},
+    {.type = OPT_FLAG,
+     .letter = 'i',
+     .name = "interactive",
+     .help = "pass standard input on",
+     .offset = AT(interactive)},
+    {.type = OPT_FLAG,
+     .letter = 't',
+     .name = "tty",
+     .help = "give the container a terminal",
+     .offset = AT(tty)},
+    {.type = OPT_FLAG,
+     .name = "rm",
+     .help = "accepted: nothing is ever kept",
+     .offset = AT(remove)},
+    {.type = OPT_STR,
+     .name = "platform",
+     .value = "OS/ARCH",
+     .help = "run this platform's image",
+     .offset = AT(platform)},
+    {.type = OPT_STR,
+     .name = "pull",
+     .value = "WHEN",
+     .help = "missing (default), always or never",
+     .offset = AT(pull)},
+    {.type = OPT_STR,
+     .name = "isolation",
+     .value = "RUNG",
+     .help = "auto (default), root or userns",
+     .offset = AT(isolation)},
+    {.type = OPT_FLAG,
+     .letter = 'd',
+     .name = "detach",
+     .help = "refused",
+     .offset = AT(detach),
+     .hidden = true},
+    {.type = OPT_STR,
+     .name = "name",
+     .value = "NAME",
+     .help = "refused",
+     .offset = AT(name),
+     .hidden = true},
     REGISTRY_OPTS(struct run_opts, registry),
     {.type = OPT_END},
 };
@@ -67,8 +150,11 @@ static int parse_network(const char *text, enum plan_network *network, struct er
     static const struct {
         const char *name;
         enum plan_network network;
-    } names[] = {{"private", PLAN_NETWORK_PRIVATE}, {"host", PLAN_NETWORK_HOST}, {"none", PLAN_NETWORK_NONE},
-                 {"bridge", PLAN_NETWORK_PRIVATE}, {"default", PLAN_NETWORK_PRIVATE}};
+    } names[] = {{"private", PLAN_NETWORK_PRIVATE},
+                 {"host", PLAN_NETWORK_HOST},
+                 {"none", PLAN_NETWORK_NONE},
+                 {"bridge", PLAN_NETWORK_PRIVATE},
+                 {"default", PLAN_NETWORK_PRIVATE}};
 
     *network = PLAN_NETWORK_PRIVATE;
     for (size_t i = 0; text && i < ARRAY_SIZE(names); i++)
@@ -76,20 +162,26 @@ static int parse_network(const char *text, enum plan_network *network, struct er
             *network = names[i].network;
             return 0;
         }
-    return text ? err_set(err, ERR_USAGE, 0, "unknown network \"%s\"; want private, host or none", text) : 0;
+    return text ? err_set(err, ERR_USAGE, 0, "unknown network \"%s\"; want private, host or none",
+                          text)
+                : 0;
 }
 
 static int check(const struct run_opts *opts, struct err *err)
 {
     if (opts->detach)
-        return err_set(err, ERR_USAGE, 0, "--detach is not carried out: a container lives as long as its slipway run");
+        return err_set(err, ERR_USAGE, 0,
+                       "--detach is not carried out: a container lives as long as its slipway run");
     if (opts->name)
-        return err_set(err, ERR_USAGE, 0, "--name is not carried out: containers are not kept, so none needs a name");
+        return err_set(err, ERR_USAGE, 0,
+                       "--name is not carried out: containers are not kept, so none needs a name");
     if (opts->tty && opts->interactive && !isatty(STDIN_FILENO))
-        return err_set(err, ERR_USAGE, 0, "--tty with --interactive needs a terminal, and standard input is none");
+        return err_set(err, ERR_USAGE, 0,
+                       "--tty with --interactive needs a terminal, and standard input is none");
     if (opts->pull && strcmp(opts->pull, "missing") != 0 && strcmp(opts->pull, "always") != 0 &&
         strcmp(opts->pull, "never") != 0)
-        return err_set(err, ERR_USAGE, 0, "unknown --pull \"%s\"; want missing, always or never", opts->pull);
+        return err_set(err, ERR_USAGE, 0, "unknown --pull \"%s\"; want missing, always or never",
+                       opts->pull);
     return 0;
 }
 
@@ -98,8 +190,8 @@ static void drop_remote(struct remote **remote)
     remote_free(*remote);
 }
 
-static int fetch(const struct run_opts *opts, struct layout *layout, const char *name, const struct platform *platform,
-                 struct descriptor *out, struct err *err)
+static int fetch(const struct run_opts *opts, struct layout *layout, const char *name,
+                 const struct platform *platform, struct descriptor *out, struct err *err)
 {
     SCOPED(reference_release) struct reference ref = {0};
     SCOPED(drop_remote) struct remote *remote = NULL;
@@ -117,10 +209,11 @@ static int fetch(const struct run_opts *opts, struct layout *layout, const char 
     return rc;
 }
 
-static int find(const struct run_opts *opts, struct layout *layout, const char *name, const struct platform *platform,
-                struct descriptor *out, struct err *err)
+static int find(const struct run_opts *opts, struct layout *layout, const char *name,
+                const struct platform *platform, struct descriptor *out, struct err *err)
 {
-    bool always = opts->pull && strcmp(opts->pull, "always") == 0, never = opts->pull && strcmp(opts->pull, "never") == 0;
+    bool always = opts->pull && strcmp(opts->pull, "always") == 0,
+         never = opts->pull && strcmp(opts->pull, "never") == 0;
     int found = always ? 0 : layout_find(layout, name, out, NULL, err);
 
     if (found < 0)
@@ -155,8 +248,9 @@ static void options_release(struct container_options *o)
     strv_release(&o->args);
 }
 
-static int carry_out(struct cmd_context *context, const struct run_opts *opts, const struct container_options *wanted,
-                     const char *name, int *status, struct err *err)
+static int carry_out(struct cmd_context *context, const struct run_opts *opts,
+                     const struct container_options *wanted, const char *name, int *status,
+                     struct err *err)
 {
     SCOPED(session_release) struct session session = SESSION_CLOSED;
     SCOPED(layout_close) struct layout layout = LAYOUT_CLOSED;
@@ -179,7 +273,8 @@ static int carry_out(struct cmd_context *context, const struct run_opts *opts, c
     return container_run(&layout, &session, &image, wanted, status, err);
 }
 
-static int run_run(struct cmd_context *context, const void *values, int count, char **args, struct err *err)
+static int run_run(struct cmd_context *context, const void *values, int count, char **args,
+                   struct err *err)
 {
     const struct run_opts *opts = values;
     SCOPED(options_release) struct container_options wanted = {0};
@@ -198,9 +293,16 @@ static int run_run(struct cmd_context *context, const void *values, int count, c
     if (err->kind == ERR_USAGE)
         return -1;
     log_error("%s", err->text);
-    return err->kind == ERR_COMMAND && err->code > 0 && err->code < 256 ? err->code : STATUS_NOT_MADE;
+    return err->kind == ERR_COMMAND && err->code > 0 && err->code < 256 ? err->code
+                                                                        : STATUS_NOT_MADE;
 }
 
-const struct cmd cmd_run = {.name = "run", .args = "IMAGE [COMMAND [ARG...]]", .summary = "start a container from an image",
-                            .opts = run_opts, .opts_size = sizeof(struct run_opts), .min_args = 1, .max_args = -1,
-                            .stop_at_operand = true, .run = run_run};
+const struct cmd cmd_run = {.name = "run",
+                            .args = "IMAGE [COMMAND [ARG...]]",
+                            .summary = "start a container from an image",
+                            .opts = run_opts,
+                            .opts_size = sizeof(struct run_opts),
+                            .min_args = 1,
+                            .max_args = -1,
+                            .stop_at_operand = true,
+                            .run = run_run};

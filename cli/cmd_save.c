@@ -15,7 +15,8 @@ struct save_opts {
     const char *output, *format, *platform;
 };
 
-/* The archive appears under its name only when it is whole; a pipe or device is written as it is. */
+/* The archive appears under its name only when it is whole; a pipe or device is written as it is.
+ */
 struct output {
     int fd;
     char *temporary; /* NULL: nothing to rename */
@@ -37,7 +38,8 @@ static int output_open(struct output *o, const char *path, struct err *err)
     o->path = path;
     if (!path || strcmp(path, "-") == 0) {
         if (isatty(STDOUT_FILENO))
-            return err_set(err, ERR_USAGE, 0, "an archive is nothing to show on a terminal: use -o FILE or redirect");
+            return err_set(err, ERR_USAGE, 0,
+                           "an archive is nothing to show on a terminal: use -o FILE or redirect");
         o->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
         return o->fd < 0 ? err_errno(err, "standard output") : 0;
     }
@@ -71,7 +73,8 @@ static int choose_format(const char *text, enum bundle_format *format, struct er
     return err_set(err, ERR_USAGE, 0, "option --format: \"%s\" is neither oci nor docker", text);
 }
 
-static int save_run(struct cmd_context *context, const void *values, int count, char **args, struct err *err)
+static int save_run(struct cmd_context *context, const void *values, int count, char **args,
+                    struct err *err)
 {
     const struct save_opts *opts = values;
     SCOPED(layout_close) struct layout l = LAYOUT_CLOSED;
@@ -80,7 +83,8 @@ static int save_run(struct cmd_context *context, const void *values, int count, 
     struct platform p, *want = opts->platform ? &p : NULL;
     enum bundle_format format;
 
-    if (choose_format(opts->format, &format, err) < 0 || (want && platform_parse(opts->platform, &p, err) < 0) ||
+    if (choose_format(opts->format, &format, err) < 0 ||
+        (want && platform_parse(opts->platform, &p, err) < 0) ||
         layout_open(&l, context->root, err) < 0)
         return -1;
     for (int i = 0; i < count; i++) {
@@ -100,13 +104,29 @@ static int save_run(struct cmd_context *context, const void *values, int count, 
 
 #define AT(field) offsetof(struct save_opts, field)
 static const struct opt save_opts[] = {
-    {.type = OPT_STR, .letter = 'o', .name = "output", .value = "FILE", .help = "write to FILE (default: standard output)",
+    {.type = OPT_STR,
+     .letter = 'o',
+     .name = "output",
+     .value = "FILE",
+     .help = "write to FILE (default: standard output)",
      .offset = AT(output)},
-    {.type = OPT_STR, .name = "format", .value = "FORMAT", .help = "oci (default) or docker", .offset = AT(format)},
-    {.type = OPT_STR, .name = "platform", .value = "OS/ARCH", .help = "only this platform of each image",
+    {.type = OPT_STR,
+     .name = "format",
+     .value = "FORMAT",
+     .help = "oci (default) or docker",
+     .offset = AT(format)},
+    {.type = OPT_STR,
+     .name = "platform",
+     .value = "OS/ARCH",
+     .help = "only this platform of each image",
      .offset = AT(platform)},
     {.type = OPT_END},
 };
-const struct cmd cmd_save = {.name = "save", .args = "IMAGE...", .summary = "write images to an archive",
-                             .opts = save_opts, .opts_size = sizeof(struct save_opts), .min_args = 1, .max_args = -1,
+const struct cmd cmd_save = {.name = "save",
+                             .args = "IMAGE...",
+                             .summary = "write images to an archive",
+                             .opts = save_opts,
+                             .opts_size = sizeof(struct save_opts),
+                             .min_args = 1,
+                             .max_args = -1,
                              .run = save_run};

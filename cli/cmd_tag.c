@@ -17,11 +17,13 @@ static void targets_release(struct targets *t)
     scope_free(&t->refs);
 }
 
-static int tag_run(struct cmd_context *context, const void *values, int count, char **args, struct err *err)
+static int tag_run(struct cmd_context *context, const void *values, int count, char **args,
+                   struct err *err)
 {
     SCOPED(layout_close) struct layout l = LAYOUT_CLOSED;
     SCOPED(descriptor_release) struct descriptor d = {0};
-    SCOPED(targets_release) struct targets targets = {.refs = xcalloc((size_t)count, sizeof(struct reference))};
+    SCOPED(targets_release)
+    struct targets targets = {.refs = xcalloc((size_t)count, sizeof(struct reference))};
 
     (void)values;
     for (int i = 1; i < count; i++) {
@@ -39,5 +41,10 @@ static int tag_run(struct cmd_context *context, const void *values, int count, c
 }
 
 static const struct opt tag_opts[] = {{.type = OPT_END}};
-const struct cmd cmd_tag = {.name = "tag", .args = "IMAGE NAME...", .summary = "give an image more names",
-                            .opts = tag_opts, .min_args = 2, .max_args = -1, .run = tag_run};
+const struct cmd cmd_tag = {.name = "tag",
+                            .args = "IMAGE NAME...",
+                            .summary = "give an image more names",
+                            .opts = tag_opts,
+                            .min_args = 2,
+                            .max_args = -1,
+                            .run = tag_run};

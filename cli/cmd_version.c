@@ -10,7 +10,8 @@ struct version_opts {
     bool json;
 };
 
-static int version_run(struct cmd_context *context, const void *values, int count, char **args, struct err *err)
+static int version_run(struct cmd_context *context, const void *values, int count, char **args,
+                       struct err *err)
 {
     const struct version_opts *opts = values;
     struct platform host = platform_host();
@@ -31,9 +32,15 @@ static int version_run(struct cmd_context *context, const void *values, int coun
 }
 
 static const struct opt version_opts[] = {
-    {.type = OPT_FLAG, .name = "json", .help = "as JSON", .offset = offsetof(struct version_opts, json)},
+    {.type = OPT_FLAG,
+     .name = "json",
+     .help = "as JSON",
+     .offset = offsetof(struct version_opts, json)},
     {.type = OPT_END},
 };
-const struct cmd cmd_version = {.name = "version", .args = "", .summary = "print the program's version",
-                                .opts = version_opts, .opts_size = sizeof(struct version_opts),
+const struct cmd cmd_version = {.name = "version",
+                                .args = "",
+                                .summary = "print the program's version",
+                                .opts = version_opts,
+                                .opts_size = sizeof(struct version_opts),
                                 .run = version_run};

@@ -31,37 +31,31 @@ extern const struct cmd cmd_version;
 extern const struct cmd cmd_completion;
 
 const struct cmd *const commands[] = {
-    &cmd_build,
-    &cmd_run,
-    &cmd_push,
-    &cmd_pull,
-    &cmd_login,
-    &cmd_logout,
-    &cmd_images,
-    &cmd_tag,
-    &cmd_rm,
-    &cmd_inspect,
-    &cmd_history,
-    &cmd_import,
-    &cmd_save,
-    &cmd_load,
-    &cmd_prune,
-    &cmd_du,
-    &cmd_ecs_deploy,
-    &cmd_doctor,
-    &cmd_version,
-    &cmd_completion,
-    NULL,
+    &cmd_build, &cmd_run, &cmd_push,       &cmd_pull,    &cmd_login,   &cmd_logout,     &cmd_images,
+    &cmd_tag,   &cmd_rm,  &cmd_inspect,    &cmd_history, &cmd_import,  &cmd_save,       &cmd_load,
+    &cmd_prune, &cmd_du,  &cmd_ecs_deploy, &cmd_doctor,  &cmd_version, &cmd_completion, NULL,
 };
 
 const struct opt global_opts[] = {
-    {.type = OPT_STR, .name = "root", .value = "DIR", .help = "the store (default $SLIPWAY_ROOT)",
+    {.type = OPT_STR,
+     .name = "root",
+     .value = "DIR",
+     .help = "the store (default $SLIPWAY_ROOT)",
      .offset = offsetof(struct global_opts, root)},
-    {.type = OPT_STR, .name = "progress", .value = "HOW", .help = "auto, plain, tty or quiet",
+    {.type = OPT_STR,
+     .name = "progress",
+     .value = "HOW",
+     .help = "auto, plain, tty or quiet",
      .offset = offsetof(struct global_opts, progress)},
-    {.type = OPT_FLAG, .letter = 'q', .name = "quiet", .help = "no progress, only warnings and errors",
+    {.type = OPT_FLAG,
+     .letter = 'q',
+     .name = "quiet",
+     .help = "no progress, only warnings and errors",
      .offset = offsetof(struct global_opts, quiet)},
-    {.type = OPT_FLAG, .letter = 'v', .name = "verbose", .help = "say what is done, line by line",
+    {.type = OPT_FLAG,
+     .letter = 'v',
+     .name = "verbose",
+     .help = "say what is done, line by line",
      .offset = offsetof(struct global_opts, verbose)},
     {.type = OPT_END},
 };
@@ -138,10 +132,12 @@ void commands_print_help(const char *group)
 {
     printf("usage: slipway [options] %s [arguments]\n\n", group ? group : "COMMAND");
     if (!group)
-        printf("Dockerfile to image, image to registry, registry to Amazon ECS: no daemon, no Docker.\n\n");
+        printf("Dockerfile to image, image to registry, registry to Amazon ECS: no daemon, no "
+               "Docker.\n\n");
     printf("commands:\n");
     for (size_t i = 0; commands[i]; i++)
         if (!hidden(commands[i]) && (!group || str_is(group_of(commands[i]), group)))
             printf("  %-22s%s\n", commands[i]->name, commands[i]->summary);
-    printf("\n\"slipway COMMAND --help\" tells a command's options; man slipway-COMMAND tells the rest.\n");
+    printf("\n\"slipway COMMAND --help\" tells a command's options; man slipway-COMMAND tells the "
+           "rest.\n");
 }

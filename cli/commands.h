@@ -6,13 +6,14 @@
 #include "cli/opts.h"
 
 struct cmd_context {
-    const char *root;  /* --root, $SLIPWAY_ROOT or the default place, decided before any session_enter(); NULL: there is none */
+    const char *root; /* --root, $SLIPWAY_ROOT or the default place, decided before any
+                         session_enter(); NULL: there is none */
 };
 
 extern const struct cmd *const commands[]; /* NULL-ended, in the order of `slipway --help` */
 
-/* The command that args (of argv after the program's options) begin with: one word or two. *used: how many words its
- * name took. NULL with ERR_USAGE and what was probably meant. */
+/* The command that args (of argv after the program's options) begin with: one word or two. *used:
+ * how many words its name took. NULL with ERR_USAGE and what was probably meant. */
 const struct cmd *commands_find(int count, char **args, int *used, struct err *err);
 void commands_print_help(const char *group); /* all, or those of a group ("ecs"); on stdout */
 bool commands_is_group(const char *word);

@@ -9,8 +9,8 @@
 #include "cli/opts.h"
 
 struct near {
-    struct strv names;    /* short forms of all, with and without their tags */
-    const char *same;     /* the same repository under another tag; borrowed from names */
+    struct strv names; /* short forms of all, with and without their tags */
+    const char *same;  /* the same repository under another tag; borrowed from names */
     struct reference *ref;
 };
 
@@ -27,12 +27,14 @@ static int add_name(void *arg, const char *name, const struct descriptor *d, str
     untagged = (struct reference){.host = ref.host, .path = ref.path};
     strv_take(&near->names, reference_familiar(&untagged));
     strv_take(&near->names, reference_familiar(&ref));
-    if (near->ref->path && strcmp(ref.path, near->ref->path) == 0 && strcmp(ref.host, near->ref->host) == 0)
+    if (near->ref->path && strcmp(ref.path, near->ref->path) == 0 &&
+        strcmp(ref.host, near->ref->host) == 0)
         near->same = near->names.ptr[near->names.count - 1];
     return 0;
 }
 
-int find_image(const struct layout *l, const char *text, struct descriptor *out, char **name, struct err *err)
+int find_image(const struct layout *l, const char *text, struct descriptor *out, char **name,
+               struct err *err)
 {
     SCOPED(reference_release) struct reference ref = {0};
     struct near near = {.ref = &ref};

@@ -14,8 +14,9 @@
 
 enum { EXIT_USAGE = 2 };
 
-/* A program started with 0, 1 or 2 closed must not get a blob's descriptor there and print into it. A closed standard
- * output stays one that cannot be written: a result that nobody gets is an error. */
+/* A program started with 0, 1 or 2 closed must not get a blob's descriptor there and print into it.
+ * A closed standard output stays one that cannot be written: a result that nobody gets is an error.
+ */
 static void fill_standard_fds(void)
 {
     int fd;
@@ -27,8 +28,9 @@ static void fill_standard_fds(void)
         close(fd);
 }
 
-/* SIGPIPE is ignored: a peer that goes away is an error of that write, not our end. Children get the default back
- * (base/proc, runtime). A reader of our own stdout that goes away ends us quietly. */
+/* SIGPIPE is ignored: a peer that goes away is an error of that write, not our end. Children get
+ * the default back (base/proc, runtime). A reader of our own stdout that goes away ends us quietly.
+ */
 static int finish_stdout(int status)
 {
     bool failed = fflush(stdout) != 0;
@@ -47,7 +49,9 @@ static int apply_globals(const struct global_opts *g, struct err *err)
     static const struct {
         const char *name;
         enum progress_mode mode;
-    } modes[] = {{"auto", PROGRESS_AUTO}, {"plain", PROGRESS_PLAIN}, {"tty", PROGRESS_TTY},
+    } modes[] = {{"auto", PROGRESS_AUTO},
+                 {"plain", PROGRESS_PLAIN},
+                 {"tty", PROGRESS_TTY},
                  {"quiet", PROGRESS_QUIET}};
     size_t i = 0;
 
@@ -60,8 +64,8 @@ static int apply_globals(const struct global_opts *g, struct err *err)
     while (i < ARRAY_SIZE(modes) && strcmp(modes[i].name, g->progress) != 0)
         i++;
     if (i == ARRAY_SIZE(modes))
-        return err_set(err, ERR_USAGE, 0, "option --progress: \"%s\" is not auto, plain, tty or quiet",
-                       g->progress);
+        return err_set(err, ERR_USAGE, 0,
+                       "option --progress: \"%s\" is not auto, plain, tty or quiet", g->progress);
     progress_set_mode(modes[i].mode);
     return 0;
 }
@@ -135,9 +139,14 @@ static int help(int count, char **args)
 static int dispatch(int argc, char **argv)
 {
     /* What stands before the command's name: options of the program. */
-    static const struct opt version_flag[] = {{.type = OPT_FLAG, .name = "version"}, {.type = OPT_END}};
-    static const struct cmd self = {.name = "", .args = "COMMAND", .opts = version_flag,
-                                    .opts_size = sizeof(bool), .max_args = -1, .stop_at_operand = true};
+    static const struct opt version_flag[] = {{.type = OPT_FLAG, .name = "version"},
+                                              {.type = OPT_END}};
+    static const struct cmd self = {.name = "",
+                                    .args = "COMMAND",
+                                    .opts = version_flag,
+                                    .opts_size = sizeof(bool),
+                                    .max_args = -1,
+                                    .stop_at_operand = true};
     SCOPED(strv_release) struct strv rest = {0};
     struct global_opts g = {0};
     struct opt_table globals = {global_opts, &g};

@@ -57,7 +57,8 @@ const char *opts_nearest(const char *typed, const struct strv *words)
         }
     }
     /* A third of the word may be wrong; a short word may have one slip. */
-    return best && best_distance <= 1 + strlen(typed) / 3 && best_distance < strlen(best) ? best : NULL;
+    return best && best_distance <= 1 + strlen(typed) / 3 && best_distance < strlen(best) ? best
+                                                                                          : NULL;
 }
 
 static void add_names(struct strv *names, const struct opt *opts)
@@ -91,7 +92,8 @@ static int store(struct parse *p, struct found f, const char *shown, const char 
     switch (f.opt->type) {
     case OPT_FLAG:
         if (value && !str_is(v, "true") && !str_is(v, "false"))
-            return err_set(p->err, ERR_USAGE, 0, "option %s takes no value but true or false", shown);
+            return err_set(p->err, ERR_USAGE, 0, "option %s takes no value but true or false",
+                           shown);
         *(bool *)f.slot = !value || str_is(v, "true");
         return 0;
     case OPT_STR:
@@ -106,8 +108,8 @@ static int store(struct parse *p, struct found f, const char *shown, const char 
         break;
     case OPT_SIZE:
         if (!str_size(v, &number))
-            return err_set(p->err, ERR_USAGE, 0, "option %s: \"%s\" is not a size (try 500m or 2g)", shown,
-                           value);
+            return err_set(p->err, ERR_USAGE, 0, "option %s: \"%s\" is not a size (try 500m or 2g)",
+                           shown, value);
         break;
     default:
         BUG_ON(f.opt->type != OPT_END);
@@ -121,7 +123,8 @@ static const char *take_value(struct parse *p, struct found f, const char *shown
 {
     if (p->next < p->argc)
         return p->argv[p->next++];
-    err_set(p->err, ERR_USAGE, 0, "option %s needs a value: %s", shown, f.opt->value ? f.opt->value : "VALUE");
+    err_set(p->err, ERR_USAGE, 0, "option %s needs a value: %s", shown,
+            f.opt->value ? f.opt->value : "VALUE");
     return NULL;
 }
 
@@ -189,7 +192,8 @@ static int check_operands(struct parse *p)
         const char *extra = p->operands->ptr[cmd->max_args];
 
         return err_set(p->err, ERR_USAGE, 0, "%s \"%s\"",
-                       cmd->max_args ? "too many arguments: did not expect" : "takes no arguments, got",
+                       cmd->max_args ? "too many arguments: did not expect"
+                                     : "takes no arguments, got",
                        extra);
     }
     if (count < cmd->min_args)
@@ -197,8 +201,8 @@ static int check_operands(struct parse *p)
     return 0;
 }
 
-int opts_parse(const struct cmd *cmd, const struct opt_table *globals, int argc, char **argv, void *opts,
-               struct strv *operands, struct err *err)
+int opts_parse(const struct cmd *cmd, const struct opt_table *globals, int argc, char **argv,
+               void *opts, struct strv *operands, struct err *err)
 {
     struct parse p = {cmd, globals, opts, argc, 1, argv, operands, false, err};
     bool ended = false;
@@ -247,7 +251,8 @@ static void print_options(const char *title, const struct opt *opts)
         else
             buf_adds(&left, "  ");
         if (o->name)
-            buf_addf(&left, "%s --%s%s", o->letter ? "," : " ", o->negatable ? "[no-]" : "", o->name);
+            buf_addf(&left, "%s --%s%s", o->letter ? "," : " ", o->negatable ? "[no-]" : "",
+                     o->name);
         if (o->value)
             buf_addf(&left, " %s", o->value);
         if (left.size >= HELP_COLUMN - 1)

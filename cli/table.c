@@ -65,8 +65,8 @@ void table_print(const struct table *t)
         size_t c = i % t->columns;
         bool last = c + 1 == t->columns;
 
-        printf("%s%*s", t->cells.ptr[i], last ? 0 : (int)(widths[c] - width_of(t->cells.ptr[i]) + GAP),
-               last ? "\n" : "");
+        printf("%s%*s", t->cells.ptr[i],
+               last ? 0 : (int)(widths[c] - width_of(t->cells.ptr[i]) + GAP), last ? "\n" : "");
     }
 }
 
@@ -89,9 +89,12 @@ const char *human_ago(const char *rfc3339, time_t now, char out[static HUMAN_AGO
     static const struct {
         long long above, unit;
         const char *name;
-    } scale[] = {{2LL * 365 * 86400, 365LL * 86400, "years"}, {60LL * 86400, 30LL * 86400, "months"},
-                 {14LL * 86400, 7LL * 86400, "weeks"},        {2LL * 86400, 86400, "days"},
-                 {2LL * 3600, 3600, "hours"},                 {120, 60, "minutes"},
+    } scale[] = {{2LL * 365 * 86400, 365LL * 86400, "years"},
+                 {60LL * 86400, 30LL * 86400, "months"},
+                 {14LL * 86400, 7LL * 86400, "weeks"},
+                 {2LL * 86400, 86400, "days"},
+                 {2LL * 3600, 3600, "hours"},
+                 {120, 60, "minutes"},
                  {0, 1, "seconds"}};
     struct timespec t;
     long long age;

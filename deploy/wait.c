@@ -14,7 +14,7 @@
 #define POLL_MAX_MS 15000
 #define GRACE_MS 60000 /* for the service deployment to be listed, and for a rollback to begin */
 #define PATIENCE_MS 120000 /* so long polls may fail for want of an answer */
-#define REPORTED 3     /* stopped tasks in a failure's report */
+#define REPORTED 3         /* stopped tasks in a failure's report */
 
 void wait_result_release(struct wait_result *r)
 {

@@ -11,7 +11,8 @@
 
 json_t *config_new(const struct platform *p)
 {
-    json_t *doc = json_pack("{s:{}, s:{s:s, s:[]}}", "config", "rootfs", "type", "layers", "diff_ids");
+    json_t *doc =
+        json_pack("{s:{}, s:{s:s, s:[]}}", "config", "rootfs", "type", "layers", "diff_ids");
 
     platform_set_json(doc, p);
     return doc;
@@ -44,7 +45,8 @@ static bool is_string_map(const json_t *value)
     if (!json_is_object(value))
         return false;
     for (void *it = json_object_iter(object); it; it = json_object_iter_next(object, it))
-        if (!json_is_string(json_object_iter_value(it)) && !json_is_null(json_object_iter_value(it)))
+        if (!json_is_string(json_object_iter_value(it)) &&
+            !json_is_null(json_object_iter_value(it)))
             return false;
     return true;
 }
@@ -77,7 +79,8 @@ static int check_inner(const json_t *inner, struct err *err)
         if (!absent(value) && !json_is_object(value))
             return bad(err, objects[i], "an object");
     }
-    if (!absent(json_object_get(inner, "Labels")) && !is_string_map(json_object_get(inner, "Labels")))
+    if (!absent(json_object_get(inner, "Labels")) &&
+        !is_string_map(json_object_get(inner, "Labels")))
         return bad(err, "Labels", "a map of strings");
     return 0;
 }
@@ -100,7 +103,8 @@ static int check_rootfs(const json_t *rootfs, struct err *err)
 
 static int check(const json_t *doc, struct err *err)
 {
-    const json_t *history = json_object_get(doc, "history"), *created = json_object_get(doc, "created");
+    const json_t *history = json_object_get(doc, "history"),
+                 *created = json_object_get(doc, "created");
 
     if (!json_is_object(doc))
         return err_set(err, ERR_INPUT, 0, "image config: not a JSON object");
@@ -149,7 +153,8 @@ int config_platform(const json_t *doc, struct platform *out, struct err *err)
     if (platform_from_json(doc, &p, err) < 0)
         return err_wrap(err, "image config");
     if (!p.os[0] || !p.arch[0])
-        return err_set(err, ERR_INPUT, 0, "image config: \"%s\" is missing", p.os[0] ? "architecture" : "os");
+        return err_set(err, ERR_INPUT, 0, "image config: \"%s\" is missing",
+                       p.os[0] ? "architecture" : "os");
     *out = p;
     return 0;
 }
@@ -195,7 +200,8 @@ static json_t *text(const char *s)
     return json_string(buf_cstr(&safe));
 }
 
-void config_add_history(json_t *doc, const char *created, const char *created_by, const char *comment, bool empty)
+void config_add_history(json_t *doc, const char *created, const char *created_by,
+                        const char *comment, bool empty)
 {
     json_t *entry = json_object();
 

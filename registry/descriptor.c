@@ -55,7 +55,8 @@ static int check_digest(const char *digest, struct err *err)
     if (digest_valid(digest))
         return 0;
     buf_add_escaped(&shown, str_slice(str_of(digest), 0, 150));
-    return err_set(err, ERR_INPUT, 0, "descriptor: digest \"%s\" is not sha256:<64 hex digits>", buf_cstr(&shown));
+    return err_set(err, ERR_INPUT, 0, "descriptor: digest \"%s\" is not sha256:<64 hex digits>",
+                   buf_cstr(&shown));
 }
 
 int descriptor_from_json(json_t *value, struct descriptor *out, struct err *err)
@@ -67,8 +68,8 @@ int descriptor_from_json(json_t *value, struct descriptor *out, struct err *err)
 
     if (!json_is_object(value))
         return err_set(err, ERR_INPUT, 0, "descriptor: not an object");
-    if (json_take(value, err, "{s:s, s:s, s:I, s?o}", "mediaType", &type, "digest", &digest, "size", &size,
-                  "platform", &platform) < 0)
+    if (json_take(value, err, "{s:s, s:s, s:I, s?o}", "mediaType", &type, "digest", &digest, "size",
+                  &size, "platform", &platform) < 0)
         return err_wrap(err, "descriptor");
     if (!media_type_valid(type))
         return err_set(err, ERR_INPUT, 0, "descriptor: mediaType is not a media type");

@@ -32,7 +32,8 @@ char *layout_default_root(struct err *err)
         return path_join(data, "slipway");
     if (home && *home == '/')
         return path_join(home, ".local/share/slipway");
-    err_set(err, ERR_USAGE, 0, "no place for the store: HOME is not set; use --root or SLIPWAY_ROOT");
+    err_set(err, ERR_USAGE, 0,
+            "no place for the store: HOME is not set; use --root or SLIPWAY_ROOT");
     return NULL;
 }
 
@@ -50,11 +51,12 @@ static char *absolute(const char *path, struct err *err)
     return path_join(cwd, path);
 }
 
-/* A new store goes into an empty directory only: a slip in --root must not scatter files over someone's home. */
+/* A new store goes into an empty directory only: a slip in --root must not scatter files over
+ * someone's home. */
 static int check_empty(int dir_fd, const char *root, struct err *err)
 {
-    static const char *const ours[] = {"blobs", "cache", "index.json", "lock", "lost+found",
-                                       "oci-layout", "tmp", "trees"};
+    static const char *const ours[] = {"blobs",      "cache",      "index.json", "lock",
+                                       "lost+found", "oci-layout", "tmp",        "trees"};
     SCOPED(strv_release) struct strv names = {0};
 
     if (fs_list(dir_fd, &names, err) < 0)
@@ -65,7 +67,8 @@ static int check_empty(int dir_fd, const char *root, struct err *err)
         while (k < ARRAY_SIZE(ours) && strcmp(names.ptr[i], ours[k]) != 0)
             k++;
         if (k == ARRAY_SIZE(ours))
-            return err_set(err, ERR_USAGE, 0, "%s is neither a store nor an empty directory: it holds \"%s\"", root,
+            return err_set(err, ERR_USAGE, 0,
+                           "%s is neither a store nor an empty directory: it holds \"%s\"", root,
                            names.ptr[i]);
     }
     return 0;
@@ -91,8 +94,10 @@ static int create_store(const struct layout *l, struct err *err)
 {
     if (check_empty(l->dir_fd, l->root, err) < 0)
         return -1;
-    if (fs_mkdirs(l->dir_fd, "blobs/sha256", 0755, err) < 0 || fs_mkdirs(l->dir_fd, "trees", 0700, err) < 0 ||
-        fs_mkdirs(l->dir_fd, "cache/index", 0700, err) < 0 || fs_mkdirs(l->dir_fd, "tmp", 0700, err) < 0)
+    if (fs_mkdirs(l->dir_fd, "blobs/sha256", 0755, err) < 0 ||
+        fs_mkdirs(l->dir_fd, "trees", 0700, err) < 0 ||
+        fs_mkdirs(l->dir_fd, "cache/index", 0700, err) < 0 ||
+        fs_mkdirs(l->dir_fd, "tmp", 0700, err) < 0)
         return -1;
     /* oci-layout goes last: it says that the rest is there. */
     if (create_once(l->dir_fd, "index.json", EMPTY_INDEX, err) < 0)
@@ -190,7 +195,9 @@ void layout_close(struct layout *l)
 
 int lock_range(int fd, off_t start, bool exclusive, bool wait, struct err *err)
 {
-    struct flock range = {.l_type = exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET, .l_start = start,
+    struct flock range = {.l_type = exclusive ? F_WRLCK : F_RDLCK,
+                          .l_whence = SEEK_SET,
+                          .l_start = start,
                           .l_len = 1};
 
     while (fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &range) < 0)
@@ -235,7 +242,8 @@ bool layout_has(const struct layout *l, const char *digest)
 {
     struct stat st;
 
-    return digest_valid(digest) && fstatat(l->blobs_fd, digest_hex(digest), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+    return digest_valid(digest) &&
+           fstatat(l->blobs_fd, digest_hex(digest), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
            S_ISREG(st.st_mode);
 }
 
@@ -257,7 +265,8 @@ int layout_open_blob(const struct layout *l, const char *digest, uint64_t *size,
     return steal_fd(&fd);
 }
 
-int layout_read_blob(const struct layout *l, const char *digest, size_t max, struct buf *out, struct err *err)
+int layout_read_blob(const struct layout *l, const char *digest, size_t max, struct buf *out,
+                     struct err *err)
 {
     char found[DIGEST_SIZE];
     size_t begin = out->size;
@@ -272,12 +281,13 @@ int layout_read_blob(const struct layout *l, const char *digest, size_t max, str
         return 0;
     out->size = begin;
     return err_set(err, ERR_INPUT, EBADMSG,
-                   "blob %s in %s is damaged: its bytes have another digest; remove the file and fetch the image again",
+                   "blob %s in %s is damaged: its bytes have another digest; remove the file and "
+                   "fetch the image again",
                    digest, l->root);
 }
 
-int layout_put(const struct layout *l, const void *bytes, size_t size, char digest_out[static DIGEST_SIZE],
-               struct err *err)
+int layout_put(const struct layout *l, const void *bytes, size_t size,
+               char digest_out[static DIGEST_SIZE], struct err *err)
 {
     struct stat st;
 
@@ -302,7 +312,8 @@ static void random_name(const char *prefix, char *out, size_t capacity)
     snprintf(out, capacity, "%s%016llx", prefix, (unsigned long long)salt);
 }
 
-/* Where the file system has no O_TMPFILE (older overlayfs): a file in tmp/, locked so that no cleaner takes it. */
+/* Where the file system has no O_TMPFILE (older overlayfs): a file in tmp/, locked so that no
+ * cleaner takes it. */
 static int named_tmpfile(const struct layout *l, struct err *err)
 {
     char name[32];
@@ -386,11 +397,13 @@ int layout_drop_damaged(const struct layout *l, const char *digest, struct err *
         return 0;
     if (unlinkat(l->blobs_fd, digest_hex(digest), 0) < 0 && errno != ENOENT)
         return err_errno(err, "remove the damaged blob %s from %s", digest, l->root);
-    log_warn("blob %s in %s was damaged: its bytes have another digest; it is removed", digest, l->root);
+    log_warn("blob %s in %s was damaged: its bytes have another digest; it is removed", digest,
+             l->root);
     return 1;
 }
 
-/* A power cut may have left a blob of the wrong size under this name: the whole one takes its place. */
+/* A power cut may have left a blob of the wrong size under this name: the whole one takes its
+ * place. */
 static int replace_blob(const struct layout *l, int fd, const char *hex, struct err *err)
 {
     char name[32];
@@ -414,7 +427,8 @@ int layout_commit(const struct layout *l, int fd, const char *digest, struct err
         return 0;
     if (errno != EEXIST)
         return err_errno(err, "link blob %s in %s", digest, l->root);
-    if (fstat(fd, &mine) < 0 || fstatat(l->blobs_fd, digest_hex(digest), &there, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fstat(fd, &mine) < 0 ||
+        fstatat(l->blobs_fd, digest_hex(digest), &there, AT_SYMLINK_NOFOLLOW) < 0)
         return err_errno(err, "look at blob %s in %s", digest, l->root);
     if (mine.st_size != there.st_size || !S_ISREG(there.st_mode))
         return replace_blob(l, fd, digest_hex(digest), err);

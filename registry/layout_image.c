@@ -15,7 +15,8 @@ void image_release(struct image *image)
     *image = (struct image){0};
 }
 
-int layout_load_manifest(const struct layout *l, const struct descriptor *d, struct manifest *out, struct err *err)
+int layout_load_manifest(const struct layout *l, const struct descriptor *d, struct manifest *out,
+                         struct err *err)
 {
     SCOPED(buf_release) struct buf bytes = {0};
 
@@ -27,7 +28,8 @@ int layout_load_manifest(const struct layout *l, const struct descriptor *d, str
 }
 
 /* Without a wish: the host's platform, or the only image there is. Borrowed from index. */
-static const struct descriptor *choose(const struct manifest *index, const struct platform *want, struct err *err)
+static const struct descriptor *choose(const struct manifest *index, const struct platform *want,
+                                       struct err *err)
 {
     struct platform host = platform_host();
     const struct descriptor *only = NULL, *found;
@@ -50,9 +52,10 @@ static const struct descriptor *choose(const struct manifest *index, const struc
     return NULL;
 }
 
-/* Goes down from an index to the manifest of one platform. out is filled with it, d with its descriptor. */
-static int descend(const struct layout *l, struct descriptor *d, const struct platform *want, struct manifest *out,
-                   struct err *err)
+/* Goes down from an index to the manifest of one platform. out is filled with it, d with its
+ * descriptor. */
+static int descend(const struct layout *l, struct descriptor *d, const struct platform *want,
+                   struct manifest *out, struct err *err)
 {
     for (int depth = 0; depth < MANIFEST_DEPTH_MAX; depth++) {
         SCOPED(manifest_release) struct manifest m = {0};
@@ -71,7 +74,8 @@ static int descend(const struct layout *l, struct descriptor *d, const struct pl
         descriptor_release(d);
         descriptor_copy(d, next);
     }
-    return err_set(err, ERR_INPUT, 0, "%s: indexes nested deeper than %d", d->digest, MANIFEST_DEPTH_MAX);
+    return err_set(err, ERR_INPUT, 0, "%s: indexes nested deeper than %d", d->digest,
+                   MANIFEST_DEPTH_MAX);
 }
 
 static int load_config(const struct layout *l, struct image *image, struct err *err)
@@ -80,7 +84,8 @@ static int load_config(const struct layout *l, struct image *image, struct err *
     const struct descriptor *d = &image->manifest.config;
 
     if (!media_is_config(d->media_type))
-        return err_set(err, ERR_INPUT, 0, "not an image that can run: its config is of type %s", d->media_type);
+        return err_set(err, ERR_INPUT, 0, "not an image that can run: its config is of type %s",
+                       d->media_type);
     if (layout_read_blob(l, d->digest, MANIFEST_CONFIG_MAX, &bytes, err) < 0)
         return -1;
     image->config = config_parse(buf_str(&bytes), err);
@@ -101,28 +106,30 @@ static int check_platform(struct image *image, const struct platform *want, stru
     }
     if (!want || platform_match(want, &image->platform) >= 0)
         return 0;
-    return err_set(err, ERR_INPUT, 0, "the image is for %s, not for %s", platform_format(&image->platform, have_text),
-                   platform_format(want, want_text));
+    return err_set(err, ERR_INPUT, 0, "the image is for %s, not for %s",
+                   platform_format(&image->platform, have_text), platform_format(want, want_text));
 }
 
-static int load(const struct layout *l, struct image *image, const struct platform *want, struct err *err)
+static int load(const struct layout *l, struct image *image, const struct platform *want,
+                struct err *err)
 {
     SCOPED(strv_release) struct strv diff_ids = {0};
 
-    if (descend(l, &image->descriptor, want, &image->manifest, err) < 0 || load_config(l, image, err) < 0 ||
-        check_platform(image, want, err) < 0)
+    if (descend(l, &image->descriptor, want, &image->manifest, err) < 0 ||
+        load_config(l, image, err) < 0 || check_platform(image, want, err) < 0)
         return -1;
     config_diff_ids(image->config, &diff_ids);
     if (diff_ids.count != image->manifest.layers_count)
-        return err_set(err, ERR_INPUT, 0, "%s: the manifest has %zu layers but its config names %zu",
+        return err_set(err, ERR_INPUT, 0,
+                       "%s: the manifest has %zu layers but its config names %zu",
                        image->descriptor.digest, image->manifest.layers_count, diff_ids.count);
     if (!image->descriptor.has_platform)
         descriptor_set_platform(&image->descriptor, &image->platform);
     return 0;
 }
 
-int layout_load_image(const struct layout *l, const struct descriptor *d, const struct platform *want,
-                      struct image *out, struct err *err)
+int layout_load_image(const struct layout *l, const struct descriptor *d,
+                      const struct platform *want, struct image *out, struct err *err)
 {
     SCOPED(image_release) struct image image = {0};
 
@@ -196,7 +203,8 @@ static int find_id(const struct layout *l, const char *hex, struct descriptor *o
     int result = layout_each_tag(l, search_entry, &s, err);
 
     if (result == 0 && s.count > 1)
-        result = err_set(err, ERR_USAGE, 0, "\"%s\" is the beginning of more than one image id", hex);
+        result =
+            err_set(err, ERR_USAGE, 0, "\"%s\" is the beginning of more than one image id", hex);
     if (result < 0 || s.count == 0) {
         descriptor_release(&s.found);
         return result;
@@ -205,7 +213,8 @@ static int find_id(const struct layout *l, const char *hex, struct descriptor *o
     return 1;
 }
 
-int layout_find(const struct layout *l, const char *text, struct descriptor *out, char **name, struct err *err)
+int layout_find(const struct layout *l, const char *text, struct descriptor *out, char **name,
+                struct err *err)
 {
     SCOPED(reference_release) struct reference ref = {0};
     const char *hex = id_of(text);

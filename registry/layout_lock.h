@@ -3,8 +3,9 @@
 #define REGISTRY_LAYOUT_LOCK_H
 
 /*
- * The store's locks, shared by the layout*.c files: open file description locks on single bytes of the file "lock".
- * They belong to the open file, so they work between threads and end with the process, however it ends.
+ * The store's locks, shared by the layout*.c files: open file description locks on single bytes of
+ * the file "lock". They belong to the open file, so they work between threads and end with the
+ * process, however it ends.
  */
 #include <stdbool.h>
 #include <sys/types.h>

@@ -12,8 +12,8 @@
 #include "base/strv.h"
 #include "registry/layout_lock.h"
 
-/* index.json as a document; every entry is looked at as JSON first, so that one strange entry of another tool does not
- * hide the rest. */
+/* index.json as a document; every entry is looked at as JSON first, so that one strange entry of
+ * another tool does not hide the rest. */
 
 static json_t *read_index(const struct layout *l, struct err *err)
 {
@@ -38,7 +38,8 @@ static json_t *read_index(const struct layout *l, struct err *err)
 
 static int write_temporary(const struct layout *l, const struct buf *text, struct err *err)
 {
-    AUTO_FD int fd = openat(l->tmp_fd, "index.json", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+    AUTO_FD int fd = openat(l->tmp_fd, "index.json",
+                            O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
 
     if (fd < 0)
         return err_errno(err, "create tmp/index.json");
@@ -71,7 +72,8 @@ static const char *raw_name(const json_t *entry)
     return json_str(json_object_get(entry, "annotations"), LAYOUT_REF_NAME);
 }
 
-/* The entry's full name, or NULL. Other tools write short names ("web:1"): they mean the same. For free(). */
+/* The entry's full name, or NULL. Other tools write short names ("web:1"): they mean the same. For
+ * free(). */
 static char *name_of(const json_t *entry)
 {
     SCOPED(reference_release) struct reference ref = {0};
@@ -129,7 +131,8 @@ static ptrdiff_t find_digest(const json_t *list, const char *digest)
     return -1;
 }
 
-int layout_resolve(const struct layout *l, const struct reference *ref, struct descriptor *out, struct err *err)
+int layout_resolve(const struct layout *l, const struct reference *ref, struct descriptor *out,
+                   struct err *err)
 {
     json_auto_t *doc = read_index(l, err);
     const json_t *list = json_object_get(doc, "manifests");
@@ -172,14 +175,15 @@ static void set_entry(json_t *list, const struct reference *ref, const struct de
         remove_unnamed(list, d->digest);
 }
 
-int layout_tag_all(const struct layout *l, const struct reference *refs, size_t count, const struct descriptor *d,
-                   struct err *err)
+int layout_tag_all(const struct layout *l, const struct reference *refs, size_t count,
+                   const struct descriptor *d, struct err *err)
 {
     json_auto_t *doc = NULL, *before = NULL;
     AUTO_FD int lock = -1;
 
     if (!layout_has(l, d->digest))
-        return err_set(err, ERR_INPUT, ENOENT, "manifest %s is not in the store %s", d->digest, l->root);
+        return err_set(err, ERR_INPUT, ENOENT, "manifest %s is not in the store %s", d->digest,
+                       l->root);
     lock = lock_open(l, LOCK_BYTE_INDEX, true, err);
     if (lock < 0)
         return -1;
@@ -194,7 +198,8 @@ int layout_tag_all(const struct layout *l, const struct reference *refs, size_t 
     return json_equal(before, doc) ? 0 : write_index(l, doc, err);
 }
 
-int layout_tag(const struct layout *l, const struct reference *ref, const struct descriptor *d, struct err *err)
+int layout_tag(const struct layout *l, const struct reference *ref, const struct descriptor *d,
+               struct err *err)
 {
     return layout_tag_all(l, ref, ref ? 1 : 0, d, err);
 }
@@ -213,7 +218,8 @@ static int untag(const struct layout *l, const char *key, const char *digest, st
         return -1;
     list = json_object_get(doc, "manifests");
     for (size_t i = json_array_size(list); i-- > 0;)
-        if (key ? has_name(json_array_get(list, i), key) : has_digest(json_array_get(list, i), digest)) {
+        if (key ? has_name(json_array_get(list, i), key)
+                : has_digest(json_array_get(list, i), digest)) {
             json_array_remove(list, i);
             removed = 1;
         }

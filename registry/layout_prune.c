@@ -62,7 +62,8 @@ static void survey_release(struct survey *s)
 /* While marking, `live` is in the order found and grows; `known` is a hash set of what it holds. */
 struct marks {
     struct survey *s;
-    uint64_t *known; /* the first 8 bytes of a digest, which a SHA-256 makes unique enough; 0: empty */
+    uint64_t
+        *known; /* the first 8 bytes of a digest, which a SHA-256 makes unique enough; 0: empty */
     size_t capacity;
 };
 
@@ -104,8 +105,8 @@ static bool mark_new(struct marks *m, const char *digest)
 
 static int mark(struct marks *m, const char *digest, int depth, struct err *err);
 
-/* Every string in a document that is a digest counts: manifests, configs (diff ids), indexes, subjects, and what is
- * still to be invented. Keeping too much is the safe side. */
+/* Every string in a document that is a digest counts: manifests, configs (diff ids), indexes,
+ * subjects, and what is still to be invented. Keeping too much is the safe side. */
 static int mark_strings(struct marks *m, json_t *value, int depth, struct err *err)
 {
     const char *key;
@@ -114,12 +115,8 @@ static int mark_strings(struct marks *m, json_t *value, int depth, struct err *e
 
     if (json_is_string(value) && digest_valid(json_string_value(value)))
         return mark(m, json_string_value(value), depth + 1, err);
-    json_object_foreach(value, key, child)
-        if (mark_strings(m, child, depth, err) < 0)
-            return -1;
-    json_array_foreach(value, i, child)
-        if (mark_strings(m, child, depth, err) < 0)
-            return -1;
+    json_object_foreach(value, key, child) if (mark_strings(m, child, depth, err) < 0) return -1;
+    json_array_foreach(value, i, child) if (mark_strings(m, child, depth, err) < 0) return -1;
     return 0;
 }
 
@@ -198,12 +195,8 @@ static bool strings_live(const struct survey *s, json_t *value)
 
     if (json_is_string(value) && digest_valid(json_string_value(value)))
         return is_live(s, digest_hex(json_string_value(value)));
-    json_object_foreach(value, key, child)
-        if (!strings_live(s, child))
-            return false;
-    json_array_foreach(value, i, child)
-        if (!strings_live(s, child))
-            return false;
+    json_object_foreach(value, key, child) if (!strings_live(s, child)) return false;
+    json_array_foreach(value, i, child) if (!strings_live(s, child)) return false;
     return true;
 }
 
@@ -228,8 +221,10 @@ static time_t later(const struct stat *st)
     return st->st_atime > st->st_mtime ? st->st_atime : st->st_mtime;
 }
 
-/* An overlay's reading leaves no trace on its lower directory; but whoever uses a tree has read its index. */
-static time_t last_use(const struct survey *s, enum kind kind, const char *name, const struct stat *st)
+/* An overlay's reading leaves no trace on its lower directory; but whoever uses a tree has read its
+ * index. */
+static time_t last_use(const struct survey *s, enum kind kind, const char *name,
+                       const struct stat *st)
 {
     AUTO_FREE char *path = kind == TREE ? xasprintf("%s/%s", kinds[INDEX].dir, name) : NULL;
     struct stat index;
@@ -239,7 +234,8 @@ static time_t last_use(const struct survey *s, enum kind kind, const char *name,
     return later(st);
 }
 
-static int add_item(struct survey *s, enum kind kind, const char *dir, const char *name, struct err *err)
+static int add_item(struct survey *s, enum kind kind, const char *dir, const char *name,
+                    struct err *err)
 {
     SCOPED(usage_release) struct usage u = {0};
     struct item *item;
@@ -306,8 +302,10 @@ static int lock_alone(const struct layout *l, uint64_t wait_ms, struct err *err)
             return -1;
         }
         if (clock_mono_ms() >= deadline)
-            return err_set(err, ERR_SYSTEM, EBUSY,
-                           "the store %s is in use by another slipway process; prune when it has ended", l->root);
+            return err_set(
+                err, ERR_SYSTEM, EBUSY,
+                "the store %s is in use by another slipway process; prune when it has ended",
+                l->root);
         clock_sleep_ms(POLL_MS);
         why = (struct err){0};
     }
@@ -333,7 +331,8 @@ static bool may_go(const struct item *item, const struct prune_options *o, uint6
     return !item->live || (o->all && item->kind == CACHE);
 }
 
-static int remove_item(const struct layout *l, const struct layout_tmp *tmp, const struct item *item, struct err *err)
+static int remove_item(const struct layout *l, const struct layout_tmp *tmp,
+                       const struct item *item, struct err *err)
 {
     struct str dir, name;
 
@@ -349,7 +348,8 @@ static int remove_item(const struct layout *l, const struct layout_tmp *tmp, con
     return 0;
 }
 
-static int sweep(struct survey *s, const struct prune_options *o, struct prune_result *out, struct err *err)
+static int sweep(struct survey *s, const struct prune_options *o, struct prune_result *out,
+                 struct err *err)
 {
     SCOPED(usage_release) struct usage whole = {0};
     struct layout_tmp tmp = LAYOUT_TMP_CLOSED;
@@ -384,8 +384,8 @@ static int sweep(struct survey *s, const struct prune_options *o, struct prune_r
     return result;
 }
 
-int layout_prune(const struct layout *l, const struct prune_options *options, struct prune_result *out,
-                 struct err *err)
+int layout_prune(const struct layout *l, const struct prune_options *options,
+                 struct prune_result *out, struct err *err)
 {
     SCOPED(survey_release) struct survey survey = {0};
     struct err ignored = {0};
@@ -423,7 +423,10 @@ int layout_usage(const struct layout *l, struct layout_usage *out, struct err *e
     for (size_t i = 0; i < survey.count; i++) {
         const struct item *item = &survey.items[i];
 
-        count_item(item->kind == BLOB ? &out->blobs : item->kind == TREE ? &out->trees : &out->caches, item);
+        count_item(item->kind == BLOB   ? &out->blobs
+                   : item->kind == TREE ? &out->trees
+                                        : &out->caches,
+                   item);
     }
     out->unfinished = (struct layout_part){tmp.files - 1, tmp.bytes, 0};
     out->names = survey.names;

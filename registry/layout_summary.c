@@ -36,7 +36,8 @@ static void take_created(struct gather *g, const json_t *config)
     if (!created || !clock_parse_rfc3339(str_of(created), &mine))
         return;
     if (g->out->created && clock_parse_rfc3339(str_of(g->out->created), &other) &&
-        (other.tv_sec > mine.tv_sec || (other.tv_sec == mine.tv_sec && other.tv_nsec >= mine.tv_nsec)))
+        (other.tv_sec > mine.tv_sec ||
+         (other.tv_sec == mine.tv_sec && other.tv_nsec >= mine.tv_nsec)))
         return;
     scope_free(&g->out->created);
     g->out->created = xstrdup(created);
@@ -81,7 +82,8 @@ static int gather(struct gather *g, const struct descriptor *d, int depth, struc
     return 0;
 }
 
-int layout_summary(const struct layout *l, const struct descriptor *d, struct image_summary *out, struct err *err)
+int layout_summary(const struct layout *l, const struct descriptor *d, struct image_summary *out,
+                   struct err *err)
 {
     SCOPED(image_summary_release) struct image_summary summary = {0};
     struct gather g = {.l = l, .out = &summary};

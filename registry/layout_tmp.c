@@ -15,9 +15,10 @@
 #include "registry/layout_lock.h"
 
 /*
- * Who lives holds a flock on what he makes in tmp/; the kernel drops it when he dies. A cleaner takes that lock, without
- * waiting, from each thing it finds: whatever it gets belonged to the dead, and no second cleaner gets it. Making and
- * locking is not one step, so both happen under the lock of tmp/.
+ * Who lives holds a flock on what he makes in tmp/; the kernel drops it when he dies. A cleaner
+ * takes that lock, without waiting, from each thing it finds: whatever it gets belonged to the
+ * dead, and no second cleaner gets it. Making and locking is not one step, so both happen under the
+ * lock of tmp/.
  */
 #define CLEAN_MAX 64 /* claimed at a time; the rest waits for the next cleaner */
 
@@ -39,7 +40,8 @@ static int claim(const struct layout *l, const char *name)
     return -1;
 }
 
-static size_t claim_all(const struct layout *l, const struct strv *names, struct claim claims[static CLEAN_MAX])
+static size_t claim_all(const struct layout *l, const struct strv *names,
+                        struct claim claims[static CLEAN_MAX])
 {
     size_t count = 0;
 
@@ -61,7 +63,8 @@ static void remove_claimed(const struct layout *l, struct claim *claims, size_t 
     for (size_t i = 0; i < count; i++) {
         struct err err = {0};
 
-        /* Trees of subordinate ids can be removed only from within a session: the next build will. */
+        /* Trees of subordinate ids can be removed only from within a session: the next build will.
+         */
         if (fs_remove_tree(l->tmp_fd, claims[i].name, &err) < 0)
             log_debug("clean %s/tmp: %s", l->root, err.text);
         close(claims[i].fd);

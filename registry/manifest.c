@@ -78,7 +78,9 @@ bool media_is_zstd(const char *type)
 const char *media_layer_type(bool docker, bool gzip, bool zstd)
 {
     if (docker)
-        return gzip ? MEDIA_DOCKER_LAYER_GZIP : zstd ? MEDIA_DOCKER_LAYER ".zstd" : MEDIA_DOCKER_LAYER;
+        return gzip   ? MEDIA_DOCKER_LAYER_GZIP
+               : zstd ? MEDIA_DOCKER_LAYER ".zstd"
+                      : MEDIA_DOCKER_LAYER;
     return gzip ? MEDIA_OCI_LAYER_GZIP : zstd ? MEDIA_OCI_LAYER_ZSTD : MEDIA_OCI_LAYER;
 }
 
@@ -108,19 +110,22 @@ static int bad(struct err *err, const char *what)
 
 static bool type_known(struct str type)
 {
-    return str_is(type, MEDIA_OCI_INDEX) || str_is(type, MEDIA_DOCKER_LIST) || str_is(type, MEDIA_OCI_MANIFEST) ||
-           str_is(type, MEDIA_DOCKER_MANIFEST);
+    return str_is(type, MEDIA_OCI_INDEX) || str_is(type, MEDIA_DOCKER_LIST) ||
+           str_is(type, MEDIA_OCI_MANIFEST) || str_is(type, MEDIA_DOCKER_MANIFEST);
 }
 
 static int refuse_schema1(struct err *err)
 {
-    return bad(err, "it is of Docker's schema 1, which is no longer supported; push the image again with a "
-                    "current tool");
+    return bad(
+        err,
+        "it is of Docker's schema 1, which is no longer supported; push the image again with a "
+        "current tool");
 }
 
 /*
- * What the document is. The outer type (Content-Type, descriptor) counts when it is one of the four; else a server
- * said something generic, and the document's own word counts, and last its shape.
+ * What the document is. The outer type (Content-Type, descriptor) counts when it is one of the
+ * four; else a server said something generic, and the document's own word counts, and last its
+ * shape.
  */
 static int decide_type(json_t *doc, const char *content_type, char **out, struct err *err)
 {
@@ -132,7 +137,8 @@ static int decide_type(json_t *doc, const char *content_type, char **out, struct
     str_cut(str_of(content_type), ';', &outer, &rest);
     outer = str_trim(outer);
     if (str_starts(outer, SCHEMA1_PREFIX) || str_starts(inner, SCHEMA1_PREFIX) ||
-        json_object_get(doc, "fsLayers") || (json_is_integer(version) && json_integer_value(version) == 1))
+        json_object_get(doc, "fsLayers") ||
+        (json_is_integer(version) && json_integer_value(version) == 1))
         return refuse_schema1(err);
     if (version && (!json_is_integer(version) || json_integer_value(version) != 2))
         return bad(err, "schemaVersion is not 2");
@@ -144,11 +150,13 @@ static int decide_type(json_t *doc, const char *content_type, char **out, struct
         SCOPED(buf_release) struct buf shown = {0};
 
         buf_add_escaped(&shown, str_slice(inner, 0, 200));
-        return err_set(err, ERR_INPUT, 0, "manifest: mediaType \"%s\" is not an image's", buf_cstr(&shown));
+        return err_set(err, ERR_INPUT, 0, "manifest: mediaType \"%s\" is not an image's",
+                       buf_cstr(&shown));
     }
     if (type_known(outer) && inner.size && !str_eq(outer, inner))
-        return err_set(err, ERR_INPUT, 0, "manifest: announced as " STR_FMT " but says it is " STR_FMT,
-                       STR_ARG(outer), STR_ARG(inner));
+        return err_set(err, ERR_INPUT, 0,
+                       "manifest: announced as " STR_FMT " but says it is " STR_FMT, STR_ARG(outer),
+                       STR_ARG(inner));
     *out = type_known(outer) ? str_dup(outer)
            : inner.size      ? str_dup(inner)
                              : xstrdup(index ? MEDIA_OCI_INDEX : MEDIA_OCI_MANIFEST);
@@ -159,7 +167,8 @@ static int decide_type(json_t *doc, const char *content_type, char **out, struct
     return 0;
 }
 
-static int take_list(const json_t *doc, const char *key, struct descriptor **list, size_t *count, struct err *err)
+static int take_list(const json_t *doc, const char *key, struct descriptor **list, size_t *count,
+                     struct err *err)
 {
     const json_t *array = json_object_get(doc, key);
     size_t n = json_array_size(array);
@@ -167,7 +176,8 @@ static int take_list(const json_t *doc, const char *key, struct descriptor **lis
     if (!json_is_array(array))
         return err_set(err, ERR_INPUT, 0, "manifest: \"%s\" is missing or not a list", key);
     if (n > MANIFEST_LAYERS_MAX)
-        return err_set(err, ERR_INPUT, 0, "manifest: more than %d entries in \"%s\"", MANIFEST_LAYERS_MAX, key);
+        return err_set(err, ERR_INPUT, 0, "manifest: more than %d entries in \"%s\"",
+                       MANIFEST_LAYERS_MAX, key);
     *list = xcalloc(n ? n : 1, sizeof(**list));
     for (size_t i = 0; i < n; i++) {
         if (descriptor_from_json(json_array_get(array, i), &(*list)[i], err) < 0)
@@ -196,7 +206,8 @@ static int parse(struct str bytes, const char *content_type, struct manifest *m,
     return take_list(m->doc, "layers", &m->layers, &m->layers_count, err);
 }
 
-int manifest_parse(struct str bytes, const char *content_type, struct manifest *out, struct err *err)
+int manifest_parse(struct str bytes, const char *content_type, struct manifest *out,
+                   struct err *err)
 {
     SCOPED(manifest_release) struct manifest m = {0};
 
@@ -237,7 +248,8 @@ static void list_platforms(const struct manifest *index, struct buf *out)
     }
 }
 
-const struct descriptor *manifest_select(const struct manifest *index, const struct platform *want, struct err *err)
+const struct descriptor *manifest_select(const struct manifest *index, const struct platform *want,
+                                         struct err *err)
 {
     const struct descriptor *best = NULL;
     SCOPED(buf_release) struct buf there = {0};
@@ -277,20 +289,21 @@ static void print_document(json_t *doc, const json_t *annotations, struct buf *o
     json_print(doc, out);
 }
 
-void manifest_print_image(const struct descriptor *config, const struct descriptor *layers, size_t count,
-                          const json_t *annotations, struct buf *out)
+void manifest_print_image(const struct descriptor *config, const struct descriptor *layers,
+                          size_t count, const json_t *annotations, struct buf *out)
 {
-    json_auto_t *doc = json_pack("{s:i, s:s, s:o, s:o}", "schemaVersion", 2, "mediaType", MEDIA_OCI_MANIFEST,
-                                 "config", descriptor_to_json(config), "layers", list_to_json(layers, count));
+    json_auto_t *doc =
+        json_pack("{s:i, s:s, s:o, s:o}", "schemaVersion", 2, "mediaType", MEDIA_OCI_MANIFEST,
+                  "config", descriptor_to_json(config), "layers", list_to_json(layers, count));
 
     print_document(doc, annotations, out);
 }
 
-void manifest_print_index(const struct descriptor *manifests, size_t count, const json_t *annotations,
-                          struct buf *out)
+void manifest_print_index(const struct descriptor *manifests, size_t count,
+                          const json_t *annotations, struct buf *out)
 {
-    json_auto_t *doc = json_pack("{s:i, s:s, s:o}", "schemaVersion", 2, "mediaType", MEDIA_OCI_INDEX,
-                                 "manifests", list_to_json(manifests, count));
+    json_auto_t *doc = json_pack("{s:i, s:s, s:o}", "schemaVersion", 2, "mediaType",
+                                 MEDIA_OCI_INDEX, "manifests", list_to_json(manifests, count));
 
     print_document(doc, annotations, out);
 }

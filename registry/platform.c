@@ -9,19 +9,23 @@
 #include "base/scope.h"
 #include "base/str.h"
 
-/* Other spellings of an architecture, with the variant they imply (containerd/platforms, database.go). */
+/* Other spellings of an architecture, with the variant they imply (containerd/platforms,
+ * database.go). */
 static const struct {
     const char *name, *arch, *variant;
 } spellings[] = {
-    {"x86_64", "amd64", ""},   {"x86-64", "amd64", ""},  {"aarch64", "arm64", ""}, {"i386", "386", ""},
-    {"i486", "386", ""},       {"i586", "386", ""},      {"i686", "386", ""},      {"armhf", "arm", "v7"},
-    {"armel", "arm", "v6"},    {"armv8l", "arm", "v8"},  {"armv7l", "arm", "v7"},  {"armv6l", "arm", "v6"},
+    {"x86_64", "amd64", ""},   {"x86-64", "amd64", ""},      {"aarch64", "arm64", ""},
+    {"i386", "386", ""},       {"i486", "386", ""},          {"i586", "386", ""},
+    {"i686", "386", ""},       {"armhf", "arm", "v7"},       {"armel", "arm", "v6"},
+    {"armv8l", "arm", "v8"},   {"armv7l", "arm", "v7"},      {"armv6l", "arm", "v6"},
     {"armv5tel", "arm", "v5"}, {"mips64el", "mips64le", ""}, {"loongarch64", "loong64", ""},
 };
 
-static const char *const known_arch[] = {"386",   "amd64",    "arm",     "arm64",   "loong64", "mips",  "mipsle",
-                                         "mips64", "mips64le", "ppc64", "ppc64le", "riscv64", "s390x", "wasm"};
-static const char *const known_os[] = {"linux", "windows", "darwin", "macos", "freebsd", "netbsd", "openbsd", "wasi"};
+static const char *const known_arch[] = {"386",     "amd64",   "arm",    "arm64",    "loong64",
+                                         "mips",    "mipsle",  "mips64", "mips64le", "ppc64",
+                                         "ppc64le", "riscv64", "s390x",  "wasm"};
+static const char *const known_os[] = {"linux",   "windows", "darwin",  "macos",
+                                       "freebsd", "netbsd",  "openbsd", "wasi"};
 
 static bool is_one_of(const char *word, const char *const *list, size_t count)
 {
@@ -31,7 +35,8 @@ static bool is_one_of(const char *word, const char *const *list, size_t count)
     return false;
 }
 
-/* Lower-case copy of a word of [A-Za-z0-9_.-]; false when it is empty, too long or has other characters. */
+/* Lower-case copy of a word of [A-Za-z0-9_.-]; false when it is empty, too long or has other
+ * characters. */
 static bool copy_word(struct str word, char *out, size_t capacity)
 {
     if (word.size == 0 || word.size >= capacity)
@@ -68,7 +73,8 @@ static void normalise(struct platform *p)
     if (strcmp(p->os, "macos") == 0)
         put(p->os, sizeof(p->os), "darwin");
     /* "8" is written for "v8". */
-    if (p->variant[0] >= '0' && p->variant[0] <= '9' && strlen(p->variant) + 1 < sizeof(p->variant)) {
+    if (p->variant[0] >= '0' && p->variant[0] <= '9' &&
+        strlen(p->variant) + 1 < sizeof(p->variant)) {
         memmove(p->variant + 1, p->variant, strlen(p->variant) + 1);
         p->variant[0] = 'v';
     }
@@ -133,8 +139,9 @@ int platform_parse(const char *text, struct platform *out, struct err *err)
             p = only;
             put(p.os, sizeof(p.os), host.os);
         } else {
-            return refuse(text, err, "neither an operating system nor an architecture; write OS/ARCH, "
-                                     "as in linux/arm64");
+            return refuse(text, err,
+                          "neither an operating system nor an architecture; write OS/ARCH, "
+                          "as in linux/arm64");
         }
     } else if (!parse_os(os, &p) || !copy_word(arch, p.arch, sizeof(p.arch)) ||
                (three && !copy_word(variant, p.variant, sizeof(p.variant)))) {
@@ -147,7 +154,8 @@ int platform_parse(const char *text, struct platform *out, struct err *err)
 
 const char *platform_format(const struct platform *p, char out[static PLATFORM_TEXT_SIZE])
 {
-    snprintf(out, PLATFORM_TEXT_SIZE, "%s/%s%s%s", p->os, p->arch, p->variant[0] ? "/" : "", p->variant);
+    snprintf(out, PLATFORM_TEXT_SIZE, "%s/%s%s%s", p->os, p->arch, p->variant[0] ? "/" : "",
+             p->variant);
     return out;
 }
 
@@ -260,12 +268,14 @@ int platform_match(const struct platform *want, const struct platform *have)
         return 0;
     choose_for(&c, want);
     for (int i = 0; i < c.count; i++)
-        if (strcmp(c.item[i].arch, have->arch) == 0 && strcmp(c.item[i].variant, have->variant) == 0)
+        if (strcmp(c.item[i].arch, have->arch) == 0 &&
+            strcmp(c.item[i].variant, have->variant) == 0)
             return i + 1;
     return -1;
 }
 
-static int take_word(const json_t *obj, const char *key, char *out, size_t capacity, struct err *err)
+static int take_word(const json_t *obj, const char *key, char *out, size_t capacity,
+                     struct err *err)
 {
     const json_t *value = json_object_get(obj, key);
 
@@ -273,7 +283,8 @@ static int take_word(const json_t *obj, const char *key, char *out, size_t capac
     if (!value || json_is_null(value) || (json_is_string(value) && json_string_length(value) == 0))
         return 0;
     if (!json_is_string(value) ||
-        !copy_word((struct str){json_string_value(value), json_string_length(value)}, out, capacity))
+        !copy_word((struct str){json_string_value(value), json_string_length(value)}, out,
+                   capacity))
         return err_set(err, ERR_INPUT, 0, "platform: \"%s\" is not a plain word", key);
     return 0;
 }

@@ -275,9 +275,10 @@ static int upload_one(void *arg, struct err *err)
     /* A registry that refuses the bytes may be right: ours are looked at before it is blamed. */
     if (err->kind == ERR_REMOTE && err->code == 400 &&
         layout_drop_damaged(p->layout, job->blob->digest, &ignored) == 1)
-        return err_set(err, ERR_INPUT, 0,
-                       "blob %s was damaged in the store, and is removed; pull, load or build the image again",
-                       job->blob->digest);
+        return err_set(
+            err, ERR_INPUT, 0,
+            "blob %s was damaged in the store, and is removed; pull, load or build the image again",
+            job->blob->digest);
     return -1;
 }
 

@@ -38,7 +38,8 @@ static bool tag_valid(struct str tag)
     for (size_t i = 0; i < tag.size; i++) {
         char c = tag.ptr[i];
 
-        if (!is_lower(c) && !is_upper(c) && !is_digit(c) && c != '_' && (i == 0 || (c != '.' && c != '-')))
+        if (!is_lower(c) && !is_upper(c) && !is_digit(c) && c != '_' &&
+            (i == 0 || (c != '.' && c != '-')))
             return false;
     }
     return true;
@@ -61,7 +62,8 @@ static bool path_component_valid(struct str part)
         joint = i;
         while (i < part.size && part.ptr[i] == part.ptr[joint] && strchr("._-", part.ptr[i]))
             i++;
-        if (i == joint || (part.ptr[joint] == '.' && i - joint > 1) || (part.ptr[joint] == '_' && i - joint > 2))
+        if (i == joint || (part.ptr[joint] == '.' && i - joint > 1) ||
+            (part.ptr[joint] == '_' && i - joint > 2))
             return false;
     }
 }
@@ -102,7 +104,8 @@ static bool port_valid(struct str port)
 {
     uint64_t n;
 
-    return port.size > 0 && port.size <= 5 && is_digit(port.ptr[0]) && str_u64(port, &n) && n > 0 && n < 65536;
+    return port.size > 0 && port.size <= 5 && is_digit(port.ptr[0]) && str_u64(port, &n) && n > 0 &&
+           n < 65536;
 }
 
 bool reference_host_valid(struct str host)
@@ -205,10 +208,12 @@ int reference_parse(const char *text, struct reference *out, struct err *err)
     has_tag = str_cut(path, ':', &path, &tag);
     hub = str_is(host, DOCKER_HUB) || str_is(host, "index.docker.io");
     library = hub && str_find(path, '/') < 0;
-    if (!reference_path_valid(path) || (library && path.size + strlen(LIBRARY) > REFERENCE_PATH_MAX))
+    if (!reference_path_valid(path) ||
+        (library && path.size + strlen(LIBRARY) > REFERENCE_PATH_MAX))
         return refuse(text, err, path_trouble(path));
     if (has_tag && !tag_valid(tag))
-        return refuse(text, err, "the tag may have up to 128 of A-Z a-z 0-9 _ . - and not begin with . or -");
+        return refuse(text, err,
+                      "the tag may have up to 128 of A-Z a-z 0-9 _ . - and not begin with . or -");
     if (has_digest && digest_trouble(digest))
         return refuse(text, err, digest_trouble(digest));
     out->host = hub ? xstrdup(DOCKER_HUB) : str_dup(host);
@@ -248,7 +253,8 @@ bool reference_eq(const struct reference *a, const struct reference *b)
 static char *print(const struct reference *ref, const char *host, const char *path)
 {
     return xasprintf("%s%s%s%s%s%s%s", host, *host ? "/" : "", path, ref->tag ? ":" : "",
-                     ref->tag ? ref->tag : "", ref->digest ? "@" : "", ref->digest ? ref->digest : "");
+                     ref->tag ? ref->tag : "", ref->digest ? "@" : "",
+                     ref->digest ? ref->digest : "");
 }
 
 char *reference_name(const struct reference *ref)

@@ -3,9 +3,10 @@
 #define REGISTRY_REFERENCE_H
 
 /*
- * Image names: [host[:port]/]path[:tag][@digest] (distribution/reference grammar; reference/registry.md §1.1).
- * A parsed reference is always normalised: "web" is docker.io/library/web:latest. The first component is a host when it
- * has a "." or ":", is "localhost" or has an upper-case letter; index.docker.io is docker.io. Without tag and digest the
+ * Image names: [host[:port]/]path[:tag][@digest] (distribution/reference grammar;
+ * reference/registry.md §1.1). A parsed reference is always normalised: "web" is
+ * docker.io/library/web:latest. The first component is a host when it has a "." or ":", is
+ * "localhost" or has an upper-case letter; index.docker.io is docker.io. Without tag and digest the
  * tag is "latest"; with a digest there is a tag only if it was written. Pure.
  */
 #include <stdbool.h>
@@ -31,7 +32,8 @@ int reference_parse(const char *text, struct reference *out, struct err *err);
 bool reference_eq(const struct reference *a, const struct reference *b);
 
 /* All three give a new string for free(). */
-char *reference_name(const struct reference *ref);       /* full: "docker.io/library/web:1", "h/p:t@sha256:…" */
+char *
+reference_name(const struct reference *ref); /* full: "docker.io/library/web:1", "h/p:t@sha256:…" */
 char *reference_familiar(const struct reference *ref);   /* short: "web:1" */
 char *reference_repository(const struct reference *ref); /* "docker.io/library/web" */
 /* Where the registry's API lives: "registry-1.docker.io" for docker.io, else the host. Borrowed. */

@@ -50,8 +50,9 @@ char *upload_put_url(const char *location, const char *digest)
 }
 
 /*
- * 1 it is there, 0 it is not, or nobody says: some registries refuse HEAD (public.ecr.aws with 401, others with 403
- * or 405). The POST after it tells what is wrong, in words that a HEAD has no body for. -1.
+ * 1 it is there, 0 it is not, or nobody says: some registries refuse HEAD (public.ecr.aws with 401,
+ * others with 403 or 405). The POST after it tells what is wrong, in words that a HEAD has no body
+ * for. -1.
  */
 static int exists(struct upload *u, struct err *err)
 {

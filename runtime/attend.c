@@ -54,8 +54,8 @@ bool attend_terminal_size(unsigned short *rows, unsigned short *columns)
 /* ---- terminal ---- */
 
 struct relay {
-    int master_fd;       /* -1: no terminal, or it has ended */
-    bool keyboard;       /* standard input still has something to give */
+    int master_fd; /* -1: no terminal, or it has ended */
+    bool keyboard; /* standard input still has something to give */
     bool begun, raw;
     struct termios saved;
 };
@@ -149,8 +149,8 @@ static void serve(struct scene *s, const struct pollfd p[static 5])
     }
 }
 
-int attend_run(struct attend *a, struct run *run, struct forward *forward, bool interactive, int *status,
-               struct err *err)
+int attend_run(struct attend *a, struct run *run, struct forward *forward, bool interactive,
+               int *status, struct err *err)
 {
     struct scene s = {.attend = a, .run = run, .forward = forward};
     bool more = false;
@@ -165,7 +165,8 @@ int attend_run(struct attend *a, struct run *run, struct forward *forward, bool 
             {.fd = a->signal_fd, .events = POLLIN},
             {.fd = forward ? forward_fd(forward) : -1, .events = POLLIN},
             {.fd = s.relay.master_fd, .events = POLLIN},
-            {.fd = s.relay.keyboard && s.relay.master_fd >= 0 ? STDIN_FILENO : -1, .events = POLLIN},
+            {.fd = s.relay.keyboard && s.relay.master_fd >= 0 ? STDIN_FILENO : -1,
+             .events = POLLIN},
         };
 
         if (poll(p, ARRAY_SIZE(p), more ? 0 : -1) < 0 && errno != EINTR) {

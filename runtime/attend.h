@@ -3,9 +3,10 @@
 #define RUNTIME_ATTEND_H
 
 /*
- * A running sandbox attended from the foreground until it ends: signals passed on, ports served, a terminal relayed.
- * INT, TERM, HUP, QUIT, USR1, USR2 go to the command; INT or TERM a second time kills. attend_begin() blocks these
- * signals, so it comes before any thread, and attend_end() puts things back.
+ * A running sandbox attended from the foreground until it ends: signals passed on, ports served, a
+ * terminal relayed. INT, TERM, HUP, QUIT, USR1, USR2 go to the command; INT or TERM a second time
+ * kills. attend_begin() blocks these signals, so it comes before any thread, and attend_end() puts
+ * things back.
  */
 #include <stdbool.h>
 #include <signal.h>
@@ -20,13 +21,17 @@ struct attend {
     sigset_t before;
     bool begun;
 };
-#define ATTEND_CLOSED {.signal_fd = -1}
+#define ATTEND_CLOSED                                                                              \
+    {                                                                                              \
+        .signal_fd = -1                                                                            \
+    }
 
 int attend_begin(struct attend *a, struct err *err);
 void attend_end(struct attend *a);
-/* As run_wait(). forward: NULL for none. interactive: with a terminal, our standard input is its keyboard. */
-int attend_run(struct attend *a, struct run *run, struct forward *forward, bool interactive, int *status,
-               struct err *err);
+/* As run_wait(). forward: NULL for none. interactive: with a terminal, our standard input is its
+ * keyboard. */
+int attend_run(struct attend *a, struct run *run, struct forward *forward, bool interactive,
+               int *status, struct err *err);
 /* Rows and columns of our terminal; false when standard input and output are none. */
 bool attend_terminal_size(unsigned short *rows, unsigned short *columns);
 

@@ -11,8 +11,8 @@
 
 #define CAPS_ALL UINT64_MAX
 
-/* CAP_CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD
- * AUDIT_WRITE SETFCAP: what Docker leaves to a container's root. */
+/* CAP_CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW
+ * SYS_CHROOT MKNOD AUDIT_WRITE SETFCAP: what Docker leaves to a container's root. */
 #define CAPS_DEFAULT UINT64_C(0xa80425fb)
 
 #define CAPS_NAME_MAX 32
@@ -23,7 +23,8 @@ bool caps_parse(struct str name, uint64_t *mask);
 
 /* Of this process. */
 int caps_drop_bounding(uint64_t keep, struct err *err);
-int caps_set(uint64_t effective_and_permitted, struct err *err); /* inheritable and ambient become empty */
+int caps_set(uint64_t effective_and_permitted,
+             struct err *err); /* inheritable and ambient become empty */
 int caps_effective(uint64_t *mask, struct err *err);
 
 #endif

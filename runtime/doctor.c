@@ -106,10 +106,12 @@ static int reopen(int store_fd, struct err *err)
     return fs_open_dir(AT_FDCWD, path, err);
 }
 
-static int with_overlay(int store_fd, int (*then)(struct session *, int, struct err *), struct err *err)
+static int with_overlay(int store_fd, int (*then)(struct session *, int, struct err *),
+                        struct err *err)
 {
     SCOPED(session_release) struct session session = SESSION_CLOSED;
-    SCOPED(place_release) struct place p = {.store_fd = -1, .dir_fd = -1, .upper_fd = -1, .work_fd = -1};
+    SCOPED(place_release)
+    struct place p = {.store_fd = -1, .dir_fd = -1, .upper_fd = -1, .work_fd = -1};
 
     if (session_enter(NULL, &session, err) < 0)
         return -1;
@@ -119,7 +121,8 @@ static int with_overlay(int store_fd, int (*then)(struct session *, int, struct 
     AUTO_FD int lower = fs_open_dir(p.dir_fd, "lower", err);
     AUTO_FD int lowest = fs_open_dir(p.dir_fd, "lowest", err);
     int lowers[] = {lower, lowest};
-    struct overlay o = {.lower_fds = lowers, .lower_count = 2, .upper_fd = p.upper_fd, .work_fd = p.work_fd};
+    struct overlay o = {
+        .lower_fds = lowers, .lower_count = 2, .upper_fd = p.upper_fd, .work_fd = p.work_fd};
 
     if (lower < 0 || lowest < 0)
         return -1;
@@ -129,12 +132,14 @@ static int with_overlay(int store_fd, int (*then)(struct session *, int, struct 
     return then(&session, root, err);
 }
 
-/* Removing a directory of a lower layer and making it again is what fails where user xattrs do not work. */
+/* Removing a directory of a lower layer and making it again is what fails where user xattrs do not
+ * work. */
 static int remake_directory(struct session *session, int root_fd, struct err *err)
 {
     (void)session;
     if (unlinkat(root_fd, "seen", AT_REMOVEDIR) < 0 || mkdirat(root_fd, "seen", 0755) < 0)
-        return err_errno(err, "overlay: remove and make a directory (does the store's file system keep user xattrs?)");
+        return err_errno(err, "overlay: remove and make a directory (does the store's file system "
+                              "keep user xattrs?)");
     return 0;
 }
 

@@ -19,7 +19,8 @@
 #define CODE_MAX 16
 #define LOAD_AT 0x10000
 
-/* exit(0), by hand: the number of the call into its register, 0 into that of the first argument, the call. */
+/* exit(0), by hand: the number of the call into its register, 0 into that of the first argument,
+ * the call. */
 static const struct guest {
     const char *arch, *emulator;
     uint16_t machine;
@@ -27,20 +28,52 @@ static const struct guest {
     uint32_t flags; /* e_flags */
     uint8_t size, code[CODE_MAX];
 } guests[] = {
-    {"amd64", "qemu-x86_64", EM_X86_64, true, true, 0, 9, {0x31, 0xff, 0xb8, 60, 0, 0, 0, 0x0f, 0x05}},
+    {"amd64",
+     "qemu-x86_64",
+     EM_X86_64,
+     true,
+     true,
+     0,
+     9,
+     {0x31, 0xff, 0xb8, 60, 0, 0, 0, 0x0f, 0x05}},
     {"386", "qemu-i386", EM_386, false, true, 0, 9, {0x31, 0xdb, 0xb8, 1, 0, 0, 0, 0xcd, 0x80}},
-    {"arm64", "qemu-aarch64", EM_AARCH64, true, true, 0, 12,
+    {"arm64",
+     "qemu-aarch64",
+     EM_AARCH64,
+     true,
+     true,
+     0,
+     12,
      {0xa8, 0x0b, 0x80, 0xd2, 0x00, 0x00, 0x80, 0xd2, 0x01, 0x00, 0x00, 0xd4}},
-    {"arm", "qemu-arm", EM_ARM, false, true, 0x05000000, 12,
+    {"arm",
+     "qemu-arm",
+     EM_ARM,
+     false,
+     true,
+     0x05000000,
+     12,
      {0x01, 0x70, 0xa0, 0xe3, 0x00, 0x00, 0xa0, 0xe3, 0x00, 0x00, 0x00, 0xef}},
-    {"riscv64", "qemu-riscv64", EM_RISCV, true, true, 0, 12,
+    {"riscv64",
+     "qemu-riscv64",
+     EM_RISCV,
+     true,
+     true,
+     0,
+     12,
      {0x93, 0x08, 0xd0, 0x05, 0x13, 0x05, 0x00, 0x00, 0x73, 0x00, 0x00, 0x00}},
-    {"ppc64le", "qemu-ppc64le", EM_PPC64, true, true, 2, 12,
+    {"ppc64le",
+     "qemu-ppc64le",
+     EM_PPC64,
+     true,
+     true,
+     2,
+     12,
      {0x01, 0x00, 0x00, 0x38, 0x00, 0x00, 0x60, 0x38, 0x02, 0x00, 0x00, 0x44}},
     {"s390x", "qemu-s390x", EM_S390, true, false, 0, 6, {0xa7, 0x29, 0x00, 0x00, 0x0a, 0x01}},
 };
 
-const char *const emulate_archs[] = {"amd64", "386", "arm64", "arm", "riscv64", "ppc64le", "s390x", NULL};
+const char *const emulate_archs[] = {"amd64",   "386",     "arm64", "arm",
+                                     "riscv64", "ppc64le", "s390x", NULL};
 
 const char *emulate_native(void)
 {
@@ -67,11 +100,11 @@ static void put(uint8_t *out, const struct guest *g, size_t at, size_t size, uin
         out[at + (g->little ? i : size - 1 - i)] = (uint8_t)(v >> (8 * i));
 }
 
-
 /* An ELF header, one PT_LOAD of the whole file, the code. */
 static size_t make_program(const struct guest *g, uint8_t out[static EMULATE_PROGRAM_MAX])
 {
-    const size_t head = g->is64 ? 64 : 52, entry = g->is64 ? 56 : 32, start = head + entry, word = g->is64 ? 8 : 4;
+    const size_t head = g->is64 ? 64 : 52, entry = g->is64 ? 56 : 32, start = head + entry,
+                 word = g->is64 ? 8 : 4;
     const size_t end = start + g->size;
 
     memset(out, 0, EMULATE_PROGRAM_MAX);
@@ -150,6 +183,8 @@ int emulate_check(const char *arch, struct err *err)
             "programs for %s do not run on this machine (%s), and no emulator for it is known",
             arch, emulate_native());
     return err_set(err, ERR_SYSTEM, ENOEXEC,
-                   "programs for %s do not run on this machine (%s): the emulator %s is not registered in binfmt_misc; as root: "
-                   "apt-get install qemu-user-static, or the like", arch, emulate_native(), g->emulator);
+                   "programs for %s do not run on this machine (%s): the emulator %s is not "
+                   "registered in binfmt_misc; as root: "
+                   "apt-get install qemu-user-static, or the like",
+                   arch, emulate_native(), g->emulator);
 }

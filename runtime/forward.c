@@ -20,7 +20,8 @@
 #define ROUNDS 16 /* chunks a connection may move before others have their turn */
 #define BACKLOG 128
 #define EVENTS 64
-#define WAITING_MAX 32 /* for sockets: so few that neither side of the helper's socket can fill and block */
+#define WAITING_MAX                                                                                \
+    32 /* for sockets: so few that neither side of the helper's socket can fill and block */
 
 enum source_kind { SOURCE_LISTENER, SOURCE_HELPER, SOURCE_END };
 
@@ -34,8 +35,8 @@ struct source {
 
 struct end {
     struct source source;
-    bool eof;            /* nothing more comes from it */
-    char *pending;       /* read from the other end, not yet written here */
+    bool eof;      /* nothing more comes from it */
+    char *pending; /* read from the other end, not yet written here */
     size_t pending_at, pending_size;
 };
 
@@ -55,7 +56,8 @@ struct forward {
     int epoll_fd;
     struct source *listeners;
     size_t listeners_count;
-    bool paused; /* out of descriptors, or too many wait for a socket: no more are accepted for now */
+    bool paused; /* out of descriptors, or too many wait for a socket: no more are accepted for now
+                  */
     size_t waiting_count;
     struct source helper;
     int helper_theirs;
@@ -101,8 +103,11 @@ static void ask_socket(struct forward *f, struct connection *c, int family)
 
 static int connect_box(struct connection *c)
 {
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(c->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(c->port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    struct sockaddr_in v4 = {.sin_family = AF_INET,
+                             .sin_port = htons(c->port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in6 v6 = {
+        .sin6_family = AF_INET6, .sin6_port = htons(c->port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 
     if (c->family == AF_INET6)
         return connect(c->box.source.fd, (const struct sockaddr *)&v6, sizeof(v6));
@@ -175,7 +180,8 @@ static void connected(struct forward *f, struct connection *c)
 static bool flush(struct end *to)
 {
     while (to->pending_at < to->pending_size) {
-        ssize_t n = send(to->source.fd, to->pending + to->pending_at, to->pending_size - to->pending_at, MSG_NOSIGNAL);
+        ssize_t n = send(to->source.fd, to->pending + to->pending_at,
+                         to->pending_size - to->pending_at, MSG_NOSIGNAL);
 
         if (n < 0)
             return errno == EAGAIN || errno == EINTR;
@@ -262,7 +268,8 @@ static void free_connection(struct connection *c)
     free(c);
 }
 
-/* After a batch of events, so that none of them points to what is gone. Those that wait for a socket cannot be dead. */
+/* After a batch of events, so that none of them points to what is gone. Those that wait for a
+ * socket cannot be dead. */
 static bool sweep(struct forward *f)
 {
     struct connection **at = &f->all;
@@ -390,9 +397,11 @@ static int add_listener(struct forward *f, struct net_port *port, struct err *er
     int fd = make_listener(port->address, port->host);
 
     if (fd < 0) {
-        err_errno(err, "publish port %u: listen on %s:%u", port->box, *port->address ? port->address : "*", port->host);
+        err_errno(err, "publish port %u: listen on %s:%u", port->box,
+                  *port->address ? port->address : "*", port->host);
         if (err->code == EACCES)
-            err_add(err, "; ports below 1024 are root's (sysctl net.ipv4.ip_unprivileged_port_start): take another host port");
+            err_add(err, "; ports below 1024 are root's (sysctl "
+                         "net.ipv4.ip_unprivileged_port_start): take another host port");
         return -1;
     }
     port->host = bound_port(fd);

@@ -3,10 +3,11 @@
 #define RUNTIME_FORWARD_H
 
 /*
- * Published ports: listeners in the host's network, connections on into a sandbox's private one. The sandbox's init
- * makes the sockets there and hands them over (plan.network_fd), so no privilege and no helper process is needed.
- * One thread, one epoll descriptor: poll forward_fd() for reading among whatever else there is, then forward_serve().
- * Half-closed connections stay half-closed; a slow reader costs one buffer of 64 KiB.
+ * Published ports: listeners in the host's network, connections on into a sandbox's private one.
+ * The sandbox's init makes the sockets there and hands them over (plan.network_fd), so no privilege
+ * and no helper process is needed. One thread, one epoll descriptor: poll forward_fd() for reading
+ * among whatever else there is, then forward_serve(). Half-closed connections stay half-closed; a
+ * slow reader costs one buffer of 64 KiB.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,7 +18,8 @@
 
 struct forward;
 
-/* Binds and listens; a host port of 0 is chosen and written back. ports must live as long as the forward. */
+/* Binds and listens; a host port of 0 is chosen and written back. ports must live as long as the
+ * forward. */
 struct forward *forward_open(struct net_port *ports, size_t count, struct err *err);
 void forward_free(struct forward *f);
 /* For plan.network_fd; forward_started() closes our copy after run_start(). */

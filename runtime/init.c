@@ -2,17 +2,19 @@
 /*
  * The sandbox from inside. Theory of operation:
  *
- * The spawner has cloned this process into new mount, pid, ipc and uts (network) namespaces of the session's user
- * namespace; it is PID 1 there, holds every capability over that user namespace and nothing outside of it, and has every
- * signal blocked.
- *   1. tie       dies with the spawner; cannot be read or traced by what will run here (it is a copy of slipway).
+ * The spawner has cloned this process into new mount, pid, ipc and uts (network) namespaces of the
+ * session's user namespace; it is PID 1 there, holds every capability over that user namespace and
+ * nothing outside of it, and has every signal blocked.
+ *   1. tie       dies with the spawner; cannot be read or traced by what will run here (it is a
+ * copy of slipway).
  *   2. build     host name, loopback, root file system. From pivot_root on, no path leads outside.
- *   3. fork      the step: a session of its own, its descriptors, its terminal. It gives up, in this order: the bounding
- *                set; by loading the filter (which still needs CAP_SYS_ADMIN, as no_new_privs stays off) every dangerous
- *                call; its groups, gid and uid; the remaining capabilities. Then exec.
- *   4. PID 1     keeps only CAP_KILL, reaps what is orphaned, passes signals to the step, ends with its status. Its
- *                socket reaching end-of-file means that slipway has gone: it ends, and the kernel kills all others.
- * Any failure before exec is told once, on the socket.
+ *   3. fork      the step: a session of its own, its descriptors, its terminal. It gives up, in
+ * this order: the bounding set; by loading the filter (which still needs CAP_SYS_ADMIN, as
+ * no_new_privs stays off) every dangerous call; its groups, gid and uid; the remaining
+ * capabilities. Then exec.
+ *   4. PID 1     keeps only CAP_KILL, reaps what is orphaned, passes signals to the step, ends with
+ * its status. Its socket reaching end-of-file means that slipway has gone: it ends, and the kernel
+ * kills all others. Any failure before exec is told once, on the socket.
  */
 #include "runtime/init.h"
 
@@ -58,7 +60,8 @@ static int set_descriptors(struct step *s, struct err *err)
 
     if (null_fd < 0)
         return err_errno(err, "open /dev/null");
-    /* Ours are all above 2 (the spawner holds /dev/null on 0 to 2), so none is overwritten before its turn. */
+    /* Ours are all above 2 (the spawner holds /dev/null on 0 to 2), so none is overwritten before
+     * its turn. */
     for (int i = 0; i < 3; i++)
         if (dup2(wanted[i] >= 0 ? wanted[i] : null_fd, i) < 0)
             return err_errno(err, "set descriptor %d", i);
@@ -239,7 +242,8 @@ static void give_socket(struct duty *d)
         scope_close(&d->network_fd);
     if (n <= 0)
         return;
-    AUTO_FD int fd = socket(family == '6' ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    AUTO_FD int fd =
+        socket(family == '6' ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     message.status = fd < 0 ? errno : 0;
     spawner_send(d->network_fd, &message, fd);
 }
@@ -309,7 +313,8 @@ static int build(struct plan *plan, struct err *err)
     return rootfs_enter(plan, err);
 }
 
-void init_main(struct plan *plan, const struct seccomp_program *filter, int socket_fd, struct err *err)
+void init_main(struct plan *plan, const struct seccomp_program *filter, int socket_fd,
+               struct err *err)
 {
     struct step step = {.plan = plan, .filter = filter, .socket_fd = socket_fd};
     struct pollfd alive = {.fd = socket_fd, .events = POLLRDHUP};

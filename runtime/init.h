@@ -8,9 +8,10 @@
 #include "runtime/seccomp.h"
 
 /*
- * Runs in the sandbox's first process, which is PID 1 there, with every signal blocked. filter is for the default
- * capabilities. Returns only when the set-up failed, with err.
+ * Runs in the sandbox's first process, which is PID 1 there, with every signal blocked. filter is
+ * for the default capabilities. Returns only when the set-up failed, with err.
  */
-void init_main(struct plan *plan, const struct seccomp_program *filter, int socket_fd, struct err *err);
+void init_main(struct plan *plan, const struct seccomp_program *filter, int socket_fd,
+               struct err *err);
 
 #endif

@@ -22,8 +22,9 @@ static const struct {
     enum session_rung rung;
     bool carried_out;
 } rungs[] = {
-    {"root", SESSION_ROOT, true},       {"userns", SESSION_USERNS, true},   {"none", SESSION_NONE, true},
-    {"single", SESSION_NONE, false},    {"chroot", SESSION_NONE, false},    {"in-place", SESSION_NONE, false},
+    {"root", SESSION_ROOT, true},    {"userns", SESSION_USERNS, true},
+    {"none", SESSION_NONE, true},    {"single", SESSION_NONE, false},
+    {"chroot", SESSION_NONE, false}, {"in-place", SESSION_NONE, false},
 };
 
 int ladder_parse(const char *want, enum session_rung *rung, struct err *err)
@@ -41,7 +42,8 @@ int ladder_parse(const char *want, enum session_rung *rung, struct err *err)
         *rung = rungs[i].rung;
         return 0;
     }
-    return err_set(err, ERR_USAGE, 0, "unknown isolation \"%s\"; want auto, root, userns or none", want);
+    return err_set(err, ERR_USAGE, 0, "unknown isolation \"%s\"; want auto, root, userns or none",
+                   want);
 }
 
 static bool sysctl_is(const char *path, const char *value)
@@ -49,7 +51,8 @@ static bool sysctl_is(const char *path, const char *value)
     SCOPED(buf_release) struct buf text = {0};
     struct err ignored = {0};
 
-    return fs_read_file(AT_FDCWD, path, &text, 64, &ignored) == 0 && str_is(str_trim(buf_str(&text)), value);
+    return fs_read_file(AT_FDCWD, path, &text, 64, &ignored) == 0 &&
+           str_is(str_trim(buf_str(&text)), value);
 }
 
 /* The failure stays as the kernel told it; what is added is the likely reason and what helps. */
@@ -61,9 +64,12 @@ static void add_remedy(struct err *err)
     else if (sysctl_is("/proc/sys/kernel/unprivileged_userns_clone", "0"))
         err_add(err, "; as root: sysctl -w kernel.unprivileged_userns_clone=1");
     else if (sysctl_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"))
-        err_add(err, "; as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile for slipway");
+        err_add(err, "; as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or an "
+                     "AppArmor profile for slipway");
     else if (err->code == EPERM)
-        err_add(err, "; in a container: its seccomp profile forbids it (run it with seccomp unconfined)");
+        err_add(
+            err,
+            "; in a container: its seccomp profile forbids it (run it with seccomp unconfined)");
 }
 
 struct entry {
@@ -136,7 +142,8 @@ static int raise_spawner(struct spawned *s, const struct entry *e, struct err *e
         return -1;
     if (await(s, err) < 0)
         return -1;
-    if (e->new_user && (e->identity ? userns_write_identity(s->pid, err) : userns_write_sub(s->pid, &e->sub, err)) < 0)
+    if (e->new_user && (e->identity ? userns_write_identity(s->pid, err)
+                                    : userns_write_sub(s->pid, &e->sub, err)) < 0)
         return err_wrap(err, "map ids");
     if (send(s->ready_fd, "", 1, MSG_NOSIGNAL) != 1)
         return err_errno(err, "tell the spawner to go on");

@@ -3,16 +3,18 @@
 #define RUNTIME_LADDER_H
 
 /*
- * Which isolation this host allows, found by doing it. Entering a rung is the probe: nothing is inferred from sysctls,
- * which are read only to word the remedy after a failure.
+ * Which isolation this host allows, found by doing it. Entering a rung is the probe: nothing is
+ * inferred from sysctls, which are read only to word the remedy after a failure.
  */
 #include "base/err.h"
 #include "base/str.h"
 #include "runtime/session.h"
 
-/* NULL and "auto" give 1 (choose), a name that is carried out 0, any other -1 (ERR_USAGE, naming it). */
+/* NULL and "auto" give 1 (choose), a name that is carried out 0, any other -1 (ERR_USAGE, naming
+ * it). */
 int ladder_parse(const char *want, enum session_rung *rung, struct err *err);
-/* Moves this process to the rung and forks the spawner. After a failure the process is where it was. */
+/* Moves this process to the rung and forks the spawner. After a failure the process is where it
+ * was. */
 int ladder_enter(enum session_rung rung, struct session *session, struct err *err);
 /* The best rung there is; SESSION_NONE with session->why when there is none. */
 void ladder_choose(struct session *session);

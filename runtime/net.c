@@ -32,7 +32,8 @@ int net_raise_loopback(struct err *err)
 static bool is_server(struct str line, struct str *address)
 {
     line = str_trim(line);
-    if (!str_starts(line, "nameserver") || line.size < 11 || (line.ptr[10] != ' ' && line.ptr[10] != '\t'))
+    if (!str_starts(line, "nameserver") || line.size < 11 ||
+        (line.ptr[10] != ' ' && line.ptr[10] != '\t'))
         return false;
     *address = str_trim(str_slice(line, 10, line.size));
     return true;
@@ -43,7 +44,8 @@ static bool is_loopback(struct str address)
     return str_starts(address, "127.") || str_is(address, "::1");
 }
 
-void net_print_resolv_conf(struct str host, struct str upstream, bool private_network, struct buf *out)
+void net_print_resolv_conf(struct str host, struct str upstream, bool private_network,
+                           struct buf *out)
 {
     struct str line, address;
     size_t servers = 0;
@@ -94,15 +96,18 @@ static int add_entry(struct str entry, struct buf *out, struct err *err)
 
     /* An IPv6 address has colons of its own: the first of the two ends the name. */
     if (!str_cut(entry, equals >= 0 && (colon < 0 || equals < colon) ? '=' : ':', &name, &address))
-        return err_set(err, ERR_USAGE, 0, "host entry \"" STR_FMT "\" is not NAME:ADDRESS", STR_ARG(entry));
+        return err_set(err, ERR_USAGE, 0, "host entry \"" STR_FMT "\" is not NAME:ADDRESS",
+                       STR_ARG(entry));
     AUTO_FREE char *text = str_dup(address);
     if (inet_pton(AF_INET, text, ignored) != 1 && inet_pton(AF_INET6, text, ignored) != 1)
-        return err_set(err, ERR_USAGE, 0, "host entry \"" STR_FMT "\": \"%s\" is no IP address", STR_ARG(entry), text);
+        return err_set(err, ERR_USAGE, 0, "host entry \"" STR_FMT "\": \"%s\" is no IP address",
+                       STR_ARG(entry), text);
     for (size_t i = 0; i < name.size; i++)
         if ((unsigned char)name.ptr[i] <= ' ' || name.ptr[i] == '#')
             name.size = 0;
     if (name.size == 0)
-        return err_set(err, ERR_USAGE, 0, "host entry \"" STR_FMT "\" has no usable name", STR_ARG(entry));
+        return err_set(err, ERR_USAGE, 0, "host entry \"" STR_FMT "\" has no usable name",
+                       STR_ARG(entry));
     buf_addf(out, "%s\t" STR_FMT "\n", text, STR_ARG(name));
     return 0;
 }
@@ -147,7 +152,9 @@ int net_parse_port(struct str text, struct net_port *port, struct err *err)
 
     *port = (struct net_port){.host = 0};
     if (str_cut(text, '/', &spec, &protocol) && !str_is(protocol, "tcp"))
-        return err_set(err, ERR_USAGE, 0, "port \"" STR_FMT "\": protocol \"" STR_FMT "\" is not carried out, only tcp is",
+        return err_set(err, ERR_USAGE, 0,
+                       "port \"" STR_FMT "\": protocol \"" STR_FMT
+                       "\" is not carried out, only tcp is",
                        STR_ARG(text), STR_ARG(protocol));
     if (!str_cut_last(spec, ':', &host, &box)) {
         box = spec;
@@ -157,7 +164,8 @@ int net_parse_port(struct str text, struct net_port *port, struct err *err)
         goto bad;
     if (host.size == 0)
         return 0;
-    if (!split_address(host, &address, &number) || (number.size && !port_number(number, &port->host)))
+    if (!split_address(host, &address, &number) ||
+        (number.size && !port_number(number, &port->host)))
         goto bad;
     if (address.size >= sizeof(port->address))
         goto bad;
@@ -165,9 +173,12 @@ int net_parse_port(struct str text, struct net_port *port, struct err *err)
         memcpy(port->address, address.ptr, address.size);
     if (address.size && inet_pton(AF_INET, port->address, ignored) != 1 &&
         inet_pton(AF_INET6, port->address, ignored) != 1)
-        return err_set(err, ERR_USAGE, 0, "port \"" STR_FMT "\": \"%s\" is no IP address", STR_ARG(text), port->address);
+        return err_set(err, ERR_USAGE, 0, "port \"" STR_FMT "\": \"%s\" is no IP address",
+                       STR_ARG(text), port->address);
     return 0;
 bad:
-    return err_set(err, ERR_USAGE, 0, "port \"" STR_FMT "\": want [[ADDRESS:]HOSTPORT:]PORT[/tcp] with ports 1 to 65535",
+    return err_set(err, ERR_USAGE, 0,
+                   "port \"" STR_FMT
+                   "\": want [[ADDRESS:]HOSTPORT:]PORT[/tcp] with ports 1 to 65535",
                    STR_ARG(text));
 }

@@ -16,11 +16,12 @@
 int net_raise_loopback(struct err *err);
 
 /*
- * Pure: a container's resolv.conf from the host's text. In a private network loopback servers cannot be reached, so
- * those lines go and the bytes of `upstream` (systemd-resolved's list; may be empty) take their place; with nothing
- * left, no nameserver line remains.
+ * Pure: a container's resolv.conf from the host's text. In a private network loopback servers
+ * cannot be reached, so those lines go and the bytes of `upstream` (systemd-resolved's list; may be
+ * empty) take their place; with nothing left, no nameserver line remains.
  */
-void net_print_resolv_conf(struct str host, struct str upstream, bool private_network, struct buf *out);
+void net_print_resolv_conf(struct str host, struct str upstream, bool private_network,
+                           struct buf *out);
 /* The host's files, read. Missing ones are empty. */
 int net_resolv_conf(bool private_network, struct buf *out, struct err *err);
 /* localhost lines, hostname (NULL: none) on 127.0.0.1, and extra "NAME:ADDRESS" entries. */

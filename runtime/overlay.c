@@ -14,8 +14,9 @@
 #include "runtime/syscalls.h"
 
 /*
- * How lower directories are named, best first. Kernels differ: by descriptor since 6.13, one by one since 6.5, and
- * before that one string of a page at most. /proc/self/fd/N serves as a path that is short and needs no escapes.
+ * How lower directories are named, best first. Kernels differ: by descriptor since 6.13, one by one
+ * since 6.5, and before that one string of a page at most. /proc/self/fd/N serves as a path that is
+ * short and needs no escapes.
  */
 enum style { STYLE_FD, STYLE_PATH, STYLE_STRING, STYLE_END };
 
@@ -26,13 +27,17 @@ static const struct {
     bool upper_only;
     bool may_lack; /* unknown to older kernels, where it is off anyway */
 } settings[] = {
-    {"userxattr", NULL, false, false},        {"volatile", NULL, true, false},
-    {"index", "off", false, true},            {"metacopy", "off", false, true},
-    {"xino", "off", false, true},             {"uuid", "off", false, true},
+    {"userxattr", NULL, false, false},
+    {"volatile", NULL, true, false},
+    {"index", "off", false, true},
+    {"metacopy", "off", false, true},
+    {"xino", "off", false, true},
+    {"uuid", "off", false, true},
     {"redirect_dir", "nofollow", false, true},
 };
 
-/* What the kernel has to say about the last failure: lines "e overlay: text" on the context's descriptor. */
+/* What the kernel has to say about the last failure: lines "e overlay: text" on the context's
+ * descriptor. */
 static void add_kernel_words(int fs_fd, struct err *err)
 {
     char line[512];
@@ -57,8 +62,9 @@ static int set_path(int fs_fd, const char *key, int dir_fd)
 static int set_lowers(int fs_fd, const struct overlay *o, enum style style, struct err *err)
 {
     for (size_t i = 0; i < o->lower_count; i++) {
-        int rc = style == STYLE_FD ? fsconfig(fs_fd, FSCONFIG_SET_FD, "lowerdir+", NULL, o->lower_fds[i])
-                                   : set_path(fs_fd, "lowerdir+", o->lower_fds[i]);
+        int rc = style == STYLE_FD
+                     ? fsconfig(fs_fd, FSCONFIG_SET_FD, "lowerdir+", NULL, o->lower_fds[i])
+                     : set_path(fs_fd, "lowerdir+", o->lower_fds[i]);
         if (rc < 0) {
             err_errno(err, "overlay: add lower directory %zu of %zu", i + 1, o->lower_count);
             add_kernel_words(fs_fd, err);
@@ -75,15 +81,16 @@ static int set_options(int fs_fd, const struct overlay *o, struct err *err)
 
         if (settings[i].upper_only && o->upper_fd < 0)
             continue;
-        if (fsconfig(fs_fd, flag ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING, settings[i].key, settings[i].value, 0) < 0 &&
+        if (fsconfig(fs_fd, flag ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING, settings[i].key,
+                     settings[i].value, 0) < 0 &&
             !settings[i].may_lack) {
             err_errno(err, "overlay: option %s", settings[i].key);
             add_kernel_words(fs_fd, err);
             return -1;
         }
     }
-    if (o->upper_fd >= 0 &&
-        (set_path(fs_fd, "upperdir", o->upper_fd) < 0 || set_path(fs_fd, "workdir", o->work_fd) < 0)) {
+    if (o->upper_fd >= 0 && (set_path(fs_fd, "upperdir", o->upper_fd) < 0 ||
+                             set_path(fs_fd, "workdir", o->work_fd) < 0)) {
         err_errno(err, "overlay: upper directory");
         add_kernel_words(fs_fd, err);
         return -1;
@@ -114,7 +121,8 @@ static int mount_by_context(const struct overlay *o, enum style style, struct er
     return mount_fd < 0 ? err_errno(err, "overlay: mount") : mount_fd;
 }
 
-/* Attached for a moment at a place of its own (this mount namespace is private), then cloned loose. */
+/* Attached for a moment at a place of its own (this mount namespace is private), then cloned loose.
+ */
 static int mount_and_detach(const char *data, const struct overlay *o, struct err *err)
 {
     char place[] = "/tmp/.slipway-overlay-XXXXXX";
@@ -138,15 +146,17 @@ static int mount_and_detach(const char *data, const struct overlay *o, struct er
 static int mount_by_string(const struct overlay *o, struct err *err)
 {
     SCOPED(buf_release) struct buf data = {0};
-    static const char *const optional[] = {",index=off,metacopy=off,xino=off,uuid=off,redirect_dir=nofollow",
-                                           ",index=off,metacopy=off,xino=off,redirect_dir=nofollow", ",index=off"};
+    static const char *const optional[] = {
+        ",index=off,metacopy=off,xino=off,uuid=off,redirect_dir=nofollow",
+        ",index=off,metacopy=off,xino=off,redirect_dir=nofollow", ",index=off"};
     size_t base;
 
     buf_adds(&data, "lowerdir=");
     for (size_t i = 0; i < o->lower_count; i++)
         buf_addf(&data, "%s/proc/self/fd/%d", i ? ":" : "", o->lower_fds[i]);
     if (o->upper_fd >= 0)
-        buf_addf(&data, ",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d,volatile", o->upper_fd, o->work_fd);
+        buf_addf(&data, ",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d,volatile", o->upper_fd,
+                 o->work_fd);
     buf_adds(&data, ",userxattr");
     base = data.size;
     for (size_t i = 0;; i++) {
@@ -157,7 +167,8 @@ static int mount_by_string(const struct overlay *o, struct err *err)
         buf_adds(&data, optional[i]);
         if (data.size > MOUNT_DATA_MAX)
             return err_set(err, ERR_SYSTEM, E2BIG,
-                           "overlay: %zu lower directories are more than this kernel takes (one page of names)",
+                           "overlay: %zu lower directories are more than this kernel takes (one "
+                           "page of names)",
                            o->lower_count);
         mount_fd = mount_and_detach(buf_cstr(&data), o, &failure);
         if (mount_fd >= 0)
@@ -198,7 +209,8 @@ int overlay_mount(struct session *session, const struct overlay *overlay, struct
     if (overlay->lower_count == 0)
         return err_set(err, ERR_INPUT, 0, "overlay: there is no lower directory");
     if (overlay->lower_count > OVERLAY_LOWERS_MAX)
-        return err_set(err, ERR_INPUT, 0, "overlay: %zu layers are more than the kernel stacks (%d)",
+        return err_set(err, ERR_INPUT, 0,
+                       "overlay: %zu layers are more than the kernel stacks (%d)",
                        overlay->lower_count, OVERLAY_LOWERS_MAX);
     if (overlay->lower_count == 1 && overlay->upper_fd < 0)
         return bind_one(overlay->lower_fds[0], err);

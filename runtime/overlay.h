@@ -3,9 +3,10 @@
 #define RUNTIME_OVERLAY_H
 
 /*
- * Overlay mounts, detached: a descriptor on which openat() and friends work, attached nowhere, gone when closed.
- * Always with userxattr, so that one on-disk form serves root and ordinary users; volatile; nothing that would make
- * the upper directory an incomplete diff (index, metacopy, redirect_dir are off). nodev always: devices are bound.
+ * Overlay mounts, detached: a descriptor on which openat() and friends work, attached nowhere, gone
+ * when closed. Always with userxattr, so that one on-disk form serves root and ordinary users;
+ * volatile; nothing that would make the upper directory an incomplete diff (index, metacopy,
+ * redirect_dir are off). nodev always: devices are bound.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,8 +19,9 @@
 struct overlay {
     const int *lower_fds; /* directories, topmost first; borrowed, may be closed after the mount */
     size_t lower_count;
-    int upper_fd;         /* -1 with work_fd -1: a read-only mount */
-    int work_fd;          /* empty directory on upper's file system. Afterwards it holds a directory of mode 000 */
+    int upper_fd; /* -1 with work_fd -1: a read-only mount */
+    int work_fd;  /* empty directory on upper's file system. Afterwards it holds a directory of mode
+                     000 */
 };
 
 /*

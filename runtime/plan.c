@@ -9,7 +9,8 @@
 #include "base/path.h"
 #include "base/scope.h"
 
-/* Both ends are one program, so numbers travel as they lie in memory; the magic tells versions apart all the same. */
+/* Both ends are one program, so numbers travel as they lie in memory; the magic tells versions
+ * apart all the same. */
 #define PLAN_MAGIC UINT64_C(0x736c69706c616e31)
 #define ABSENT UINT64_MAX /* length of a string that is NULL */
 
@@ -32,7 +33,8 @@ void plan_release(struct plan *plan)
     *plan = (struct plan)PLAN_INIT;
 }
 
-static struct plan_mount *add_mount(struct plan *plan, enum plan_mount_kind kind, const char *target)
+static struct plan_mount *add_mount(struct plan *plan, enum plan_mount_kind kind,
+                                    const char *target)
 {
     struct plan_mount *m;
 
@@ -42,7 +44,8 @@ static struct plan_mount *add_mount(struct plan *plan, enum plan_mount_kind kind
     return m;
 }
 
-struct plan_mount *plan_add_bind(struct plan *plan, int source_fd, const char *target, bool read_only)
+struct plan_mount *plan_add_bind(struct plan *plan, int source_fd, const char *target,
+                                 bool read_only)
 {
     struct plan_mount *m = add_mount(plan, PLAN_MOUNT_BIND, target);
     struct stat st;
@@ -53,7 +56,8 @@ struct plan_mount *plan_add_bind(struct plan *plan, int source_fd, const char *t
     return m;
 }
 
-struct plan_mount *plan_add_tmpfs(struct plan *plan, const char *target, uint64_t size, uint32_t mode)
+struct plan_mount *plan_add_tmpfs(struct plan *plan, const char *target, uint64_t size,
+                                  uint32_t mode)
 {
     struct plan_mount *m = add_mount(plan, PLAN_MOUNT_TMPFS, target);
 
@@ -63,7 +67,8 @@ struct plan_mount *plan_add_tmpfs(struct plan *plan, const char *target, uint64_
     return m;
 }
 
-struct plan_mount *plan_add_file(struct plan *plan, const char *target, struct str content, uint32_t mode)
+struct plan_mount *plan_add_file(struct plan *plan, const char *target, struct str content,
+                                 uint32_t mode)
 {
     struct plan_mount *m = add_mount(plan, PLAN_MOUNT_FILE, target);
 
@@ -93,20 +98,22 @@ int plan_check(const struct plan *plan, struct err *err)
     if (plan->root_fd < 0)
         return err_set(err, ERR_INPUT, 0, "there is no root to run in");
     if (plan->cwd && plan->cwd[0] != '/')
-        return err_set(err, ERR_INPUT, 0, "working directory \"%s\" is not an absolute path", plan->cwd);
+        return err_set(err, ERR_INPUT, 0, "working directory \"%s\" is not an absolute path",
+                       plan->cwd);
     if (plan->uid == UINT32_MAX || plan->gid == UINT32_MAX)
         return err_set(err, ERR_INPUT, 0, "4294967295 is no user or group id");
     /* utsname's nodename is 64 bytes. */
     if (plan->hostname && (!plan->hostname[0] || strlen(plan->hostname) > 64))
-        return err_set(err, ERR_INPUT, 0, "host name \"%s\" is empty or longer than 64 bytes", plan->hostname);
+        return err_set(err, ERR_INPUT, 0, "host name \"%s\" is empty or longer than 64 bytes",
+                       plan->hostname);
     for (size_t i = 0; i < plan->mounts_count; i++) {
         if (check_mount(&plan->mounts[i], err) < 0)
             return -1;
         fds += plan->mounts[i].kind == PLAN_MOUNT_BIND;
     }
     if (fds > PLAN_FDS_MAX)
-        return err_set(err, ERR_INPUT, 0, "%zu mounts are more than a sandbox takes (%d)", plan->mounts_count,
-                       PLAN_FDS_MAX - 5);
+        return err_set(err, ERR_INPUT, 0, "%zu mounts are more than a sandbox takes (%d)",
+                       plan->mounts_count, PLAN_FDS_MAX - 5);
     return 0;
 }
 
@@ -186,7 +193,8 @@ void plan_print(const struct plan *plan, struct buf *out)
 
 size_t plan_fds(const struct plan *plan, int fds[static PLAN_FDS_MAX])
 {
-    const int fixed[] = {plan->root_fd, plan->stdin_fd, plan->stdout_fd, plan->stderr_fd, plan->network_fd};
+    const int fixed[] = {plan->root_fd, plan->stdin_fd, plan->stdout_fd, plan->stderr_fd,
+                         plan->network_fd};
     size_t n = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
@@ -198,7 +206,8 @@ size_t plan_fds(const struct plan *plan, int fds[static PLAN_FDS_MAX])
     return n;
 }
 
-/* A reader that turns sour at the first fault: every later take gives the empty value, and the end tells. */
+/* A reader that turns sour at the first fault: every later take gives the empty value, and the end
+ * tells. */
 struct reader {
     const char *at, *end;
     const int *fds;
@@ -351,9 +360,11 @@ static void take_plan(struct reader *r, struct plan *plan)
         take_mount(r, plan);
 }
 
-int plan_parse(struct str text, const int *fds, size_t fds_count, struct plan *plan, struct err *err)
+int plan_parse(struct str text, const int *fds, size_t fds_count, struct plan *plan,
+               struct err *err)
 {
-    struct reader r = {.at = text.ptr, .end = text.ptr + text.size, .fds = fds, .fds_count = fds_count};
+    struct reader r = {
+        .at = text.ptr, .end = text.ptr + text.size, .fds = fds, .fds_count = fds_count};
 
     if (take_u64(&r) != PLAN_MAGIC)
         return err_set(err, ERR_INPUT, 0, "these bytes are no plan");

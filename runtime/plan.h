@@ -3,8 +3,9 @@
 #define RUNTIME_PLAN_H
 
 /*
- * Everything one sandbox will do, as data. Begin with PLAN_INIT, fill, hand to run_start(). Strings and vectors are
- * owned by the plan; descriptors are borrowed and must stay open until run_start() returns.
+ * Everything one sandbox will do, as data. Begin with PLAN_INIT, fill, hand to run_start(). Strings
+ * and vectors are owned by the plan; descriptors are borrowed and must stay open until run_start()
+ * returns.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,59 +30,68 @@ enum plan_mount_kind {
 
 struct plan_mount {
     enum plan_mount_kind kind;
-    char *target;       /* absolute path in the sandbox; links are followed inside its root */
-    int source_fd;      /* BIND: any descriptor of the directory or file (O_PATH serves), or a detached mount */
-    bool detached;      /* source_fd is a detached mount (overlay_mount, open_tree): it moves into the sandbox */
-    bool is_dir;        /* BIND: set by plan_add_bind() */
-    bool read_only;     /* with everything below */
-    uint64_t size;      /* TMPFS */
-    uint32_t mode;      /* TMPFS, FILE; 0 means 0755 and 0644 */
+    char *target;   /* absolute path in the sandbox; links are followed inside its root */
+    int source_fd;  /* BIND: any descriptor of the directory or file (O_PATH serves), or a detached
+                       mount */
+    bool detached;  /* source_fd is a detached mount (overlay_mount, open_tree): it moves into the
+                       sandbox */
+    bool is_dir;    /* BIND: set by plan_add_bind() */
+    bool read_only; /* with everything below */
+    uint64_t size;  /* TMPFS */
+    uint32_t mode;  /* TMPFS, FILE; 0 means 0755 and 0644 */
     uint32_t uid, gid;  /* TMPFS, FILE */
     struct buf content; /* FILE */
 };
 
 struct plan {
-    int root_fd;                /* detached mount, from overlay_mount(); it moves into the sandbox */
-    struct strv argv;           /* argv[0] without a slash is looked up in PATH of env, in the sandbox */
+    int root_fd;      /* detached mount, from overlay_mount(); it moves into the sandbox */
+    struct strv argv; /* argv[0] without a slash is looked up in PATH of env, in the sandbox */
     struct strv env;
-    char *cwd;                  /* NULL: "/"; made when missing (owner 0:0) */
+    char *cwd; /* NULL: "/"; made when missing (owner 0:0) */
     uint32_t uid, gid;
-    uint32_t *groups;           /* supplementary */
+    uint32_t *groups; /* supplementary */
     size_t groups_count;
-    char *hostname;             /* NULL: "localhost" */
-    char *hosts;                /* bytes of /etc/hosts, /etc/resolv.conf and /etc/hostname; NULL: the image's own stay */
+    char *hostname; /* NULL: "localhost" */
+    char *hosts; /* bytes of /etc/hosts, /etc/resolv.conf and /etc/hostname; NULL: the image's own
+                    stay */
     char *resolv_conf;
     char *hostname_file;
     enum plan_network network;
-    uint64_t caps;              /* bounding set, and the effective set of uid 0; PLAN_INIT: CAPS_DEFAULT */
-    bool unconfined;            /* no seccomp filter, no masked paths */
+    uint64_t caps;   /* bounding set, and the effective set of uid 0; PLAN_INIT: CAPS_DEFAULT */
+    bool unconfined; /* no seccomp filter, no masked paths */
     bool no_new_privs;
-    bool read_only;             /* the root, not the mounts */
-    bool tty;                   /* a terminal of its own; run_start() gives its master, fds below are not used */
+    bool read_only; /* the root, not the mounts */
+    bool tty; /* a terminal of its own; run_start() gives its master, fds below are not used */
     uint16_t tty_rows, tty_columns;
     int stdin_fd, stdout_fd, stderr_fd; /* -1: /dev/null */
-    bool hold;                  /* run.netns_fd comes with run_start(), the command waits for run_go() */
-    int network_fd;             /* -1, or where init answers for sockets of its network (runtime/forward.h) */
-    uint32_t umask;             /* PLAN_INIT: 022 */
-    const char *arch;           /* borrowed: OCI name of the image's architecture, for the words of errors; NULL: unknown */
-    struct plan_mount *mounts;  /* in this order */
+    bool hold;        /* run.netns_fd comes with run_start(), the command waits for run_go() */
+    int network_fd;   /* -1, or where init answers for sockets of its network (runtime/forward.h) */
+    uint32_t umask;   /* PLAN_INIT: 022 */
+    const char *arch; /* borrowed: OCI name of the image's architecture, for the words of errors;
+                         NULL: unknown */
+    struct plan_mount *mounts; /* in this order */
     size_t mounts_count, mounts_capacity;
-    char *arch_parsed;          /* owned, by plan_parse() */
+    char *arch_parsed; /* owned, by plan_parse() */
 };
 
 #define PLAN_CAPS_DEFAULT UINT64_C(0xa80425fb) /* Docker's fourteen: see runtime/caps.h */
 #define PLAN_INIT                                                                                  \
     {                                                                                              \
         .root_fd = -1, .caps = PLAN_CAPS_DEFAULT, .stdin_fd = -1, .stdout_fd = -1,                 \
-        .stderr_fd = -1, .network_fd = -1, .umask = 022                                                              \
+        .stderr_fd = -1, .network_fd = -1, .umask = 022                                            \
     }
 
 void plan_release(struct plan *plan);
-/* The new mount, to be adjusted; valid until the next plan_add. plan_add_bind() looks whether source_fd is a directory. */
-struct plan_mount *plan_add_bind(struct plan *plan, int source_fd, const char *target, bool read_only);
-struct plan_mount *plan_add_tmpfs(struct plan *plan, const char *target, uint64_t size, uint32_t mode);
-struct plan_mount *plan_add_file(struct plan *plan, const char *target, struct str content, uint32_t mode);
-/* Refuses what no sandbox can do: no argv, relative targets, a mount on "/", NUL bytes, too many mounts. ERR_INPUT. */
+/* The new mount, to be adjusted; valid until the next plan_add. plan_add_bind() looks whether
+ * source_fd is a directory. */
+struct plan_mount *plan_add_bind(struct plan *plan, int source_fd, const char *target,
+                                 bool read_only);
+struct plan_mount *plan_add_tmpfs(struct plan *plan, const char *target, uint64_t size,
+                                  uint32_t mode);
+struct plan_mount *plan_add_file(struct plan *plan, const char *target, struct str content,
+                                 uint32_t mode);
+/* Refuses what no sandbox can do: no argv, relative targets, a mount on "/", NUL bytes, too many
+ * mounts. ERR_INPUT. */
 int plan_check(const struct plan *plan, struct err *err);
 
 /* The form in which a plan travels to the spawner: bytes, and the descriptors beside them. */
@@ -89,8 +99,10 @@ int plan_check(const struct plan *plan, struct err *err);
 #define PLAN_TEXT_MAX (64u << 20)
 void plan_print(const struct plan *plan, struct buf *out);
 /* descriptors: in the order of plan_fds(). Refuses anything that plan_print() did not write. */
-int plan_parse(struct str text, const int *fds, size_t fds_count, struct plan *plan, struct err *err);
-/* root, stdin, stdout, stderr, network (those not -1), then those of the mounts; returns how many. */
+int plan_parse(struct str text, const int *fds, size_t fds_count, struct plan *plan,
+               struct err *err);
+/* root, stdin, stdout, stderr, network (those not -1), then those of the mounts; returns how many.
+ */
 size_t plan_fds(const struct plan *plan, int fds[static PLAN_FDS_MAX]);
 
 #endif

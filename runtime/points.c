@@ -72,7 +72,8 @@ static int check_kind(int fd, const char *target, bool is_dir, struct err *err)
     if (fstat(fd, &st) < 0)
         return err_errno(err, "mount point %s", target);
     if (S_ISDIR(st.st_mode) != is_dir)
-        return err_set(err, ERR_INPUT, is_dir ? ENOTDIR : EISDIR, "mount point %s is a %s, the mount is a %s", target,
+        return err_set(err, ERR_INPUT, is_dir ? ENOTDIR : EISDIR,
+                       "mount point %s is a %s, the mount is a %s", target,
                        is_dir ? "file" : "directory", is_dir ? "directory" : "file");
     return 0;
 }
@@ -84,7 +85,8 @@ static void mark(struct rootfs_made *made, int parent_fd, const char *name, stru
 
     VEC_GROW(made->marks, made->count, made->capacity);
     m = &made->marks[made->count];
-    *m = (struct rootfs_mark){.parent_fd = fcntl(parent_fd, F_DUPFD_CLOEXEC, 3), .name = xstrdup(name), .before = before};
+    *m = (struct rootfs_mark){
+        .parent_fd = fcntl(parent_fd, F_DUPFD_CLOEXEC, 3), .name = xstrdup(name), .before = before};
     if (m->parent_fd < 0 || fstat(m->parent_fd, &st) < 0) {
         scope_close(&m->parent_fd);
         free(m->name);
@@ -95,8 +97,8 @@ static void mark(struct rootfs_made *made, int parent_fd, const char *name, stru
 }
 
 /* One missing component. 1: made; 0: it is a link, whose text is in `link`. */
-static int make_one(int parent_fd, const char *name, bool is_dir, struct rootfs_made *made, char link[static PATH_MAX],
-                    struct err *err)
+static int make_one(int parent_fd, const char *name, bool is_dir, struct rootfs_made *made,
+                    char link[static PATH_MAX], struct err *err)
 {
     struct stat st;
     ssize_t n;
@@ -107,7 +109,8 @@ static int make_one(int parent_fd, const char *name, bool is_dir, struct rootfs_
     if (is_dir) {
         rc = mkdirat(parent_fd, name, 0755);
     } else {
-        AUTO_FD int fd = openat(parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+        AUTO_FD int fd =
+            openat(parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 
         rc = fd < 0 ? -1 : 0;
     }
@@ -143,11 +146,13 @@ static void walk_release(struct walk *w)
 
 static int open_walked(const struct walk *w, bool is_dir, struct err *err)
 {
-    return fs_open_beneath(w->root_fd, buf_cstr(&w->walked), is_dir ? O_RDONLY | O_DIRECTORY | O_CLOEXEC : O_PATH | O_CLOEXEC,
-                           0, FS_IN_ROOT, err);
+    return fs_open_beneath(w->root_fd, buf_cstr(&w->walked),
+                           is_dir ? O_RDONLY | O_DIRECTORY | O_CLOEXEC : O_PATH | O_CLOEXEC, 0,
+                           FS_IN_ROOT, err);
 }
 
-/* Through name, which is made where it is missing. 0: it is a dangling link, and w->again is the path to take. */
+/* Through name, which is made where it is missing. 0: it is a dangling link, and w->again is the
+ * path to take. */
 static int walk_one(struct walk *w, const char *name, struct str rest, struct err *err)
 {
     const char *more = rest.size ? "/" : "";
@@ -166,8 +171,8 @@ static int walk_one(struct walk *w, const char *name, struct str rest, struct er
             return -1;
         if (rc == 0) {
             w->again = link[0] == '/' ? xasprintf("%s%s" STR_FMT, link, more, STR_ARG(rest))
-                                      : xasprintf("%.*s/%s%s" STR_FMT, (int)before, buf_cstr(&w->walked), link, more,
-                                                  STR_ARG(rest));
+                                      : xasprintf("%.*s/%s%s" STR_FMT, (int)before,
+                                                  buf_cstr(&w->walked), link, more, STR_ARG(rest));
             return 0;
         }
         fd = open_walked(w, is_dir, &missing);
@@ -181,14 +186,17 @@ static int walk_one(struct walk *w, const char *name, struct str rest, struct er
     return 1;
 }
 
-/* 1 when all of path is there; 0 with *again, the path after one dangling link, to be walked from the start. */
-static int make_missing(int root_fd, const char *path, bool is_dir, struct rootfs_made *made, char **again,
-                        struct err *err)
+/* 1 when all of path is there; 0 with *again, the path after one dangling link, to be walked from
+ * the start. */
+static int make_missing(int root_fd, const char *path, bool is_dir, struct rootfs_made *made,
+                        char **again, struct err *err)
 {
-    SCOPED(walk_release) struct walk w = {.root_fd = root_fd, .is_dir = is_dir, .made = made, .parent_fd = -1};
+    SCOPED(walk_release)
+    struct walk w = {.root_fd = root_fd, .is_dir = is_dir, .made = made, .parent_fd = -1};
     struct str rest = str_of(path), part;
 
-    w.parent_fd = fs_open_beneath(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, FS_IN_ROOT, err);
+    w.parent_fd =
+        fs_open_beneath(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, FS_IN_ROOT, err);
     if (w.parent_fd < 0)
         return -1;
     while (rest.size) {
@@ -206,7 +214,8 @@ static int make_missing(int root_fd, const char *path, bool is_dir, struct rootf
     return 1;
 }
 
-int rootfs_make_point(int root_fd, const char *target, bool is_dir, struct rootfs_made *made, struct err *err)
+int rootfs_make_point(int root_fd, const char *target, bool is_dir, struct rootfs_made *made,
+                      struct err *err)
 {
     AUTO_FREE char *path = path_clean(str_of(target));
     struct err missing = {0};
@@ -258,13 +267,15 @@ static void unmake_one(const struct rootfs_mark *m)
     struct stat parent, st;
     bool untouched;
 
-    if (fstat(m->parent_fd, &parent) < 0 || fstatat(m->parent_fd, m->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fstat(m->parent_fd, &parent) < 0 ||
+        fstatat(m->parent_fd, m->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return;
     if (!S_ISDIR(st.st_mode) && !(S_ISREG(st.st_mode) && st.st_size == 0))
         return;
     if (unlinkat(m->parent_fd, m->name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0)
         return; /* the command has put something there: it stays */
-    untouched = parent.st_mtim.tv_sec == m->after.tv_sec && parent.st_mtim.tv_nsec == m->after.tv_nsec;
+    untouched =
+        parent.st_mtim.tv_sec == m->after.tv_sec && parent.st_mtim.tv_nsec == m->after.tv_nsec;
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, untouched ? m->before : parent.st_mtim};
     futimens(m->parent_fd, times);
 }
@@ -323,7 +334,8 @@ static int make_stubs(int parent_fd, const char *name, const struct strv *names,
         return -1;
     rc = fill_stubs(fd, names, err);
     /* Another process may have been first: its directory is the same. */
-    if (rc == 0 && renameat(parent_fd, temporary, parent_fd, name) < 0 && errno != EEXIST && errno != ENOTEMPTY)
+    if (rc == 0 && renameat(parent_fd, temporary, parent_fd, name) < 0 && errno != EEXIST &&
+        errno != ENOTEMPTY)
         rc = err_errno(err, "rename %s", temporary);
     fs_remove_tree(parent_fd, temporary, &(struct err){0});
     return rc;

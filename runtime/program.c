@@ -23,9 +23,11 @@ static const struct {
     uint16_t number;
     const char *machine, *arch;
 } machines[] = {
-    {EM_X86_64, "x86_64", "amd64"},   {EM_AARCH64, "aarch64", "arm64"}, {EM_386, "i386", "386"},
-    {EM_ARM, "arm", "arm"},           {EM_RISCV, "riscv64", "riscv64"}, {EM_PPC64, "ppc64le", "ppc64le"},
-    {EM_S390, "s390x", "s390x"},      {EM_MIPS, "mips64el", "mips64le"}, {258, "loongarch64", "loong64"},
+    {EM_X86_64, "x86_64", "amd64"},   {EM_AARCH64, "aarch64", "arm64"},
+    {EM_386, "i386", "386"},          {EM_ARM, "arm", "arm"},
+    {EM_RISCV, "riscv64", "riscv64"}, {EM_PPC64, "ppc64le", "ppc64le"},
+    {EM_S390, "s390x", "s390x"},      {EM_MIPS, "mips64el", "mips64le"},
+    {258, "loongarch64", "loong64"},
 };
 
 const char *program_machine(const char *arch)
@@ -82,7 +84,8 @@ void program_parse(struct str b, struct program_head *head)
     }
 }
 
-bool program_interpreter(const struct program_head *head, struct str table, size_t *offset, size_t *size)
+bool program_interpreter(const struct program_head *head, struct str table, size_t *offset,
+                         size_t *size)
 {
     for (size_t i = 0; head->entry_size && i < head->entry_count; i++) {
         struct str e = str_slice(table, i * head->entry_size, (i + 1) * head->entry_size);
@@ -108,7 +111,8 @@ static void read_interpreter(int fd, const struct program_head *head, char out[s
     ssize_t n = pread(fd, table, sizeof(table), (off_t)(head->table_offset & INT64_MAX));
 
     out[0] = 0;
-    if (n > 0 && program_interpreter(head, (struct str){table, (size_t)n}, &offset, &size) && size && size < HEAD_MAX &&
+    if (n > 0 && program_interpreter(head, (struct str){table, (size_t)n}, &offset, &size) &&
+        size && size < HEAD_MAX &&
         pread(fd, out, size, (off_t)(offset & INT64_MAX)) == (ssize_t)size)
         out[size - 1] = 0;
     else
@@ -124,25 +128,32 @@ static int no_entry(const char *program, int fd, const struct program_head *head
     else if (head->kind == PROGRAM_ELF)
         read_interpreter(fd, head, interpreter);
     if (interpreter[0] && is_missing(interpreter))
-        return err_set(err, ERR_COMMAND, NOT_FOUND, "exec %s: no such file or directory; its interpreter %s is missing",
-                       program, interpreter);
+        return err_set(err, ERR_COMMAND, NOT_FOUND,
+                       "exec %s: no such file or directory; its interpreter %s is missing", program,
+                       interpreter);
     return err_set(err, ERR_COMMAND, NOT_FOUND, "exec %s: no such file or directory", program);
 }
 
-static int bad_format(const char *program, ssize_t size, const struct program_head *head, const char *arch, struct err *err)
+static int bad_format(const char *program, ssize_t size, const struct program_head *head,
+                      const char *arch, struct err *err)
 {
     struct utsname host = {0};
 
     uname(&host);
     if (head->kind == PROGRAM_ELF && head->machine && strcmp(head->machine, host.machine) != 0)
         return err_set(err, ERR_COMMAND, NOT_EXECUTABLE,
-                       "exec %s: exec format error: the file is for %s, this machine is %s and has no emulator for it%s%s",
-                       program, head->machine, host.machine, arch ? "; the image says " : "", arch ? arch : "");
+                       "exec %s: exec format error: the file is for %s, this machine is %s and has "
+                       "no emulator for it%s%s",
+                       program, head->machine, host.machine, arch ? "; the image says " : "",
+                       arch ? arch : "");
     if (size == 0)
-        return err_set(err, ERR_COMMAND, NOT_EXECUTABLE, "exec %s: exec format error: the file is empty", program);
-    if (head->kind == PROGRAM_OTHER)
         return err_set(err, ERR_COMMAND, NOT_EXECUTABLE,
-                       "exec %s: exec format error: neither a program nor a script with a \"#!\" line", program);
+                       "exec %s: exec format error: the file is empty", program);
+    if (head->kind == PROGRAM_OTHER)
+        return err_set(
+            err, ERR_COMMAND, NOT_EXECUTABLE,
+            "exec %s: exec format error: neither a program nor a script with a \"#!\" line",
+            program);
     return err_set(err, ERR_COMMAND, NOT_EXECUTABLE, "exec %s: exec format error", program);
 }
 
@@ -153,9 +164,11 @@ static int no_access(const char *program, struct err *err)
     if (stat(program, &st) == 0 && S_ISDIR(st.st_mode))
         return err_set(err, ERR_COMMAND, NOT_EXECUTABLE, "exec %s: it is a directory", program);
     if (stat(program, &st) == 0 && !(st.st_mode & 0111))
-        return err_set(err, ERR_COMMAND, NOT_EXECUTABLE, "exec %s: permission denied: the file is not executable (mode %04o)",
+        return err_set(err, ERR_COMMAND, NOT_EXECUTABLE,
+                       "exec %s: permission denied: the file is not executable (mode %04o)",
                        program, st.st_mode & 07777);
-    return err_set(err, ERR_COMMAND, NOT_EXECUTABLE, "exec %s: permission denied for user %u", program, geteuid());
+    return err_set(err, ERR_COMMAND, NOT_EXECUTABLE, "exec %s: permission denied for user %u",
+                   program, geteuid());
 }
 
 int program_explain(const char *program, int code, const char *arch, struct err *err)
@@ -175,7 +188,8 @@ int program_explain(const char *program, int code, const char *arch, struct err 
     case EACCES:
         return no_access(program, err);
     case E2BIG:
-        return err_set(err, ERR_COMMAND, NOT_EXECUTABLE, "exec %s: arguments and environment are too long", program);
+        return err_set(err, ERR_COMMAND, NOT_EXECUTABLE,
+                       "exec %s: arguments and environment are too long", program);
     default:
         errno = code;
         err_errno(err, "exec %s", program);
@@ -198,7 +212,8 @@ int program_find(const char *name, const char *path, char **program, struct err 
         struct stat st;
 
         str_cut(rest, ':', &dir, &rest);
-        AUTO_FREE char *candidate = xasprintf(STR_FMT "/%s", STR_ARG(dir.size ? dir : STR(".")), name);
+        AUTO_FREE char *candidate =
+            xasprintf(STR_FMT "/%s", STR_ARG(dir.size ? dir : STR(".")), name);
         if (stat(candidate, &st) < 0 || !S_ISREG(st.st_mode))
             continue;
         if (access(candidate, X_OK) == 0) {
@@ -210,5 +225,6 @@ int program_find(const char *name, const char *path, char **program, struct err 
     }
     if (denied)
         return no_access(denied, err);
-    return err_set(err, ERR_COMMAND, NOT_FOUND, "exec %s: not found in PATH (%s)", name, path ? path : PATH_DEFAULT);
+    return err_set(err, ERR_COMMAND, NOT_FOUND, "exec %s: not found in PATH (%s)", name,
+                   path ? path : PATH_DEFAULT);
 }

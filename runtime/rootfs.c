@@ -16,16 +16,20 @@
 #define PLACE_ROOT "/root"
 #define PLACE_SCRATCH "/scratch"
 
-#define SCRATCH_SIZE "67108864" /* all of /dev and the generated files; Docker's figure for /dev */
-#define SHM_SIZE "67108864"     /* Docker's --shm-size */
+#define SCRATCH_SIZE                                                                               \
+    "67108864"              /* all of /dev and the generated files; Docker's figure for /dev       \
+                             */
+#define SHM_SIZE "67108864" /* Docker's --shm-size */
 
-/* Docker's lists (moby, oci/defaults.go): what tells about the host or changes it. A missing one is passed over. */
+/* Docker's lists (moby, oci/defaults.go): what tells about the host or changes it. A missing one is
+ * passed over. */
 static const char *const masked[] = {
-    "proc/acpi", "proc/asound", "proc/interrupts", "proc/kcore", "proc/keys", "proc/latency_stats",
-    "proc/sched_debug", "proc/scsi", "proc/timer_list", "proc/timer_stats", "sys/firmware",
-    "sys/devices/virtual/powercap",
+    "proc/acpi",       "proc/asound",        "proc/interrupts",  "proc/kcore",
+    "proc/keys",       "proc/latency_stats", "proc/sched_debug", "proc/scsi",
+    "proc/timer_list", "proc/timer_stats",   "sys/firmware",     "sys/devices/virtual/powercap",
 };
-static const char *const read_only[] = {"proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger"};
+static const char *const read_only[] = {"proc/bus", "proc/fs", "proc/irq", "proc/sys",
+                                        "proc/sysrq-trigger"};
 
 #define NODE_ATTRS (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
 static const char *const devices[] = {"null", "zero", "full", "random", "urandom", "tty"};
@@ -59,7 +63,8 @@ struct option {
 };
 
 /* A new file system, detached. Options end with a NULL key. */
-static int new_mount(const char *type, const struct option *options, unsigned attrs, struct err *err)
+static int new_mount(const char *type, const struct option *options, unsigned attrs,
+                     struct err *err)
 {
     AUTO_FD int fs_fd = fsopen(type, FSOPEN_CLOEXEC);
     int mount_fd;
@@ -75,8 +80,8 @@ static int new_mount(const char *type, const struct option *options, unsigned at
     return mount_fd < 0 ? err_errno(err, "mount %s", type) : mount_fd;
 }
 
-static int mount_new(const char *type, const struct option *options, unsigned attrs, int root_fd, const char *target,
-                     struct err *err)
+static int mount_new(const char *type, const struct option *options, unsigned attrs, int root_fd,
+                     const char *target, struct err *err)
 {
     AUTO_FD int fd = new_mount(type, options, attrs, err);
 
@@ -84,15 +89,16 @@ static int mount_new(const char *type, const struct option *options, unsigned at
 }
 
 /* A copy of what is mounted at from_fd/from, with attributes, on root_fd/target. */
-static int bind(int from_fd, const char *from, unsigned flags, uint64_t attrs, int root_fd, const char *target,
-                struct err *err)
+static int bind(int from_fd, const char *from, unsigned flags, uint64_t attrs, int root_fd,
+                const char *target, struct err *err)
 {
     struct mount_attr attr = {.attr_set = attrs};
     AUTO_FD int fd = open_tree(from_fd, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
 
     if (fd < 0)
         return err_errno(err, "clone mount of %s", from);
-    if (attrs && mount_setattr(fd, "", AT_EMPTY_PATH | (flags & AT_RECURSIVE), &attr, sizeof(attr)) < 0)
+    if (attrs &&
+        mount_setattr(fd, "", AT_EMPTY_PATH | (flags & AT_RECURSIVE), &attr, sizeof(attr)) < 0)
         return err_errno(err, "restrict mount on %s", target);
     return attach(fd, root_fd, target, err);
 }
@@ -111,7 +117,8 @@ static int make_scratch(struct rootfs *r, struct err *err)
     return 0;
 }
 
-/* Where an image has a link for /proc, /dev or /sys, our own paths below them would lead wherever it says. */
+/* Where an image has a link for /proc, /dev or /sys, our own paths below them would lead wherever
+ * it says. */
 static int refuse_links(struct rootfs *r, struct err *err)
 {
     static const char *const names[] = {"proc", "dev", "sys"};
@@ -122,7 +129,8 @@ static int refuse_links(struct rootfs *r, struct err *err)
         if (fstatat(r->root_fd, names[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
             return err_errno(err, "mount point /%s", names[i]);
         if (!S_ISDIR(st.st_mode))
-            return err_set(err, ERR_INPUT, ENOTDIR, "/%s of the image is not a directory", names[i]);
+            return err_set(err, ERR_INPUT, ENOTDIR, "/%s of the image is not a directory",
+                           names[i]);
     }
     return 0;
 }
@@ -137,7 +145,8 @@ static int attach_root(struct rootfs *r, struct err *err)
 
 static int mount_dev(struct rootfs *r, struct err *err)
 {
-    static const struct option pts[] = {{"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}, {NULL, NULL}};
+    static const struct option pts[] = {
+        {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}, {NULL, NULL}};
     static const struct option shm[] = {{"mode", "1777"}, {"size", SHM_SIZE}, {NULL, NULL}};
     static const char *const dirs[] = {"pts", "shm", "mqueue"};
     const unsigned quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
@@ -154,14 +163,16 @@ static int mount_dev(struct rootfs *r, struct err *err)
         AUTO_FD int fd = openat(dev_fd, devices[i], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 
         snprintf(host, sizeof(host), "/dev/%s", devices[i]);
-        /* Read-only: the device still takes writes, but its node is the host's, and chmod there would be too. */
+        /* Read-only: the device still takes writes, but its node is the host's, and chmod there
+         * would be too. */
         if (fd < 0 || bind(AT_FDCWD, host, 0, NODE_ATTRS, dev_fd, devices[i], err) < 0)
             return fd < 0 ? err_errno(err, "make %s", host) : -1;
     }
     /* Everything above is in place before it is bound: the copy is recursive. */
     if (bind(r->scratch_fd, "dev", AT_RECURSIVE, 0, r->root_fd, "dev", err) < 0)
         return -1;
-    if (mount_new("devpts", pts, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, r->root_fd, "dev/pts", err) < 0)
+    if (mount_new("devpts", pts, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, r->root_fd, "dev/pts",
+                  err) < 0)
         return -1;
     if (mount_new("tmpfs", shm, quiet, r->root_fd, "dev/shm", err) < 0)
         return -1;
@@ -179,27 +190,31 @@ static int mount_proc(struct rootfs *r, struct err *err)
         *err = failure;
         return -1;
     }
-    /* An outer container has covered parts of its /proc, so the kernel gives us no clean one. Its own serves:
-     * /proc/self is right there, only process numbers are the outer ones. */
+    /* An outer container has covered parts of its /proc, so the kernel gives us no clean one. Its
+     * own serves: /proc/self is right there, only process numbers are the outer ones. */
     return bind(AT_FDCWD, "/proc", AT_RECURSIVE, attrs, r->root_fd, "proc", err);
 }
 
 static int mount_sys(struct rootfs *r, struct err *err)
 {
-    const unsigned attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY;
+    const unsigned attrs =
+        MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY;
     struct err failure = {0};
 
     /* A fresh sysfs belongs to a network namespace and is given only to who owns that. */
-    if (r->plan->network != PLAN_NETWORK_HOST && mount_new("sysfs", NULL, attrs, r->root_fd, "sys", &failure) == 0)
+    if (r->plan->network != PLAN_NETWORK_HOST &&
+        mount_new("sysfs", NULL, attrs, r->root_fd, "sys", &failure) == 0)
         return 0;
     return bind(AT_FDCWD, "/sys", AT_RECURSIVE, attrs, r->root_fd, "sys", err);
 }
 
-/* A port below 1024 is nothing special in a network of one's own, nor is a ping (Docker's settings). */
+/* A port below 1024 is nothing special in a network of one's own, nor is a ping (Docker's
+ * settings). */
 static void open_network(struct rootfs *r)
 {
-    static const struct option settings[] = {{"proc/sys/net/ipv4/ip_unprivileged_port_start", "0"},
-                                             {"proc/sys/net/ipv4/ping_group_range", "0 2147483647"}};
+    static const struct option settings[] = {
+        {"proc/sys/net/ipv4/ip_unprivileged_port_start", "0"},
+        {"proc/sys/net/ipv4/ping_group_range", "0 2147483647"}};
 
     for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
         struct err ignored = {0};
@@ -212,7 +227,8 @@ static void open_network(struct rootfs *r)
 
 static int mask_paths(struct rootfs *r, struct err *err)
 {
-    const unsigned attrs = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    const unsigned attrs =
+        MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 
     for (size_t i = 0; i < ARRAY_SIZE(read_only); i++)
         if (faccessat(r->root_fd, read_only[i], F_OK, 0) == 0 &&
@@ -235,8 +251,8 @@ static int mask_paths(struct rootfs *r, struct err *err)
 }
 
 /* Bytes as a file of the scratch file system, bound where they shall be seen. */
-static int mount_file(struct rootfs *r, const char *target, struct str content, const struct plan_mount *m,
-                      struct err *err)
+static int mount_file(struct rootfs *r, const char *target, struct str content,
+                      const struct plan_mount *m, struct err *err)
 {
     mode_t mode = m && m->mode ? m->mode : 0644;
     char name[32];
@@ -249,7 +265,8 @@ static int mount_file(struct rootfs *r, const char *target, struct str content, 
         return err_wrap(err, "make %s", target);
     if ((m && (m->uid || m->gid) && fchown(fd, m->uid, m->gid) < 0) || fchmod(fd, mode) < 0)
         return err_errno(err, "set owner and mode of %s", target);
-    return bind(r->scratch_fd, name, 0, m && m->read_only ? MOUNT_ATTR_RDONLY : 0, r->root_fd, target, err);
+    return bind(r->scratch_fd, name, 0, m && m->read_only ? MOUNT_ATTR_RDONLY : 0, r->root_fd,
+                target, err);
 }
 
 static int mount_etc(struct rootfs *r, struct err *err)
@@ -268,7 +285,8 @@ static int mount_etc(struct rootfs *r, struct err *err)
 static int mount_tmpfs(struct rootfs *r, const struct plan_mount *m, struct err *err)
 {
     char mode[8], uid[16], gid[16], size[24];
-    struct option options[] = {{"mode", mode}, {"uid", uid}, {"gid", gid}, {NULL, NULL}, {NULL, NULL}};
+    struct option options[] = {
+        {"mode", mode}, {"uid", uid}, {"gid", gid}, {NULL, NULL}, {NULL, NULL}};
 
     snprintf(mode, sizeof(mode), "%04o", (m->mode ? m->mode : 0755) & 07777);
     snprintf(uid, sizeof(uid), "%" PRIu32, m->uid);
@@ -278,8 +296,8 @@ static int mount_tmpfs(struct rootfs *r, const struct plan_mount *m, struct err 
         options[3] = (struct option){"size", size};
     }
     return mount_new("tmpfs", options,
-                     MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (m->read_only ? MOUNT_ATTR_RDONLY : 0), r->root_fd,
-                     m->target, err);
+                     MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (m->read_only ? MOUNT_ATTR_RDONLY : 0),
+                     r->root_fd, m->target, err);
 }
 
 static int mount_all(struct rootfs *r, struct err *err)
@@ -288,7 +306,8 @@ static int mount_all(struct rootfs *r, struct err *err)
         const struct plan_mount *m = &r->plan->mounts[i];
         int rc = -1;
 
-        /* In the root itself it exists (rootfs_prepare()); on /dev or an earlier mount it may not yet. */
+        /* In the root itself it exists (rootfs_prepare()); on /dev or an earlier mount it may not
+         * yet. */
         if (rootfs_make_point(r->root_fd, m->target, m->is_dir, NULL, err) < 0)
             return -1;
         switch (m->kind) {
@@ -323,8 +342,8 @@ static int become_root(struct rootfs *r, struct err *err)
 
 int rootfs_enter(struct plan *plan, struct err *err)
 {
-    static int (*const steps[])(struct rootfs *, struct err *) = {attach_root, make_scratch, mount_dev, mount_proc,
-                                                                  mount_sys};
+    static int (*const steps[])(struct rootfs *, struct err *) = {attach_root, make_scratch,
+                                                                  mount_dev, mount_proc, mount_sys};
     struct rootfs r = {.plan = plan, .root_fd = -1, .scratch_fd = -1};
     int rc = 0;
 

@@ -32,12 +32,14 @@ static void sources_release(struct sources *s)
 }
 
 /*
- * A device file itself may be handed in by name; what merely lies in a bound directory may not act as one, because the
- * sandbox's root is powerful enough to make the node but not to be trusted with the device.
+ * A device file itself may be handed in by name; what merely lies in a bound directory may not act
+ * as one, because the sandbox's root is powerful enough to make the node but not to be trusted with
+ * the device.
  */
 static int clone_source(const struct plan_mount *m, struct err *err)
 {
-    struct mount_attr attr = {.attr_set = (m->read_only ? MOUNT_ATTR_RDONLY : 0) | (m->is_dir ? MOUNT_ATTR_NODEV : 0)};
+    struct mount_attr attr = {.attr_set = (m->read_only ? MOUNT_ATTR_RDONLY : 0) |
+                                          (m->is_dir ? MOUNT_ATTR_NODEV : 0)};
     const unsigned flags = AT_EMPTY_PATH | (m->is_dir ? AT_RECURSIVE : 0);
     AUTO_FD int fd = open_tree(m->source_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
 
@@ -65,8 +67,8 @@ static int clone_sources(const struct plan *plan, struct sources *s, struct err 
     return 0;
 }
 
-static int send_request(int control_fd, const struct spawner_request *request, const int *fds, size_t count,
-                        struct err *err)
+static int send_request(int control_fd, const struct spawner_request *request, const int *fds,
+                        size_t count, struct err *err)
 {
     union {
         struct cmsghdr align;
@@ -74,7 +76,9 @@ static int send_request(int control_fd, const struct spawner_request *request, c
     } control = {{0}};
     struct spawner_request copy = *request;
     struct iovec iov = {.iov_base = &copy, .iov_len = sizeof(copy)};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space,
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control.space,
                          .msg_controllen = CMSG_SPACE(count * sizeof(int))};
     struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
@@ -90,7 +94,8 @@ static int send_request(int control_fd, const struct spawner_request *request, c
 /* The plan, printed into a memory file, and everything it names, to the spawner. */
 static int ask(struct session *session, const struct plan *plan, int socket_fd, struct err *err)
 {
-    struct spawner_request request = {.clone_flags = plan->network == PLAN_NETWORK_HOST ? 0 : CLONE_NEWNET};
+    struct spawner_request request = {.clone_flags =
+                                          plan->network == PLAN_NETWORK_HOST ? 0 : CLONE_NEWNET};
     SCOPED(buf_release) struct buf text = {0};
     AUTO_FD int memory_fd = memfd_create("plan", MFD_CLOEXEC);
     int fds[PLAN_FDS_MAX + 2];
@@ -99,7 +104,8 @@ static int ask(struct session *session, const struct plan *plan, int socket_fd, 
         return err_errno(err, "make a memory file");
     plan_print(plan, &text);
     if (text.size > PLAN_TEXT_MAX)
-        return err_set(err, ERR_INPUT, E2BIG, "arguments and environment of the command are too long");
+        return err_set(err, ERR_INPUT, E2BIG,
+                       "arguments and environment of the command are too long");
     if (fs_write(memory_fd, text.ptr, text.size, err) < 0)
         return -1;
     request.plan_size = text.size;
@@ -148,13 +154,16 @@ static void lost(struct run *run)
 {
     run->ended = true;
     if (run->failure.kind == ERR_NONE)
-        err_set(&run->failure, ERR_SYSTEM, EPIPE, "the sandbox and its spawner have ended without a word");
+        err_set(&run->failure, ERR_SYSTEM, EPIPE,
+                "the sandbox and its spawner have ended without a word");
 }
 
-/* Until all descriptors that are to come are here, or the end. A terminal comes only when a held command may go. */
+/* Until all descriptors that are to come are here, or the end. A terminal comes only when a held
+ * command may go. */
 static int await_start(struct run *run, const struct plan *plan, struct err *err)
 {
-    while (!run->ended && (run->pidfd < 0 || (plan->hold ? run->netns_fd < 0 : plan->tty && run->tty_fd < 0))) {
+    while (!run->ended &&
+           (run->pidfd < 0 || (plan->hold ? run->netns_fd < 0 : plan->tty && run->tty_fd < 0))) {
         int rc = hear(run, err);
 
         if (rc < 0)

@@ -6,14 +6,15 @@
  * One sandbox, from outside. Any number at once, each handled by one thread at a time.
  *
  *     struct run run = RUN_CLOSED;
- *     run_start(&session, &plan, &run, err)    the process is on its way; close your copies of its output descriptors
+ *     run_start(&session, &plan, &run, err)    the process is on its way; close your copies of its
+ * output descriptors
  *     ... read its output to end-of-file ...
  *     run_wait(&run, 0, &status, err)          exit status, 128 + n for signal n
  *     run_release(&run)                        kills what still runs
  *
- * Missing mount points are made in the root before and removed again after (the stub lower of rootfs.h leaves few).
- * When the first process ends, every other process of the sandbox is killed. When this process ends, however it ends,
- * the kernel and the spawner end the sandbox.
+ * Missing mount points are made in the root before and removed again after (the stub lower of
+ * rootfs.h leaves few). When the first process ends, every other process of the sandbox is killed.
+ * When this process ends, however it ends, the kernel and the spawner end the sandbox.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,13 +40,17 @@ struct run {
     uint64_t cpu_us, rss_max;
 };
 
-#define RUN_CLOSED {.socket_fd = -1, .pidfd = -1, .netns_fd = -1, .tty_fd = -1, .root_fd = -1}
+#define RUN_CLOSED                                                                                 \
+    {                                                                                              \
+        .socket_fd = -1, .pidfd = -1, .netns_fd = -1, .tty_fd = -1, .root_fd = -1                  \
+    }
 
 int run_start(struct session *session, const struct plan *plan, struct run *run, struct err *err);
 void run_go(struct run *run); /* after a start with plan.hold */
 /*
- * 0 and *status when the command ran to its end. -1 when it never began: ERR_COMMAND with code 127 (not found) or 126
- * (cannot be executed: the text says why), else ERR_SYSTEM for a failed set-up. 1 when timeout_ms (0: none) passed.
+ * 0 and *status when the command ran to its end. -1 when it never began: ERR_COMMAND with code 127
+ * (not found) or 126 (cannot be executed: the text says why), else ERR_SYSTEM for a failed set-up.
+ * 1 when timeout_ms (0: none) passed.
  */
 int run_wait(struct run *run, uint64_t timeout_ms, int *status, struct err *err);
 /* The same without waiting: for who polls socket_fd (POLLIN). 1: it still runs. */

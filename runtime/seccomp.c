@@ -18,12 +18,13 @@
 #include "runtime/seccomp_names.h"
 
 #define CAP_ADMIN 21
-#define CLONE_NAMESPACES 0x7e020000u /* CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET */
+#define CLONE_NAMESPACES                                                                           \
+    0x7e020000u /* CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET */
 #define X32_BIT 0x40000000u
 #define RULES_MAX 640
 #define FAMILY_ALG 38
 #define FAMILY_VSOCK 40
-#define ARG_LOW(n) ((uint32_t)(offsetof(struct seccomp_data, args) + (n) * 8)) /* little endian */
+#define ARG_LOW(n) ((uint32_t)(offsetof(struct seccomp_data, args) + (n)*8)) /* little endian */
 
 enum action { ACT_EPERM, ACT_ENOSYS, ACT_ALLOW, ACT_SOCKET, ACT_PERSONALITY, ACT_CLONE };
 
@@ -33,7 +34,8 @@ struct rule {
     enum action action;
 };
 
-/* The architectures a kernel runs: the native one and its 32-bit companion. libseccomp's tokens are AUDIT_ARCH_*. */
+/* The architectures a kernel runs: the native one and its 32-bit companion. libseccomp's tokens are
+ * AUDIT_ARCH_*. */
 static const struct machine {
     uint32_t native;
     uint32_t tokens[2];
@@ -42,7 +44,8 @@ static const struct machine {
     {SCMP_ARCH_AARCH64, {SCMP_ARCH_AARCH64, SCMP_ARCH_ARM}},
 };
 
-static struct sock_filter *emit(struct seccomp_program *p, uint16_t code, uint32_t k, uint8_t jt, uint8_t jf)
+static struct sock_filter *emit(struct seccomp_program *p, uint16_t code, uint32_t k, uint8_t jt,
+                                uint8_t jf)
 {
     VEC_GROW(p->code, p->count, p->capacity);
     p->code[p->count] = (struct sock_filter){.code = code, .jt = jt, .jf = jf, .k = k};
@@ -135,7 +138,8 @@ static int number_of(uint32_t arch, const char *name)
     for (size_t i = 0; number < 0 && i < ARRAY_SIZE(seccomp_young); i++)
         if (strcmp(seccomp_young[i].name, name) == 0)
             return seccomp_young[i].number;
-    for (size_t i = 0; number < 0 && arch == SCMP_ARCH_X86 && i < ARRAY_SIZE(seccomp_x86_direct); i++)
+    for (size_t i = 0; number < 0 && arch == SCMP_ARCH_X86 && i < ARRAY_SIZE(seccomp_x86_direct);
+         i++)
         if (strcmp(seccomp_x86_direct[i].name, name) == 0)
             return seccomp_x86_direct[i].number;
     return number;
@@ -161,8 +165,8 @@ static int by_number(const void *a, const void *b)
 }
 
 /*
- * Single numbers become ranges. Gaps are refused; numbers past the last known call do not exist as far as a program can
- * tell, so that libc falls back as it does on an older kernel.
+ * Single numbers become ranges. Gaps are refused; numbers past the last known call do not exist as
+ * far as a program can tell, so that libc falls back as it does on an older kernel.
  */
 static void make_ranges(const struct rules *singles, struct rules *out)
 {
@@ -212,7 +216,8 @@ int seccomp_program_compile(uint64_t caps, struct seccomp_program *p, struct err
         if (machines[i].native == native)
             m = &machines[i];
     if (!m)
-        return err_set(err, ERR_SYSTEM, ENOSYS, "there is no system call filter for this machine's architecture");
+        return err_set(err, ERR_SYSTEM, ENOSYS,
+                       "there is no system call filter for this machine's architecture");
     p->count = 0;
     emit_load(p, offsetof(struct seccomp_data, arch));
     for (size_t i = 0; i < ARRAY_SIZE(m->tokens); i++) {
@@ -244,7 +249,8 @@ int seccomp_program_load(const struct seccomp_program *p, struct err *err)
 {
     struct sock_fprog prog = {.len = (unsigned short)p->count, .filter = p->code};
 
-    /* Kernels before 5.16 slow every filtered process down against speculation unless told not to. */
+    /* Kernels before 5.16 slow every filtered process down against speculation unless told not to.
+     */
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &prog) == 0)
         return 0;
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0)

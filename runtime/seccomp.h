@@ -3,11 +3,12 @@
 #define RUNTIME_SECCOMP_H
 
 /*
- * The system call filter of a sandbox, Docker's default profile in behaviour: what is not allowed gives EPERM, clone3
- * gives ENOSYS (its flags cannot be seen; libc then uses clone), namespaces cannot be made. libseccomp (this room is its
- * door) only tells the numbers; the program is ours: a binary search over ranges for each architecture, made in well
- * under a millisecond, so nothing is cached anywhere.
- * Calls of the x32 form get ENOSYS, as on a kernel without it. Architectures that the machine cannot run are killed.
+ * The system call filter of a sandbox, Docker's default profile in behaviour: what is not allowed
+ * gives EPERM, clone3 gives ENOSYS (its flags cannot be seen; libc then uses clone), namespaces
+ * cannot be made. libseccomp (this room is its door) only tells the numbers; the program is ours: a
+ * binary search over ranges for each architecture, made in well under a millisecond, so nothing is
+ * cached anywhere. Calls of the x32 form get ENOSYS, as on a kernel without it. Architectures that
+ * the machine cannot run are killed.
  */
 #include <linux/filter.h>
 #include <stddef.h>

@@ -3,19 +3,21 @@
 #define RUNTIME_SESSION_H
 
 /*
- * The place in which a command does its work on images: entered once, early in main, while the process has one thread.
+ * The place in which a command does its work on images: entered once, early in main, while the
+ * process has one thread.
  *
- *   root    private mount namespace; the process stays the host's root. Sandboxes share one user namespace with the
- *           identity map, so their root is not the host's.
- *   userns  the process itself moves to a user and mount namespace with the user's subordinate ids and is uid 0 there;
- *           sandboxes share that user namespace. HOME, XDG_* and all other variables stay as they were.
- *   none    no sandbox: everything but RUN works; run_start() says why.
+ *   root    private mount namespace; the process stays the host's root. Sandboxes share one user
+ * namespace with the identity map, so their root is not the host's. userns  the process itself
+ * moves to a user and mount namespace with the user's subordinate ids and is uid 0 there; sandboxes
+ * share that user namespace. HOME, XDG_* and all other variables stay as they were. none    no
+ * sandbox: everything but RUN works; run_start() says why.
  *
- * Descriptors opened before session_enter() belong to the mounts outside: they can be read and written, but be no layer
- * of an overlay and no source of a bind. So: layout_default_root(), session_enter(), layout_open().
- * After session_enter() geteuid() is 0 in an ordinary user's session too: what depends on who the user is (default
- * paths) is decided before, or from uid_host. The spawner (runtime/spawner.h) is forked here and ends with the session.
- * All functions that take a session may be called from any thread afterwards.
+ * Descriptors opened before session_enter() belong to the mounts outside: they can be read and
+ * written, but be no layer of an overlay and no source of a bind. So: layout_default_root(),
+ * session_enter(), layout_open(). After session_enter() geteuid() is 0 in an ordinary user's
+ * session too: what depends on who the user is (default paths) is decided before, or from uid_host.
+ * The spawner (runtime/spawner.h) is forked here and ends with the session. All functions that take
+ * a session may be called from any thread afterwards.
  */
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -28,21 +30,26 @@ enum session_rung { SESSION_NONE, SESSION_ROOT, SESSION_USERNS };
 
 struct session {
     enum session_rung rung;
-    int control_fd;           /* to the spawner; -1 in rung none */
-    pid_t spawner_pid;        /* 0 in rung none */
-    uid_t uid_host;           /* who started the command, as the host sees it */
+    int control_fd;    /* to the spawner; -1 in rung none */
+    pid_t spawner_pid; /* 0 in rung none */
+    uid_t uid_host;    /* who started the command, as the host sees it */
     gid_t gid_host;
-    bool shares_user;         /* root without a user namespace for sandboxes: the kernel gives none */
-    atomic_int overlay_style; /* runtime/overlay.c: the best way to name lower directories found so far */
-    struct err why;           /* rung none: why RUN cannot be carried out */
+    bool shares_user; /* root without a user namespace for sandboxes: the kernel gives none */
+    atomic_int
+        overlay_style; /* runtime/overlay.c: the best way to name lower directories found so far */
+    struct err why;    /* rung none: why RUN cannot be carried out */
 };
 
-#define SESSION_CLOSED {.control_fd = -1}
+#define SESSION_CLOSED                                                                             \
+    {                                                                                              \
+        .control_fd = -1                                                                           \
+    }
 
 /*
- * want: NULL or "auto" (the best rung this host allows, `none` when there is no other), else the rung by name, which
- * fails with the reason and the remedy when the host does not allow it. "single", "chroot" and "in-place" are refused
- * by name (ERR_USAGE). session starts as SESSION_CLOSED and must stay where it is.
+ * want: NULL or "auto" (the best rung this host allows, `none` when there is no other), else the
+ * rung by name, which fails with the reason and the remedy when the host does not allow it.
+ * "single", "chroot" and "in-place" are refused by name (ERR_USAGE). session starts as
+ * SESSION_CLOSED and must stay where it is.
  */
 int session_enter(const char *want, struct session *session, struct err *err);
 /* Ends the spawner and with it every sandbox. The namespaces stay: the process cannot go back. */

@@ -34,8 +34,9 @@ struct spawner {
     int control_fd, signal_fd;
     struct child *children;
     size_t count, capacity;
-    struct seccomp_program filter; /* for the default capabilities; others are compiled in the sandbox */
-    struct err no_filter;          /* why there is none */
+    struct seccomp_program
+        filter;           /* for the default capabilities; others are compiled in the sandbox */
+    struct err no_filter; /* why there is none */
 };
 
 int spawner_send(int socket_fd, const struct spawner_message *message, int fd)
@@ -62,7 +63,8 @@ int spawner_send(int socket_fd, const struct spawner_message *message, int fd)
     return sendmsg(socket_fd, &msg, MSG_NOSIGNAL) == sizeof(copy) ? 0 : -1;
 }
 
-/* Descriptors out of a message's control part, into fds; more than max are closed and counted as a fault. */
+/* Descriptors out of a message's control part, into fds; more than max are closed and counted as a
+ * fault. */
 static bool take_fds(struct msghdr *msg, int *fds, size_t max, size_t *count)
 {
     bool fits = true;
@@ -95,7 +97,9 @@ int spawner_receive(int socket_fd, struct spawner_message *message, int *fd, str
         char space[CMSG_SPACE(sizeof(int))];
     } control;
     struct iovec iov = {.iov_base = message, .iov_len = sizeof(*message)};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space,
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control.space,
                          .msg_controllen = sizeof(control.space)};
     size_t count = 0;
     ssize_t n;
@@ -117,8 +121,9 @@ int spawner_receive(int socket_fd, struct spawner_message *message, int *fd, str
 }
 
 /*
- * What was on our command line and in our environment may be secret (--build-arg, AWS_SECRET_ACCESS_KEY), and every
- * sandbox's init shows it in /proc/1. The kernel says where it lies (proc(5), stat: arg_start to env_end).
+ * What was on our command line and in our environment may be secret (--build-arg,
+ * AWS_SECRET_ACCESS_KEY), and every sandbox's init shows it in /proc/1. The kernel says where it
+ * lies (proc(5), stat: arg_start to env_end).
  */
 static void forget_arguments(void)
 {
@@ -156,14 +161,15 @@ static int keep(const char *from, int root_fd, const char *name, int mount_fd, s
 {
     if (mount_fd < 0)
         return err_errno(err, "clone the mounts of %s", from);
-    if (mkdirat(root_fd, name, 0755) < 0 || move_mount(mount_fd, "", root_fd, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+    if (mkdirat(root_fd, name, 0755) < 0 ||
+        move_mount(mount_fd, "", root_fd, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
         return err_errno(err, "move %s", from);
     return 0;
 }
 
 /*
- * A root of three mounts instead of the host's table: every sandbox copies the table, and 1000 mounts cost 3 ms each
- * time. The places "root" and "scratch" are for rootfs_enter().
+ * A root of three mounts instead of the host's table: every sandbox copies the table, and 1000
+ * mounts cost 3 ms each time. The places "root" and "scratch" are for rootfs_enter().
  */
 static int prune_mounts(struct err *err)
 {
@@ -179,12 +185,14 @@ static int prune_mounts(struct err *err)
     AUTO_FD int root_fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID);
     if (root_fd < 0 || move_mount(root_fd, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) < 0)
         return err_errno(err, "mount a tmpfs");
-    if (keep("/proc", root_fd, "proc", proc_fd, err) < 0 || keep("/sys", root_fd, "sys", sys_fd, err) < 0 ||
+    if (keep("/proc", root_fd, "proc", proc_fd, err) < 0 ||
+        keep("/sys", root_fd, "sys", sys_fd, err) < 0 ||
         keep("/dev", root_fd, "dev", dev_fd, err) < 0)
         return -1;
     if (mkdirat(root_fd, "root", 0755) < 0 || mkdirat(root_fd, "scratch", 0755) < 0)
         return err_errno(err, "make the spawner's root");
-    if (fchdir(root_fd) < 0 || sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+    if (fchdir(root_fd) < 0 || sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
+        chdir("/") < 0)
         return err_errno(err, "enter the spawner's root");
     return 0;
 }
@@ -203,7 +211,8 @@ static int prepare(pid_t parent, struct err *err)
 }
 
 /* In the sandbox's first process. All it keeps open is its socket and what the plan names. */
-static void sandbox(struct spawner *s, int socket_fd, int plan_fd, uint64_t plan_size, const int *fds, size_t count)
+static void sandbox(struct spawner *s, int socket_fd, int plan_fd, uint64_t plan_size,
+                    const int *fds, size_t count)
 {
     struct spawner_message failed = {.kind = SPAWNER_FAILED};
     struct plan plan = PLAN_INIT;
@@ -229,7 +238,8 @@ static void sandbox(struct spawner *s, int socket_fd, int plan_fd, uint64_t plan
     _exit(125);
 }
 
-static void start_child(struct spawner *s, const struct spawner_request *request, int *fds, size_t count)
+static void start_child(struct spawner *s, const struct spawner_request *request, int *fds,
+                        size_t count)
 {
     const uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
     struct spawner_message message = {.kind = SPAWNER_STARTED};
@@ -265,7 +275,9 @@ static bool serve(struct spawner *s)
     } control;
     struct spawner_request request;
     struct iovec iov = {.iov_base = &request, .iov_len = sizeof(request)};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space,
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control.space,
                          .msg_controllen = sizeof(control.space)};
     int fds[REQUEST_FDS_MAX];
     size_t count = 0;
@@ -320,14 +332,16 @@ static void loop(struct spawner *s)
 {
     sigset_t all, mask;
 
-    /* All blocked, for the sandboxes too: none may reach an init that has not yet said what each means to it. */
+    /* All blocked, for the sandboxes too: none may reach an init that has not yet said what each
+     * means to it. */
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, NULL);
     sigemptyset(&mask);
     sigaddset(&mask, SIGCHLD);
     s->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     for (;;) {
-        struct pollfd p[] = {{.fd = s->control_fd, .events = POLLIN}, {.fd = s->signal_fd, .events = POLLIN}};
+        struct pollfd p[] = {{.fd = s->control_fd, .events = POLLIN},
+                             {.fd = s->signal_fd, .events = POLLIN}};
 
         if (poll(p, 2, -1) < 0 && errno != EINTR)
             return;
@@ -372,7 +386,8 @@ void spawner_main(int control_fd, int ready_fd, pid_t parent, bool new_user)
     if (err.kind != ERR_NONE)
         _exit(1);
     close(ready_fd);
-    /* The terminal's signals are the session's business; its output streams must not stay open through us. */
+    /* The terminal's signals are the session's business; its output streams must not stay open
+     * through us. */
     setpgid(0, 0);
     null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int fd = 0; fd < 3; fd++)

@@ -3,16 +3,16 @@
 #define RUNTIME_SPAWNER_H
 
 /*
- * The small process that alone clones sandboxes. It is forked before the first thread exists and while memory is small,
- * so a clone is cheap and safe; it lives in the sandboxes' user namespace and in a mount namespace of its own that holds
- * nothing but /proc, /sys and /dev; it forgets the environment and arguments it inherited, because a sandbox could
- * otherwise read them.
+ * The small process that alone clones sandboxes. It is forked before the first thread exists and
+ * while memory is small, so a clone is cheap and safe; it lives in the sandboxes' user namespace
+ * and in a mount namespace of its own that holds nothing but /proc, /sys and /dev; it forgets the
+ * environment and arguments it inherited, because a sandbox could otherwise read them.
  *
  * Talk is by messages on SOCK_SEQPACKET sockets:
- *   control socket   session → spawner: struct spawner_request with [the run's socket, a memfd with the printed plan,
- *                    the plan's descriptors]. No answer there.
- *   run socket       spawner, sandbox → session: struct spawner_message, with a descriptor where one is named below.
- * The session's end of the control socket closing ends the spawner; its end of a run socket closing ends that sandbox.
+ *   control socket   session → spawner: struct spawner_request with [the run's socket, a memfd with
+ * the printed plan, the plan's descriptors]. No answer there. run socket       spawner, sandbox →
+ * session: struct spawner_message, with a descriptor where one is named below. The session's end of
+ * the control socket closing ends the spawner; its end of a run socket closing ends that sandbox.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,17 +27,19 @@ struct spawner_request {
 
 enum spawner_kind {
     SPAWNER_STARTED, /* from the spawner, with the pidfd of the sandbox's init */
-    SPAWNER_NETNS,   /* from the sandbox, with its network namespace: it waits for one byte before it goes on */
-    SPAWNER_TTY,     /* from the sandbox, with the master side of its terminal */
-    SPAWNER_FAILED,  /* from the sandbox or the spawner: why the command never began */
-    SPAWNER_ENDED,   /* from the spawner: the last message */
-    SPAWNER_SOCKET,  /* on the plan's network_fd, from init: a socket of the sandbox's network, or status = errno */
+    SPAWNER_NETNS,  /* from the sandbox, with its network namespace: it waits for one byte before it
+                       goes on */
+    SPAWNER_TTY,    /* from the sandbox, with the master side of its terminal */
+    SPAWNER_FAILED, /* from the sandbox or the spawner: why the command never began */
+    SPAWNER_ENDED,  /* from the spawner: the last message */
+    SPAWNER_SOCKET, /* on the plan's network_fd, from init: a socket of the sandbox's network, or
+                       status = errno */
 };
 
 struct spawner_message {
     enum spawner_kind kind;
-    int status;        /* ENDED, SOCKET */
-    pid_t pid;         /* STARTED, in the spawner's pid namespace */
+    int status; /* ENDED, SOCKET */
+    pid_t pid;  /* STARTED, in the spawner's pid namespace */
     uint64_t cpu_us, rss_max;
     struct err failure; /* FAILED */
 };
@@ -47,9 +49,11 @@ int spawner_send(int socket_fd, const struct spawner_message *message, int fd);
 int spawner_receive(int socket_fd, struct spawner_message *message, int *fd, struct err *err);
 
 /*
- * In a child of the session: new user (when new_user) and mount namespace; says so on ready_fd (a byte), waits there for
- * the maps (a byte), goes on and answers with a struct err (kind ERR_NONE: ready). Then serves until control_fd closes.
+ * In a child of the session: new user (when new_user) and mount namespace; says so on ready_fd (a
+ * byte), waits there for the maps (a byte), goes on and answers with a struct err (kind ERR_NONE:
+ * ready). Then serves until control_fd closes.
  */
-void spawner_main(int control_fd, int ready_fd, pid_t parent, bool new_user) __attribute__((noreturn));
+void spawner_main(int control_fd, int ready_fd, pid_t parent, bool new_user)
+    __attribute__((noreturn));
 
 #endif

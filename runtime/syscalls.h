@@ -2,7 +2,8 @@
 #ifndef RUNTIME_SYSCALLS_H
 #define RUNTIME_SYSCALLS_H
 
-/* Calls that libc has no function for, and flags its headers lack. As a libc function: -1 and errno. */
+/* Calls that libc has no function for, and flags its headers lack. As a libc function: -1 and
+ * errno. */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -30,8 +31,8 @@ struct sys_clone_args {
 };
 
 /*
- * fork() into new namespaces, with a pidfd. clone3 where there is one: filters of outer containers answer ENOSYS to it
- * because they cannot see its flags, and let clone pass.
+ * fork() into new namespaces, with a pidfd. clone3 where there is one: filters of outer containers
+ * answer ENOSYS to it because they cannot see its flags, and let clone pass.
  */
 static inline pid_t sys_fork(uint64_t flags, int *pidfd)
 {
@@ -39,7 +40,8 @@ static inline pid_t sys_fork(uint64_t flags, int *pidfd)
         .flags = flags | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)pidfd, .exit_signal = SIGCHLD};
     long pid = syscall(SYS_clone3, &args, sizeof(args));
 
-    if (pid < 0 && errno == ENOSYS) /* both orders of arguments (clone(2), "C library/kernel differences") agree here */
+    if (pid < 0 && errno == ENOSYS) /* both orders of arguments (clone(2), "C library/kernel
+                                       differences") agree here */
         pid = syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, 0, pidfd, 0, 0);
     return (pid_t)pid;
 }

@@ -42,7 +42,8 @@ int uplink_check(struct err *err)
     AUTO_FREE char *pasta = find_pasta();
 
     if (!pasta)
-        return err_set(err, ERR_SYSTEM, ENOENT, "pasta is not in PATH; it comes with the package passt");
+        return err_set(err, ERR_SYSTEM, ENOENT,
+                       "pasta is not in PATH; it comes with the package passt");
     AUTO_FD int tun = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
     if (tun < 0)
         return err_errno(err, "pasta needs /dev/net/tun");
@@ -50,8 +51,9 @@ int uplink_check(struct err *err)
 }
 
 /*
- * The keeper: a process between us and pasta, which changes its credentials and so loses any PDEATHSIG. It holds the
- * other end of a socket to us, and ends pasta when that end closes, however we end.
+ * The keeper: a process between us and pasta, which changes its credentials and so loses any
+ * PDEATHSIG. It holds the other end of a socket to us, and ends pasta when that end closes, however
+ * we end.
  */
 struct keeper {
     const char *pasta;
@@ -61,13 +63,14 @@ struct keeper {
 
 static void exec_pasta(const struct keeper *k)
 {
-    char *argv[] = {
-        xstrdup(k->pasta), xstrdup("--foreground"), xstrdup("--quiet"), xstrdup("--config-net"),
-        /* None of the host's ports inside, none of the inside's outside: publishing is ours. The gateway's address must
-         * not lead to the host's loopback. */
-        xstrdup("--no-map-gw"), xstrdup("-t"), xstrdup("none"), xstrdup("-u"), xstrdup("none"), xstrdup("-T"),
-        xstrdup("none"), xstrdup("-U"), xstrdup("none"), xstrdup("--netns-only"), xstrdup("--runas"), xstrdup("0:0"),
-        xstrdup("--netns"), xasprintf("/proc/self/fd/%d", NETNS_FD), NULL};
+    char *argv[] = {xstrdup(k->pasta), xstrdup("--foreground"), xstrdup("--quiet"),
+                    xstrdup("--config-net"),
+                    /* None of the host's ports inside, none of the inside's outside: publishing is
+                     * ours. The gateway's address must not lead to the host's loopback. */
+                    xstrdup("--no-map-gw"), xstrdup("-t"), xstrdup("none"), xstrdup("-u"),
+                    xstrdup("none"), xstrdup("-T"), xstrdup("none"), xstrdup("-U"), xstrdup("none"),
+                    xstrdup("--netns-only"), xstrdup("--runas"), xstrdup("0:0"), xstrdup("--netns"),
+                    xasprintf("/proc/self/fd/%d", NETNS_FD), NULL};
     sigset_t none;
     int null_fd = open("/dev/null", O_RDWR);
 
@@ -91,7 +94,8 @@ static bool has_address(void)
     if (getifaddrs(&all) < 0)
         return false;
     for (const struct ifaddrs *a = all; a; a = a->ifa_next)
-        found |= a->ifa_addr && a->ifa_flags & IFF_UP && !(a->ifa_flags & IFF_LOOPBACK) && a->ifa_addr->sa_family == AF_INET;
+        found |= a->ifa_addr && a->ifa_flags & IFF_UP && !(a->ifa_flags & IFF_LOOPBACK) &&
+                 a->ifa_addr->sa_family == AF_INET;
     freeifaddrs(all);
     return found;
 }
@@ -144,7 +148,8 @@ int uplink_begin(struct uplink *uplink, int netns_fd, struct err *err)
     uplink->pid = fork(); /* no other thread runs here: container_run() says so */
     if (uplink->pid == 0) {
         /* Nothing of ours may stay open in it, our end of the socket least of all. */
-        struct keeper k = {.pasta = pasta, .socket_fd = fcntl(pair[1], F_DUPFD_CLOEXEC, 5),
+        struct keeper k = {.pasta = pasta,
+                           .socket_fd = fcntl(pair[1], F_DUPFD_CLOEXEC, 5),
                            .netns_fd = fcntl(netns_fd, F_DUPFD_CLOEXEC, 5)};
 
         k.socket_fd = dup3(k.socket_fd, NETNS_FD + 1, O_CLOEXEC);

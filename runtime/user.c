@@ -55,7 +55,8 @@ static bool next_passwd(struct str *text, struct entry *e)
     struct str line, f[FIELDS_MAX];
 
     while (str_line(text, &line)) {
-        if (split(line, f) < 6 || f[0].size == 0 || !parse_id(f[2], &e->uid) || !parse_id(f[3], &e->gid))
+        if (split(line, f) < 6 || f[0].size == 0 || !parse_id(f[2], &e->uid) ||
+            !parse_id(f[3], &e->gid))
             continue;
         e->name = f[0];
         e->home = f[5];
@@ -130,7 +131,8 @@ static bool find_user(struct str who, struct str passwd, struct entry *found)
     return false;
 }
 
-static int set_user(struct str who, struct str passwd, struct str *name, struct user *user, struct err *err)
+static int set_user(struct str who, struct str passwd, struct str *name, struct user *user,
+                    struct err *err)
 {
     struct entry e;
 
@@ -143,7 +145,9 @@ static int set_user(struct str who, struct str passwd, struct str *name, struct 
     }
     if (parse_id(who, &user->uid))
         return 0;
-    return err_set(err, ERR_INPUT, ENOENT, "unable to find user " STR_FMT ": no matching entries in the image's /etc/passwd",
+    return err_set(err, ERR_INPUT, ENOENT,
+                   "unable to find user " STR_FMT
+                   ": no matching entries in the image's /etc/passwd",
                    STR_ARG(who));
 }
 
@@ -158,11 +162,14 @@ static int set_group(struct str which, struct str group, struct user *user, stru
         }
     if (parse_id(which, &user->gid))
         return 0;
-    return err_set(err, ERR_INPUT, ENOENT, "unable to find group " STR_FMT ": no matching entries in the image's /etc/group",
+    return err_set(err, ERR_INPUT, ENOENT,
+                   "unable to find group " STR_FMT
+                   ": no matching entries in the image's /etc/group",
                    STR_ARG(which));
 }
 
-int user_parse(struct str text, struct str passwd, struct str group, struct user *user, struct err *err)
+int user_parse(struct str text, struct str passwd, struct str group, struct user *user,
+               struct err *err)
 {
     struct str who, which = {0}, name = {0};
     bool has_group = str_cut(text, ':', &who, &which) && which.size;
@@ -171,7 +178,8 @@ int user_parse(struct str text, struct str passwd, struct str group, struct user
     user_release(user);
     if (is_default)
         who = STR("0");
-    if (set_user(who, passwd, &name, user, err) < 0 || (has_group && set_group(which, group, user, err) < 0)) {
+    if (set_user(who, passwd, &name, user, err) < 0 ||
+        (has_group && set_group(which, group, user, err) < 0)) {
         user_release(user);
         return -1;
     }
@@ -185,7 +193,8 @@ int user_parse(struct str text, struct str passwd, struct str group, struct user
 static int read_file(int root_fd, const char *path, struct buf *out, struct err *err)
 {
     struct err failure = {0};
-    AUTO_FD int fd = fs_open_beneath(root_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0, FS_IN_ROOT, &failure);
+    AUTO_FD int fd = fs_open_beneath(root_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0,
+                                     FS_IN_ROOT, &failure);
     struct stat st;
 
     if (fd < 0 && (failure.code == ENOENT || failure.code == ENOTDIR))
@@ -205,7 +214,8 @@ int user_lookup(int root_fd, const char *text, struct user *user, struct err *er
 {
     SCOPED(buf_release) struct buf passwd = {0}, group = {0};
 
-    if (read_file(root_fd, "etc/passwd", &passwd, err) < 0 || read_file(root_fd, "etc/group", &group, err) < 0)
+    if (read_file(root_fd, "etc/passwd", &passwd, err) < 0 ||
+        read_file(root_fd, "etc/group", &group, err) < 0)
         return -1;
     return user_parse(str_of(text), buf_str(&passwd), buf_str(&group), user, err);
 }

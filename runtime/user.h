@@ -3,8 +3,9 @@
 #define RUNTIME_USER_H
 
 /*
- * USER of an image: "name", "uid", "name:group", "uid:gid" and mixtures, answered from the image's own /etc/passwd and
- * /etc/group (passwd(5), group(5)). A number that has no entry stands for itself; a name that has none is an error.
+ * USER of an image: "name", "uid", "name:group", "uid:gid" and mixtures, answered from the image's
+ * own /etc/passwd and /etc/group (passwd(5), group(5)). A number that has no entry stands for
+ * itself; a name that has none is an error.
  */
 #include <stdint.h>
 
@@ -18,12 +19,13 @@ struct user {
     uint32_t uid, gid;
     uint32_t *groups; /* supplementary, gid first; no others when the text names a group */
     size_t groups_count, groups_capacity;
-    char *home;       /* NULL: no entry */
+    char *home; /* NULL: no entry */
 };
 
 void user_release(struct user *user);
 /* Pure. text empty means 0:0 ("root" of passwd, if it is there, gives home and groups). */
-int user_parse(struct str text, struct str passwd, struct str group, struct user *user, struct err *err);
+int user_parse(struct str text, struct str passwd, struct str group, struct user *user,
+               struct err *err);
 /* The same, with both files read beneath a mounted root; a missing file is an empty one. */
 int user_lookup(int root_fd, const char *text, struct user *user, struct err *err);
 

@@ -16,7 +16,8 @@
 #define SUB_FILE_MAX (4u << 20)
 #define MAP_FILE_MAX (64u << 10)
 
-static int add_range(struct userns_map *map, uint64_t inside, uint64_t outside, uint64_t count, struct err *err)
+static int add_range(struct userns_map *map, uint64_t inside, uint64_t outside, uint64_t count,
+                     struct err *err)
 {
     if (count == 0)
         return 0;
@@ -30,8 +31,8 @@ static int add_range(struct userns_map *map, uint64_t inside, uint64_t outside, 
     return 0;
 }
 
-int userns_parse_sub(struct str text, const char *name, uint32_t id, uint32_t *next, struct userns_map *map,
-                     struct err *err)
+int userns_parse_sub(struct str text, const char *name, uint32_t id, uint32_t *next,
+                     struct userns_map *map, struct err *err)
 {
     struct str line, who, rest, first, size;
     uint64_t number;
@@ -44,9 +45,10 @@ int userns_parse_sub(struct str text, const char *name, uint32_t id, uint32_t *n
             continue;
         if (!(name && str_is(who, name)) && !(str_u64(who, &number) && number == id))
             continue;
-        if (!str_cut(rest, ':', &first, &size) || !str_u64(first, &from) || !str_u64(size, &count) ||
-            from > UINT32_MAX || count > UINT32_MAX)
-            return err_set(err, ERR_INPUT, 0, "line %d: want \"%s:FIRST:COUNT\"", n, name ? name : "UID");
+        if (!str_cut(rest, ':', &first, &size) || !str_u64(first, &from) ||
+            !str_u64(size, &count) || from > UINT32_MAX || count > UINT32_MAX)
+            return err_set(err, ERR_INPUT, 0, "line %d: want \"%s:FIRST:COUNT\"", n,
+                           name ? name : "UID");
         if (add_range(map, *next, from, count, err) < 0)
             return err_wrap(err, "line %d", n);
         *next += (uint32_t)count;
@@ -107,8 +109,8 @@ static int write_one_identity(pid_t child, const char *name, struct err *err)
         return err_wrap(err, "%s", path);
     buf_clear(&text);
     for (size_t i = 0; i < map.count; i++)
-        buf_addf(&text, "%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", map.ranges[i].inside, map.ranges[i].outside,
-                 map.ranges[i].count);
+        buf_addf(&text, "%" PRIu32 " %" PRIu32 " %" PRIu32 "\n", map.ranges[i].inside,
+                 map.ranges[i].outside, map.ranges[i].count);
     return write_proc(child, name, buf_str(&text), err);
 }
 
@@ -119,8 +121,8 @@ int userns_write_identity(pid_t child, struct err *err)
     return write_one_identity(child, "gid_map", err);
 }
 
-static int find_one(const char *file, const char *flag, const char *name, uint32_t uid, struct userns_map *map,
-                    struct err *err)
+static int find_one(const char *file, const char *flag, const char *name, uint32_t uid,
+                    struct userns_map *map, struct err *err)
 {
     SCOPED(buf_release) struct buf text = {0};
     struct err missing = {0};
@@ -136,8 +138,8 @@ static int find_one(const char *file, const char *flag, const char *name, uint32
         return err_wrap(err, "%s", file);
     if (next == 1)
         return err_set(err, ERR_SYSTEM, ENOENT,
-                       "%s gives user %s no subordinate ids; as root: usermod %s 100000-165535 %s", file,
-                       name ? name : number, flag, name ? name : number);
+                       "%s gives user %s no subordinate ids; as root: usermod %s 100000-165535 %s",
+                       file, name ? name : number, flag, name ? name : number);
     return 0;
 }
 
@@ -154,7 +156,8 @@ int userns_find_sub(uid_t uid, gid_t gid, struct userns_sub *sub, struct err *er
     return find_one("/etc/subgid", "--add-subgids", name, uid, &sub->gids, err);
 }
 
-static int run_helper(const char *helper, pid_t child, const struct userns_map *map, struct err *err)
+static int run_helper(const char *helper, pid_t child, const struct userns_map *map,
+                      struct err *err)
 {
     SCOPED(strv_release) struct strv argv = {0};
     SCOPED(buf_release) struct buf out = {0}, errors = {0};
@@ -177,9 +180,10 @@ static int run_helper(const char *helper, pid_t child, const struct userns_map *
         SCOPED(buf_release) struct buf words = {0};
 
         buf_add_escaped(&words, str_trim(buf_str(&errors)));
-        return err_set(err, ERR_COMMAND, status,
-                       "%s failed with status %d: %s; is it setuid root, and not under no_new_privs?", helper, status,
-                       buf_cstr(&words));
+        return err_set(
+            err, ERR_COMMAND, status,
+            "%s failed with status %d: %s; is it setuid root, and not under no_new_privs?", helper,
+            status, buf_cstr(&words));
     }
     return 0;
 }

@@ -2,7 +2,8 @@
 #ifndef RUNTIME_USERNS_H
 #define RUNTIME_USERNS_H
 
-/* Which ids a user namespace gets, and how they are written (user_namespaces(7), subuid(5), newuidmap(1)). */
+/* Which ids a user namespace gets, and how they are written (user_namespaces(7), subuid(5),
+ * newuidmap(1)). */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,19 +24,22 @@ struct userns_map {
 };
 
 /*
- * Pure: appends the ranges that a /etc/subuid text gives to a user, named by name or number, in the order of the lines,
- * `inside` counting up from *next. A line that is wrong is ERR_INPUT with its number. Lines of others are not looked at.
+ * Pure: appends the ranges that a /etc/subuid text gives to a user, named by name or number, in the
+ * order of the lines, `inside` counting up from *next. A line that is wrong is ERR_INPUT with its
+ * number. Lines of others are not looked at.
  */
-int userns_parse_sub(struct str text, const char *name, uint32_t id, uint32_t *next, struct userns_map *map,
-                     struct err *err);
+int userns_parse_sub(struct str text, const char *name, uint32_t id, uint32_t *next,
+                     struct userns_map *map, struct err *err);
 /* Pure: /proc/self/uid_map turned into an identity map of all ids it holds. */
 int userns_parse_identity(struct str text, struct userns_map *map, struct err *err);
 
-/* For a child that has just made its user namespace: every id we have stands for itself. Needs CAP_SETUID, CAP_SETGID. */
+/* For a child that has just made its user namespace: every id we have stands for itself. Needs
+ * CAP_SETUID, CAP_SETGID. */
 int userns_write_identity(pid_t child, struct err *err);
 /*
- * The ordinary user's maps: 0 is the user, 1 and up their subordinate ids, through newuidmap and newgidmap. Refuses with
- * the remedy when ids or helpers are missing. userns_find_sub() only looks (before anything is forked).
+ * The ordinary user's maps: 0 is the user, 1 and up their subordinate ids, through newuidmap and
+ * newgidmap. Refuses with the remedy when ids or helpers are missing. userns_find_sub() only looks
+ * (before anything is forked).
  */
 struct userns_sub {
     struct userns_map uids, gids;

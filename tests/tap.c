@@ -33,8 +33,8 @@ bool tap_eq_str(const char *got, const char *want, const char *file, int line, c
 {
     if (got == want || (got && want && strcmp(got, want) == 0))
         return true;
-    return tap_check(false, file, line, "%s\n#   got:  %s\n#   want: %s", what, got ? got : "(null)",
-                     want ? want : "(null)");
+    return tap_check(false, file, line, "%s\n#   got:  %s\n#   want: %s", what,
+                     got ? got : "(null)", want ? want : "(null)");
 }
 
 bool tap_eq_int(intmax_t got, intmax_t want, const char *file, int line, const char *what)
@@ -44,7 +44,8 @@ bool tap_eq_int(intmax_t got, intmax_t want, const char *file, int line, const c
     return tap_check(false, file, line, "%s: got %jd, want %jd", what, got, want);
 }
 
-/* "userns,overlay" in SLIPWAY_TEST_NEED: a skip whose reason begins with such a word is a failure. */
+/* "userns,overlay" in SLIPWAY_TEST_NEED: a skip whose reason begins with such a word is a failure.
+ */
 static bool needed(const char *reason)
 {
     const char *need = getenv("SLIPWAY_TEST_NEED");

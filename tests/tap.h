@@ -17,7 +17,8 @@ struct tap_test {
 };
 
 int tap_main(const struct tap_test *tests, size_t count);
-void tap_skip(const char *reason); /* this test did not run, and why; SLIPWAY_TEST_NEED turns it into a failure */
+void tap_skip(const char *reason); /* this test did not run, and why; SLIPWAY_TEST_NEED turns it
+                                      into a failure */
 
 bool tap_check(bool held, const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

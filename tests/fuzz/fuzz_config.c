@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     config_get_keys(doc, "ExposedPorts", &list);
     if (config_platform(doc, &p, &err) < 0 && !err.text[0])
         abort();
-    config_add_layer(doc, "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+    config_add_layer(doc,
+                     "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
     config_add_history(doc, NULL, "x", NULL, false);
     config_add_key(doc, "Volumes", "/x");
     config_set_label(doc, "a", "b");

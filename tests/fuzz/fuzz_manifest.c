@@ -26,9 +26,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     if (m.is_index) {
         if (!manifest_select(&m, &want, &err) && !err.text[0])
             abort();
-        manifest_print_index(m.manifests, m.manifests_count, json_object_get(m.doc, "annotations"), &printed);
+        manifest_print_index(m.manifests, m.manifests_count, json_object_get(m.doc, "annotations"),
+                             &printed);
     } else {
-        manifest_print_image(&m.config, m.layers, m.layers_count, json_object_get(m.doc, "annotations"), &printed);
+        manifest_print_image(&m.config, m.layers, m.layers_count,
+                             json_object_get(m.doc, "annotations"), &printed);
     }
     /* Ours may be longer than the cap when theirs was full of short numbers; else it reads back. */
     if (printed.size <= MANIFEST_MAX && manifest_parse(buf_str(&printed), NULL, &again, &err) < 0)

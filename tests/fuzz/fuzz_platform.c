@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
             abort();
         return 0;
     }
-    if (platform_match(&p, &p) != 0 || platform_parse(platform_format(&p, printed), &again, &err) < 0)
+    if (platform_match(&p, &p) != 0 ||
+        platform_parse(platform_format(&p, printed), &again, &err) < 0)
         abort();
     memcpy(again.os_version, p.os_version, sizeof(p.os_version));
     if (!platform_eq(&p, &again))

@@ -14,9 +14,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 
     program_parse(text, &head);
     if (head.kind == PROGRAM_SCRIPT &&
-        (head.interpreter.size && (head.interpreter.ptr < text.ptr || head.interpreter.ptr + head.interpreter.size > text.ptr + size)))
+        (head.interpreter.size && (head.interpreter.ptr < text.ptr ||
+                                   head.interpreter.ptr + head.interpreter.size > text.ptr + size)))
         abort();
     if (head.kind == PROGRAM_ELF)
-        program_interpreter(&head, str_slice(text, head.table_offset < size ? head.table_offset : size, size), &offset, &length);
+        program_interpreter(
+            &head, str_slice(text, head.table_offset < size ? head.table_offset : size, size),
+            &offset, &length);
     return 0;
 }

@@ -11,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 /* What is accepted reads back as the same from both of its printed forms. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    AUTO_FREE char *text = str_dup((struct str){(const char *)bytes, size}), *name = NULL, *familiar = NULL;
+    AUTO_FREE char *text = str_dup((struct str){(const char *)bytes, size}), *name = NULL,
+                   *familiar = NULL;
     SCOPED(reference_release) struct reference ref = {0}, again = {0}, third = {0};
     struct err err = {0};
 

@@ -12,7 +12,8 @@ static void check(const struct userns_map *map, uint64_t from)
     for (size_t i = 0; i < map->count; i++) {
         const struct userns_range *r = &map->ranges[i];
 
-        if (r->count == 0 || (uint64_t)r->inside + r->count > UINT32_MAX || (uint64_t)r->outside + r->count > UINT32_MAX)
+        if (r->count == 0 || (uint64_t)r->inside + r->count > UINT32_MAX ||
+            (uint64_t)r->outside + r->count > UINT32_MAX)
             abort();
         if (from && r->inside != from)
             abort();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A fuzz target without libFuzzer: runs every file below testdata/<name>/ through it (the program is called <name>), then
- * mutations of each, the same ones every time. TAP; a crash names the input it happened on. Directories and files to run
- * instead may be given as arguments.
+ * A fuzz target without libFuzzer: runs every file below testdata/<name>/ through it (the program
+ * is called <name>), then mutations of each, the same ones every time. TAP; a crash names the input
+ * it happened on. Directories and files to run instead may be given as arguments.
  */
 #include <fcntl.h>
 #include <libgen.h>
@@ -25,8 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 enum {
     SEED_MAX = 1 << 20,
-    MUTATIONS = 300,           /* of one seed */
-    MUTATED_BYTES = 64 << 20,  /* in all, so that large seeds do not take minutes */
+    MUTATIONS = 300,          /* of one seed */
+    MUTATED_BYTES = 64 << 20, /* in all, so that large seeds do not take minutes */
 };
 
 static struct strv seeds;

@@ -2,8 +2,9 @@
 /*
  * Drives runtime/ without images: a sandbox on a plain directory as the lowest layer.
  *     sandbox [option...] ROOTDIR WORKDIR COMMAND [ARG...]
- * WORKDIR is emptied of nothing: it gets upper/, work/, stubs. Prints nothing of its own but errors. Exit status: the
- * command's; 125 when it never began and the error has no status of its own.
+ * WORKDIR is emptied of nothing: it gets upper/, work/, stubs. Prints nothing of its own but
+ * errors. Exit status: the command's; 125 when it never began and the error has no status of its
+ * own.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -52,7 +53,8 @@ static void add_bind(struct plan *plan, char *spec)
     plan_add_bind(plan, fd, target, spec && strcmp(spec, "ro") == 0);
 }
 
-/* Bind sources are opened once we are in the session: a descriptor from outside it belongs to other mounts. */
+/* Bind sources are opened once we are in the session: a descriptor from outside it belongs to other
+ * mounts. */
 static void open_binds(struct plan *plan, const struct strv *specs)
 {
     for (size_t i = 0; i < specs->count; i++)
@@ -61,8 +63,8 @@ static void open_binds(struct plan *plan, const struct strv *specs)
 
 static int benched;
 
-static int options(int argc, char **argv, struct plan *plan, const char **isolation, int *many, const char **user,
-                   struct strv *binds)
+static int options(int argc, char **argv, struct plan *plan, const char **isolation, int *many,
+                   const char **user, struct strv *binds)
 {
     int i = 1;
 
@@ -108,10 +110,11 @@ struct place {
     int lower, work, stubs;
 };
 
-static int begin(struct session *session, struct plan *plan, const struct place *place, int n, const char *user,
-                 struct run *run, struct err *err)
+static int begin(struct session *session, struct plan *plan, const struct place *place, int n,
+                 const char *user, struct run *run, struct err *err)
 {
-    AUTO_FD int upper = fresh_dir(place->work, "upper", n), work = fresh_dir(place->work, "work", n);
+    AUTO_FD int upper = fresh_dir(place->work, "upper", n),
+                work = fresh_dir(place->work, "work", n);
     int lowers[] = {place->lower, place->stubs};
     struct overlay o = {.lower_fds = lowers, .lower_count = 2, .upper_fd = upper, .work_fd = work};
     AUTO_FD int root = overlay_mount(session, &o, err);
@@ -144,7 +147,8 @@ static int by_size(const void *a, const void *b)
 }
 
 /* The time of one whole sandbox, mount to release, n times one after the other. */
-static int bench(struct session *session, struct plan *plan, const struct place *place, int n, const char *user)
+static int bench(struct session *session, struct plan *plan, const struct place *place, int n,
+                 const char *user)
 {
     uint64_t *took = calloc((size_t)n + 1, sizeof(*took));
     struct err err = {0};
@@ -154,7 +158,8 @@ static int bench(struct session *session, struct plan *plan, const struct place 
         struct run run = RUN_CLOSED;
         uint64_t begun = clock_mono_us();
 
-        if (begin(session, plan, place, i, user, &run, &err) < 0 || run_wait(&run, 0, &status, &err) < 0)
+        if (begin(session, plan, place, i, user, &run, &err) < 0 ||
+            run_wait(&run, 0, &status, &err) < 0)
             return fail("bench", &err);
         run_release(&run);
         took[i] = clock_mono_us() - begun;

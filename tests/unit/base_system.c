@@ -30,9 +30,10 @@ static void hashes(void)
     static const struct {
         const char *key, *text, *hex;
     } rows[] = {
-        {"\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b", "Hi There",
-         "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
-        {"Jefe", "what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+        {"\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b",
+         "Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+        {"Jefe", "what do ya want for nothing?",
+         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
     };
     char digest[DIGEST_SIZE], hex[SHA256_HEX_SIZE];
     uint8_t raw[SHA256_SIZE];
@@ -51,7 +52,8 @@ static void hashes(void)
         EQ_STR(buf_cstr(&out), rows[i].hex);
     }
     memset(longkey, 0xaa, sizeof(longkey));
-    hmac_sha256(longkey, sizeof(longkey), "Test Using Larger Than Block-Size Key - Hash Key First", 54, raw);
+    hmac_sha256(longkey, sizeof(longkey), "Test Using Larger Than Block-Size Key - Hash Key First",
+                54, raw);
     OK(raw[0] == 0x60 && raw[1] == 0xe4 && raw[31] == 0x54);
     sha256_begin(&h);
     sha256_add_framed(&h, STR("a"));
@@ -90,9 +92,11 @@ static void whole_files(void)
     buf_clear(&out);
     OK(fs_read_file(dir, "a/f", &out, 5, &err) < 0);
     EQ_STR(err.text, "a/f: larger than the limit of 5 bytes");
-    OK(fs_replace(dir, "no/f", "x", 1, 0600, false, &err) < 0 && err.kind == ERR_SYSTEM && err.code == ENOENT);
+    OK(fs_replace(dir, "no/f", "x", 1, 0600, false, &err) < 0 && err.kind == ERR_SYSTEM &&
+       err.code == ENOENT);
     AUTO_FD int tmp = fs_tmpfile(dir, 0600, &err);
-    OK(tmp >= 0 && fs_write(tmp, "t", 1, &err) == 0 && fs_link_tmpfile(tmp, dir, "t", true, &err) == 0);
+    OK(tmp >= 0 && fs_write(tmp, "t", 1, &err) == 0 &&
+       fs_link_tmpfile(tmp, dir, "t", true, &err) == 0);
     OK(fs_link_tmpfile(tmp, dir, "t", false, &err) == 0);
     OK(symlinkat("/etc", dir, "link") == 0 && fchmodat(dir, "a/b", 0, 0) == 0);
     OK(fs_list(dir, &names, &err) == 0);
@@ -110,18 +114,22 @@ static void beneath(void)
         enum fs_resolve how;
         int code; /* 0: opens the file "in" */
     } rows[] = {
-        {"d/in", FS_NO_LINKS, 0},       {"/d/in", FS_BENEATH, 0},      {"abs/in", FS_IN_ROOT, 0},
-        {"abs/in", FS_BENEATH, EXDEV},  {"abs/in", FS_NO_LINKS, ELOOP}, {"up/d/in", FS_IN_ROOT, 0},
-        {"up/d/in", FS_BENEATH, EXDEV}, {"d/../d/in", FS_BENEATH, 0},  {"d/../../d/in", FS_IN_ROOT, 0},
-        {"loop", FS_IN_ROOT, ELOOP},    {"last", FS_IN_ROOT, 0},       {"last", FS_NO_LINKS, ELOOP},
+        {"d/in", FS_NO_LINKS, 0},        {"/d/in", FS_BENEATH, 0},
+        {"abs/in", FS_IN_ROOT, 0},       {"abs/in", FS_BENEATH, EXDEV},
+        {"abs/in", FS_NO_LINKS, ELOOP},  {"up/d/in", FS_IN_ROOT, 0},
+        {"up/d/in", FS_BENEATH, EXDEV},  {"d/../d/in", FS_BENEATH, 0},
+        {"d/../../d/in", FS_IN_ROOT, 0}, {"loop", FS_IN_ROOT, ELOOP},
+        {"last", FS_IN_ROOT, 0},         {"last", FS_NO_LINKS, ELOOP},
         {"none/in", FS_IN_ROOT, ENOENT},
     };
     char path[] = "/tmp/slipway-unit-XXXXXX";
     AUTO_FD int dir = scratch(path);
     struct err err = {0};
 
-    OK(fs_mkdirs(dir, "d", 0755, &err) == 0 && fs_replace(dir, "d/in", "in", 2, 0644, false, &err) == 0);
-    OK(symlinkat("/d", dir, "abs") == 0 && symlinkat("../..", dir, "up") == 0 && symlinkat("loop", dir, "loop") == 0);
+    OK(fs_mkdirs(dir, "d", 0755, &err) == 0 &&
+       fs_replace(dir, "d/in", "in", 2, 0644, false, &err) == 0);
+    OK(symlinkat("/d", dir, "abs") == 0 && symlinkat("../..", dir, "up") == 0 &&
+       symlinkat("loop", dir, "loop") == 0);
     OK(symlinkat("abs/in", dir, "last") == 0);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         AUTO_FD int fd = fs_open_beneath(dir, rows[i].path, O_RDONLY, 0, rows[i].how, &err);
@@ -147,7 +155,8 @@ static void beneath_without_openat2(void)
     };
     struct sock_fprog filter = {ARRAY_SIZE(code), code};
 
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0) {
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0) {
         tap_skip("seccomp: the kernel takes no filter");
         return;
     }
@@ -185,7 +194,8 @@ static void jobs(void)
     int failures = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(handles); i++)
-        handles[i] = i % 2 ? pool_start(pool, count_job, &counter) : pool_start(pool, nested_job, &nested);
+        handles[i] =
+            i % 2 ? pool_start(pool, count_job, &counter) : pool_start(pool, nested_job, &nested);
     for (size_t i = 0; i < ARRAY_SIZE(handles); i++)
         failures += job_wait(handles[i], &err) < 0;
     EQ_INT(counter, 200);
@@ -288,6 +298,6 @@ static void errors(void)
     OK(strlen(err.text) == sizeof(err.text) - 1 && str_ends(str_of(err.text), "x..."));
 }
 
-TAP_MAIN({"hashes", hashes}, {"whole files", whole_files}, {"beneath a root", beneath}, {"jobs", jobs},
-         {"helper programs", helpers}, {"JSON", documents}, {"times", times}, {"errors", errors},
-         {"beneath a root without openat2", beneath_without_openat2})
+TAP_MAIN({"hashes", hashes}, {"whole files", whole_files}, {"beneath a root", beneath},
+         {"jobs", jobs}, {"helper programs", helpers}, {"JSON", documents}, {"times", times},
+         {"errors", errors}, {"beneath a root without openat2", beneath_without_openat2})

@@ -32,7 +32,8 @@ static void numbers(void)
 
     for (size_t n = 0; n < ARRAY_SIZE(rows); n++) {
         u = 0;
-        OKF(str_u64(str_of(rows[n].text), &u) == rows[n].ok && u == rows[n].value, "row %zu: %s", n, rows[n].text);
+        OKF(str_u64(str_of(rows[n].text), &u) == rows[n].ok && u == rows[n].value, "row %zu: %s", n,
+            rows[n].text);
     }
     OK(str_i64(STR("-9223372036854775808"), &i) && i == INT64_MIN);
     OK(!str_i64(STR("9223372036854775808"), &i));
@@ -47,15 +48,18 @@ static void sizes(void)
         bool ok;
         uint64_t value;
     } rows[] = {
-        {"10", true, 10},     {"10b", true, 10},         {"1k", true, 1024},   {"2MiB", true, 2 << 20},
-        {"3GB", true, 3ULL << 30}, {"1x", false, 0},     {"k", false, 0},      {"1kk", false, 0},
-        {"1bb", false, 0},    {"99999999999999t", false, 0},
+        {"10", true, 10},          {"10b", true, 10},
+        {"1k", true, 1024},        {"2MiB", true, 2 << 20},
+        {"3GB", true, 3ULL << 30}, {"1x", false, 0},
+        {"k", false, 0},           {"1kk", false, 0},
+        {"1bb", false, 0},         {"99999999999999t", false, 0},
     };
 
     for (size_t n = 0; n < ARRAY_SIZE(rows); n++) {
         uint64_t value = 0;
 
-        OKF(str_size(str_of(rows[n].text), &value) == rows[n].ok && value == rows[n].value, "%s", rows[n].text);
+        OKF(str_size(str_of(rows[n].text), &value) == rows[n].ok && value == rows[n].value, "%s",
+            rows[n].text);
     }
 }
 
@@ -118,7 +122,11 @@ static void encodings(void)
 {
     static const struct {
         const char *plain, *base64;
-    } rows[] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"}}; /* RFC 4648 §10 */
+    } rows[] = {{"", ""},
+                {"f", "Zg=="},
+                {"fo", "Zm8="},
+                {"foo", "Zm9v"},
+                {"foobar", "Zm9vYmFy"}}; /* RFC 4648 §10 */
     SCOPED(buf_release) struct buf out = {0};
 
     for (size_t n = 0; n < ARRAY_SIZE(rows); n++) {
@@ -146,7 +154,8 @@ static void encodings(void)
     hex_encode(&out, "\x00\xff", 2);
     EQ_STR(buf_cstr(&out), "00ff");
     buf_clear(&out);
-    OK(hex_decode(&out, STR("00fF")) && out.size == 2 && !hex_decode(&out, STR("0")) && !hex_decode(&out, STR("0g")));
+    OK(hex_decode(&out, STR("00fF")) && out.size == 2 && !hex_decode(&out, STR("0")) &&
+       !hex_decode(&out, STR("0g")));
 }
 
 static void escapes(void)
@@ -158,7 +167,10 @@ static void escapes(void)
         {"a\nb\tc\r", "a\\nb\\tc\\x0d"},
         {"\x1b[31m", "\\x1b[31m"},
         {"\xff\xc3", "\\xff\\xc3"},
-        {"\xc2\x9b" "31m", "\\xc2\\x9b" "31m"},
+        {"\xc2\x9b"
+         "31m",
+         "\\xc2\\x9b"
+         "31m"},
         {"\xed\xa0\x80", "\\xed\\xa0\\x80"},
         {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},
     };
@@ -189,5 +201,5 @@ static void vectors(void)
     OK(strv_argv(&v)[1] == NULL && strv_has(&v, "B=2"));
 }
 
-TAP_MAIN({"numbers", numbers}, {"sizes", sizes}, {"slices", slices}, {"paths", paths}, {"encodings", encodings},
-         {"escapes", escapes}, {"vectors", vectors})
+TAP_MAIN({"numbers", numbers}, {"sizes", sizes}, {"slices", slices}, {"paths", paths},
+         {"encodings", encodings}, {"escapes", escapes}, {"vectors", vectors})

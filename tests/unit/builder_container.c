@@ -18,12 +18,16 @@ static void volumes(void)
         {"./a:/b:ro", "./a", "/b", true, NULL},
         {"/a:/b:rw,z", "/a", "/b", false, NULL},
         {"/a:/b:Z,ro", "/a", "/b", true, NULL},
-        {"/a", NULL, NULL, false, "volume \"/a\": want HOST:CONTAINER[:ro]; volumes without a host path are not carried out"},
+        {"/a", NULL, NULL, false,
+         "volume \"/a\": want HOST:CONTAINER[:ro]; volumes without a host path are not carried "
+         "out"},
         {"data:/b", NULL, NULL, false,
-         "volume \"data:/b\": \"data\" is a volume's name, and named volumes are not carried out; a path begins with / or ."},
+         "volume \"data:/b\": \"data\" is a volume's name, and named volumes are not carried out; "
+         "a path begins with / or ."},
         {"/a:b", NULL, NULL, false, "volume \"/a:b\": \"b\" is not an absolute path"},
         {"/a:", NULL, NULL, false, "volume \"/a:\": \"\" is not an absolute path"},
-        {"/a:/b:shared", NULL, NULL, false, "volume \"/a:/b:shared\": option \"shared\" is not carried out (ro and rw are)"},
+        {"/a:/b:shared", NULL, NULL, false,
+         "volume \"/a:/b:shared\": option \"shared\" is not carried out (ro and rw are)"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -13,13 +13,32 @@ static void matches(void)
         const char *pattern, *name;
         int want;
     } rows[] = {
-        {"abc", "abc", 1},       {"*", "abc", 1},         {"*c", "abc", 1},       {"a*", "a", 1},
-        {"a*b*c*d", "aXbYcZd", 1}, {"a*b*c*d", "aXbYcZ", 0}, {"a?c", "abc", 1},     {"a?c", "ac", 0},
-        {"ab[c]", "abc", 1},     {"ab[b-d]", "abc", 1},   {"ab[e-g]", "abc", 0},  {"ab[^c]", "abc", 0},
-        {"ab[^e-g]", "abc", 1},  {"a\\*b", "a*b", 1},     {"a\\*b", "ab", 0},     {"[\\]a]", "]", 1},
-        {"[x\\-]", "-", 1},      {"[", "a", -1},          {"[a", "a", -1},        {"a\\", "a", -1},
-        {"", "", 1},             {"", "a", 0},            {"*", "", 1},           {"package*.json", "package.json", 1},
-        {"package*.json", "package-lock.json", 1},        {"[]a]", "a", -1},
+        {"abc", "abc", 1},
+        {"*", "abc", 1},
+        {"*c", "abc", 1},
+        {"a*", "a", 1},
+        {"a*b*c*d", "aXbYcZd", 1},
+        {"a*b*c*d", "aXbYcZ", 0},
+        {"a?c", "abc", 1},
+        {"a?c", "ac", 0},
+        {"ab[c]", "abc", 1},
+        {"ab[b-d]", "abc", 1},
+        {"ab[e-g]", "abc", 0},
+        {"ab[^c]", "abc", 0},
+        {"ab[^e-g]", "abc", 1},
+        {"a\\*b", "a*b", 1},
+        {"a\\*b", "ab", 0},
+        {"[\\]a]", "]", 1},
+        {"[x\\-]", "-", 1},
+        {"[", "a", -1},
+        {"[a", "a", -1},
+        {"a\\", "a", -1},
+        {"", "", 1},
+        {"", "a", 0},
+        {"*", "", 1},
+        {"package*.json", "package.json", 1},
+        {"package*.json", "package-lock.json", 1},
+        {"[]a]", "a", -1},
     };
     struct err err = {0};
 
@@ -35,7 +54,8 @@ static void literals(void)
     AUTO_FREE char *plain = glob_literal(STR("a\\*b\\\\c"));
 
     EQ_STR(plain, "a*b\\c");
-    OK(!glob_has_wildcard(STR("a\\*b")) && glob_has_wildcard(STR("a*")) && glob_has_wildcard(STR("[x]")));
+    OK(!glob_has_wildcard(STR("a\\*b")) && glob_has_wildcard(STR("a*")) &&
+       glob_has_wildcard(STR("[x]")));
 }
 
 TAP_MAIN({"matches", matches}, {"literals", literals})

@@ -52,16 +52,19 @@ static int tar_of(const struct place *p, const char *name, const char *text)
     int fd = layout_tmpfile(&p->l, &err);
     struct tar_writer w = {.to = sink_of_fd(&fd)};
 
-    OKF(fd >= 0 && tar_write_whole(&w, &e, str_of(text), &err) == 0 && tar_write_end(&w, &err) == 0, "%s", err.text);
+    OKF(fd >= 0 && tar_write_whole(&w, &e, str_of(text), &err) == 0 && tar_write_end(&w, &err) == 0,
+        "%s", err.text);
     tar_writer_release(&w);
     lseek(fd, 0, SEEK_SET);
     return fd;
 }
 
-static int import(struct place *p, int fd, const char *change, struct descriptor *d, struct err *err)
+static int import(struct place *p, int fd, const char *change, struct descriptor *d,
+                  struct err *err)
 {
     SCOPED(strv_release) struct strv changes = {0};
-    struct import_options options = {.platform = {.os = "linux", .arch = "arm64"}, .changes = &changes, .message = "m"};
+    struct import_options options = {
+        .platform = {.os = "linux", .arch = "arm64"}, .changes = &changes, .message = "m"};
 
     if (change)
         strv_add(&changes, change);
@@ -82,7 +85,8 @@ static void image(void)
     OKF(layout_load_image(&p.l, &d, NULL, &image, &err) == 0, "%s", err.text);
     EQ_STR(image.platform.arch, "arm64");
     EQ_STR(config_created(image.config), "2023-11-14T22:13:20Z");
-    OK(config_get_list(image.config, "Cmd", &cmd) && cmd.count == 2 && strcmp(cmd.ptr[1], "b") == 0);
+    OK(config_get_list(image.config, "Cmd", &cmd) && cmd.count == 2 &&
+       strcmp(cmd.ptr[1], "b") == 0);
     EQ_INT(json_array_size(config_history(image.config)), 1);
     EQ_STR(json_str(json_array_get(config_history(image.config), 0), "comment"), "m");
 }

@@ -316,7 +316,8 @@ static void sparse(void)
     while (content.size < 512)
         buf_addc(&content, '\0');
     buf_adds(&content, "ABCDxyz");
-    tar_write_whole(&w, &(struct entry){.path = "GNUSparseFile.0/f", .type = ENTRY_FILE, .mode = 0644},
+    tar_write_whole(&w,
+                    &(struct entry){.path = "GNUSparseFile.0/f", .type = ENTRY_FILE, .mode = 0644},
                     buf_str(&content), &err);
     tar_write_whole(&w, &(struct entry){.path = "after", .type = ENTRY_FILE}, STR("after"), &err);
     tar_writer_release(&w);

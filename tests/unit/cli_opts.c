@@ -20,18 +20,40 @@ static const struct opt table[] = {
     {.type = OPT_FLAG, .letter = 'f', .name = "flag", .help = "h", .offset = AT(flag)},
     {.type = OPT_FLAG, .letter = 'o', .name = "other", .help = "h", .offset = AT(other)},
     {.type = OPT_FLAG, .name = "kept", .help = "h", .offset = AT(kept), .negatable = true},
-    {.type = OPT_STR, .letter = 't', .name = "text", .value = "TEXT", .help = "h", .offset = AT(text)},
-    {.type = OPT_LIST, .letter = 'l', .name = "list", .value = "ITEM", .help = "h", .offset = AT(list)},
-    {.type = OPT_U64, .letter = 'n', .name = "number", .value = "N", .help = "h", .offset = AT(number)},
+    {.type = OPT_STR,
+     .letter = 't',
+     .name = "text",
+     .value = "TEXT",
+     .help = "h",
+     .offset = AT(text)},
+    {.type = OPT_LIST,
+     .letter = 'l',
+     .name = "list",
+     .value = "ITEM",
+     .help = "h",
+     .offset = AT(list)},
+    {.type = OPT_U64,
+     .letter = 'n',
+     .name = "number",
+     .value = "N",
+     .help = "h",
+     .offset = AT(number)},
     {.type = OPT_SIZE, .name = "size", .value = "SIZE", .help = "h", .offset = AT(size)},
     {.type = OPT_END},
 };
-static const struct cmd plain = {.name = "x", .args = "A...", .opts = table, .opts_size = sizeof(struct values),
-                                 .max_args = 3};
-static const struct cmd stopping = {.name = "x", .opts = table, .opts_size = sizeof(struct values), .max_args = -1,
+static const struct cmd plain = {
+    .name = "x", .args = "A...", .opts = table, .opts_size = sizeof(struct values), .max_args = 3};
+static const struct cmd stopping = {.name = "x",
+                                    .opts = table,
+                                    .opts_size = sizeof(struct values),
+                                    .max_args = -1,
                                     .stop_at_operand = true};
-static const struct cmd needy = {.name = "x", .args = "A B", .opts = table, .opts_size = sizeof(struct values),
-                                 .min_args = 2, .max_args = 2};
+static const struct cmd needy = {.name = "x",
+                                 .args = "A B",
+                                 .opts = table,
+                                 .opts_size = sizeof(struct values),
+                                 .min_args = 2,
+                                 .max_args = 2};
 
 /* "f=1 t=x l=a,b n=7 | operands" */
 static void show(const struct values *v, const struct strv *operands, struct buf *out)

@@ -16,19 +16,24 @@ static void parsing(void)
     } rows[] = {
         {"{" ROOTFS "}", NULL},
         {"{" ROOTFS ",\"config\":null,\"history\":null}", NULL},
-        {"{" ROOTFS ",\"config\":{\"Env\":null,\"Cmd\":[\"a\"],\"Labels\":{\"a\":\"b\"},\"X\":[7]}}", NULL},
+        {"{" ROOTFS
+         ",\"config\":{\"Env\":null,\"Cmd\":[\"a\"],\"Labels\":{\"a\":\"b\"},\"X\":[7]}}",
+         NULL},
         {"{\"rootfs\":{\"type\":\"layers\",\"diff_ids\":null}}", NULL},
         {"[]", "image config: not a JSON object"},
         {"{", "image config: line 1, column 1: string or '}' expected near end of file"},
         {"{}", "image config: \"rootfs\" is not an object"},
-        {"{\"rootfs\":{\"diff_ids\":[\"../x\"]}}", "image config: \"diff_ids\" is not a list of sha256 digests"},
-        {"{\"rootfs\":{\"diff_ids\":[7]}}", "image config: \"diff_ids\" is not a list of up to 2000 strings"},
+        {"{\"rootfs\":{\"diff_ids\":[\"../x\"]}}",
+         "image config: \"diff_ids\" is not a list of sha256 digests"},
+        {"{\"rootfs\":{\"diff_ids\":[7]}}",
+         "image config: \"diff_ids\" is not a list of up to 2000 strings"},
         {"{" ROOTFS ",\"config\":[]}", "image config: \"config\" is not an object"},
         {"{" ROOTFS ",\"config\":{\"Env\":{}}}", "image config: \"Env\" is not a list of strings"},
         {"{" ROOTFS ",\"config\":{\"Cmd\":[7]}}", "image config: \"Cmd\" is not a list of strings"},
         {"{" ROOTFS ",\"config\":{\"User\":7}}", "image config: \"User\" is not a string"},
         {"{" ROOTFS ",\"config\":{\"Volumes\":[]}}", "image config: \"Volumes\" is not an object"},
-        {"{" ROOTFS ",\"config\":{\"Labels\":{\"a\":7}}}", "image config: \"Labels\" is not a map of strings"},
+        {"{" ROOTFS ",\"config\":{\"Labels\":{\"a\":7}}}",
+         "image config: \"Labels\" is not a map of strings"},
         {"{" ROOTFS ",\"history\":{}}", "image config: \"history\" is not a list"},
         {"{" ROOTFS ",\"history\":[7]}", "image config: \"history\" is not a list of objects"},
         {"{" ROOTFS ",\"created\":7}", "image config: \"created\" is not a string"},
@@ -65,11 +70,17 @@ static void growing(void)
     config_add_history(doc, "2026-01-02T03:04:05Z", "RUN x", NULL, false);
     config_add_history(doc, NULL, "CMD y", "why", true);
     config_print(doc, &text);
-    EQ_STR(buf_cstr(&text),
-           "{\"architecture\":\"arm\",\"config\":{\"Cmd\":[\"nginx\",\"-g\"],\"Entrypoint\":[],\"ExposedPorts\":{\"443/"
-           "tcp\":{},\"80/tcp\":{}},\"Labels\":{\"a\":\"b\"},\"User\":\"app\"},\"created\":\"2026-01-02T03:04:05Z\","
-           "\"history\":[{\"created\":\"2026-01-02T03:04:05Z\",\"created_by\":\"RUN x\"},{\"comment\":\"why\",\"created_"
-           "by\":\"CMD y\",\"empty_layer\":true}],\"os\":\"linux\"," "\"rootfs\":{\"diff_ids\":[\"" ID "\"],\"type\":\"layers\"}" ",\"variant\":\"v7\"}");
+    EQ_STR(
+        buf_cstr(&text),
+        "{\"architecture\":\"arm\",\"config\":{\"Cmd\":[\"nginx\",\"-g\"],\"Entrypoint\":[],"
+        "\"ExposedPorts\":{\"443/"
+        "tcp\":{},\"80/"
+        "tcp\":{}},\"Labels\":{\"a\":\"b\"},\"User\":\"app\"},\"created\":\"2026-01-02T03:04:05Z\","
+        "\"history\":[{\"created\":\"2026-01-02T03:04:05Z\",\"created_by\":\"RUN "
+        "x\"},{\"comment\":\"why\",\"created_"
+        "by\":\"CMD y\",\"empty_layer\":true}],\"os\":\"linux\","
+        "\"rootfs\":{\"diff_ids\":[\"" ID "\"],\"type\":\"layers\"}"
+        ",\"variant\":\"v7\"}");
     OK(config_platform(doc, &got, &err) == 0 && platform_eq(&got, &p));
     config_diff_ids(doc, &ids);
     OK(ids.count == 1 && strcmp(ids.ptr[0], ID) == 0);
@@ -90,8 +101,10 @@ static void growing(void)
 /* What we do not know stays; null members become what is needed. */
 static void kept(void)
 {
-    static const char text[] = "{\"architecture\":\"amd64\",\"config\":null,\"history\":null,\"os\":\"linux\",\"os.features\":[\"f\"],"
-                               "\"rootfs\":{\"diff_ids\":null,\"type\":\"layers\"},\"x\":{\"y\":[1,2]}}";
+    static const char text[] =
+        "{\"architecture\":\"amd64\",\"config\":null,\"history\":null,\"os\":\"linux\",\"os."
+        "features\":[\"f\"],"
+        "\"rootfs\":{\"diff_ids\":null,\"type\":\"layers\"},\"x\":{\"y\":[1,2]}}";
     struct err err = {0};
     json_auto_t *doc = config_parse(STR(text), &err);
     SCOPED(buf_release) struct buf out = {0};
@@ -103,9 +116,10 @@ static void kept(void)
     config_set_label(doc, "k", "v");
     buf_clear(&out);
     config_print(doc, &out);
-    EQ_STR(buf_cstr(&out),
-           "{\"architecture\":\"amd64\",\"config\":{\"Labels\":{\"k\":\"v\"}},\"history\":[{\"created_by\":\"a\"}],\"os\":\"linux\","
-           "\"os.features\":[\"f\"],\"rootfs\":{\"diff_ids\":[\"" ID "\"],\"type\":\"layers\"},\"x\":{\"y\":[1,2]}}");
+    EQ_STR(buf_cstr(&out), "{\"architecture\":\"amd64\",\"config\":{\"Labels\":{\"k\":\"v\"}},"
+                           "\"history\":[{\"created_by\":\"a\"}],\"os\":\"linux\","
+                           "\"os.features\":[\"f\"],\"rootfs\":{\"diff_ids\":[\"" ID
+                           "\"],\"type\":\"layers\"},\"x\":{\"y\":[1,2]}}");
 }
 
 static void no_platform(void)

@@ -16,18 +16,23 @@ static void parsing(void)
     } rows[] = {
         {D(""), NULL},
         {D(",\"platform\":null"), NULL},
-        {D(",\"platform\":{\"os\":\"linux\",\"architecture\":\"amd64\"},\"annotations\":{\"k\":\"v\"},\"x\":[1]"), NULL},
+        {D(",\"platform\":{\"os\":\"linux\",\"architecture\":\"amd64\"},\"annotations\":{\"k\":"
+           "\"v\"},\"x\":[1]"),
+         NULL},
         {"7", "descriptor: not an object"},
         {"{\"digest\":\"" DIGEST "\",\"size\":1}", "descriptor: key \"mediaType\" is missing"},
         {"{\"mediaType\":\"a\",\"size\":1}", "descriptor: key \"digest\" is missing"},
         {"{\"mediaType\":\"a\",\"digest\":\"" DIGEST "\"}", "descriptor: key \"size\" is missing"},
-        {"{\"mediaType\":\"\",\"digest\":\"" DIGEST "\",\"size\":1}", "descriptor: mediaType is not a media type"},
-        {"{\"mediaType\":\"a\\nb\",\"digest\":\"" DIGEST "\",\"size\":1}", "descriptor: mediaType is not a media type"},
+        {"{\"mediaType\":\"\",\"digest\":\"" DIGEST "\",\"size\":1}",
+         "descriptor: mediaType is not a media type"},
+        {"{\"mediaType\":\"a\\nb\",\"digest\":\"" DIGEST "\",\"size\":1}",
+         "descriptor: mediaType is not a media type"},
         {"{\"mediaType\":\"a\",\"digest\":\"sha256:12\",\"size\":1}",
          "descriptor: digest \"sha256:12\" is not sha256:<64 hex digits>"},
         {"{\"mediaType\":\"a\",\"digest\":\"../../x\",\"size\":1}",
          "descriptor: digest \"../../x\" is not sha256:<64 hex digits>"},
-        {"{\"mediaType\":\"a\",\"digest\":\"" DIGEST "\",\"size\":-1}", "descriptor: size is negative"},
+        {"{\"mediaType\":\"a\",\"digest\":\"" DIGEST "\",\"size\":-1}",
+         "descriptor: size is negative"},
         {"{\"mediaType\":\"a\",\"digest\":\"" DIGEST "\",\"size\":9007199254740992}",
          "descriptor: size is beyond all reason"},
         {D(",\"platform\":7"), "descriptor: platform: not an object"},
@@ -69,17 +74,19 @@ static void made(void)
     EQ_STR(descriptor_annotation(&d, "k"), NULL);
     doc = descriptor_to_json(&copy);
     json_print(doc, &text);
-    EQ_STR(buf_cstr(&text), "{\"annotations\":{\"k\":\"v\"},\"digest\":\"" DIGEST
-                            "\",\"mediaType\":\"a/b\",\"platform\":{\"architecture\":\"arm64\",\"os\":\"linux\"},\"size\":5}");
+    EQ_STR(buf_cstr(&text),
+           "{\"annotations\":{\"k\":\"v\"},\"digest\":\"" DIGEST "\",\"mediaType\":\"a/"
+           "b\",\"platform\":{\"architecture\":\"arm64\",\"os\":\"linux\"},\"size\":5}");
 }
 
 static void extras(void)
 {
     SCOPED(descriptor_release) struct descriptor d = {0};
     struct err err = {0};
-    json_auto_t *doc = json_parse(STR(D(",\"urls\":[\"https://x\"],\"data\":\"aGk=\",\"platform\":{\"os\":\"unknown\","
-                                        "\"architecture\":\"unknown\"}")),
-                                  &err);
+    json_auto_t *doc = json_parse(
+        STR(D(",\"urls\":[\"https://x\"],\"data\":\"aGk=\",\"platform\":{\"os\":\"unknown\","
+              "\"architecture\":\"unknown\"}")),
+        &err);
 
     OK(descriptor_from_json(doc, &d, &err) == 0);
     EQ_INT(json_array_size(descriptor_urls(&d)), 1);

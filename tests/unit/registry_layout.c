@@ -61,7 +61,8 @@ static void put_manifest(const struct layout *l, const char *text, struct descri
 }
 
 /* A whole image of no layers, its environment told apart by `mark`. */
-static void put_image(const struct layout *l, const char *arch, const char *mark, struct descriptor *d)
+static void put_image(const struct layout *l, const char *arch, const char *mark,
+                      struct descriptor *d)
 {
     struct platform p = {.os = "linux"};
     json_auto_t *doc = NULL;
@@ -118,7 +119,8 @@ static void creation(void)
         EQ_STR(buf_cstr(&text), "{\"imageLayoutVersion\":\"1.0.0\"}");
         buf_clear(&text);
         OK(fs_read_file(l.dir_fd, "index.json", &text, 1000, &err) == 0);
-        EQ_STR(buf_cstr(&text), "{\"manifests\":[],\"mediaType\":\"" MEDIA_OCI_INDEX "\",\"schemaVersion\":2}");
+        EQ_STR(buf_cstr(&text),
+               "{\"manifests\":[],\"mediaType\":\"" MEDIA_OCI_INDEX "\",\"schemaVersion\":2}");
     }
 }
 
@@ -135,7 +137,9 @@ static void foreign_directory(void)
     OK(fs_replace(AT_FDCWD, want, "x", 1, 0600, false, &err) == 0);
     scope_free(&want);
     OK(layout_open(&l, p.root, &err) < 0);
-    want = xasprintf("store %s: %s is neither a store nor an empty directory: it holds \"thesis.txt\"", p.root, p.root);
+    want =
+        xasprintf("store %s: %s is neither a store nor an empty directory: it holds \"thesis.txt\"",
+                  p.root, p.root);
     EQ_STR(err.text, want);
     EQ_INT(count_names(p.root, "."), 1);
     EQ_INT(l.dir_fd, -1);
@@ -151,7 +155,8 @@ static void wrong_version(void)
     place_make(&p);
     OK(mkdir(p.root, 0700) == 0);
     file = xasprintf("%s/oci-layout", p.root);
-    OK(fs_replace(AT_FDCWD, file, "{\"imageLayoutVersion\":\"2.0.0\"}", 30, 0600, false, &err) == 0);
+    OK(fs_replace(AT_FDCWD, file, "{\"imageLayoutVersion\":\"2.0.0\"}", 30, 0600, false, &err) ==
+       0);
     OK(layout_open(&l, p.root, &err) < 0);
     want = xasprintf("store %s: oci-layout: not an image layout of version 1", p.root);
     EQ_STR(err.text, want);
@@ -176,12 +181,14 @@ static void blobs(void)
     EQ_STR(buf_cstr(&got), "hello");
     fd = layout_open_blob(&l, digest, &size, &err);
     OK(fd >= 0 && size == 5);
-    OK(layout_read_blob(&l, digest, 4, &got, &err) < 0 && strstr(err.text, "larger than the limit of 4 bytes"));
+    OK(layout_read_blob(&l, digest, 4, &got, &err) < 0 &&
+       strstr(err.text, "larger than the limit of 4 bytes"));
     digest_of("x", 1, other);
     OK(!layout_has(&l, other) && layout_open_blob(&l, other, NULL, &err) < 0);
     EQ_INT(err.code, ENOENT);
     OK(strstr(err.text, "is not in the store"));
-    OK(!layout_has(&l, "sha256:../../../index.json") && !layout_has(&l, "") && !layout_has(&l, "index.json"));
+    OK(!layout_has(&l, "sha256:../../../index.json") && !layout_has(&l, "") &&
+       !layout_has(&l, "index.json"));
     OK(layout_open_blob(&l, "../../index.json", NULL, &err) < 0);
     EQ_STR(err.text, "\"../../index.json\" is not a sha256 digest");
     EQ_INT(count_names(p.root, "tmp"), 0);
@@ -200,7 +207,8 @@ static void damaged_blobs(void)
     open_or_die(&l, &p);
     digest_of("hello", 5, digest);
     OK(fs_replace(l.blobs_fd, digest_hex(digest), "hel", 3, 0644, false, &err) == 0);
-    OK(layout_read_blob(&l, digest, 10, &got, &err) < 0 && strstr(err.text, "is damaged") && got.size == 0);
+    OK(layout_read_blob(&l, digest, 10, &got, &err) < 0 && strstr(err.text, "is damaged") &&
+       got.size == 0);
     OK(layout_put(&l, "hello", 5, digest, &err) == 0);
     OK(layout_read_blob(&l, digest, 10, &got, &err) == 0);
     OK(fs_replace(l.blobs_fd, digest_hex(digest), "hexxo", 5, 0644, false, &err) == 0);
@@ -220,11 +228,13 @@ static void temporary_files(void)
     open_or_die(&l, &p);
     fd = layout_tmpfile(&l, &err);
     lost = layout_tmpfile(&l, &err);
-    OK(fd >= 0 && fs_write(fd, "abc", 3, &err) == 0 && lost >= 0 && fs_write(lost, "abcd", 4, &err) == 0);
+    OK(fd >= 0 && fs_write(fd, "abc", 3, &err) == 0 && lost >= 0 &&
+       fs_write(lost, "abcd", 4, &err) == 0);
     digest_of("abc", 3, digest);
     OK(!layout_has(&l, digest));
     OKF(layout_commit(&l, fd, digest, &err) == 0, "%s", err.text);
-    OK(layout_has(&l, digest) && fstatat(l.blobs_fd, digest_hex(digest), &st, 0) == 0 && (st.st_mode & 0777) == 0644);
+    OK(layout_has(&l, digest) && fstatat(l.blobs_fd, digest_hex(digest), &st, 0) == 0 &&
+       (st.st_mode & 0777) == 0644);
     OK(layout_commit(&l, fd, digest, &err) == 0);
     OK(layout_commit(&l, fd, "sha256:12", &err) < 0);
     scope_close(&lost);
@@ -271,7 +281,8 @@ static void names(void)
     text = xasprintf("h.io/y@%s", a.digest);
     EQ_STR(descriptor_annotation(&got, LAYOUT_REF_NAME), text);
     descriptor_release(&a);
-    descriptor_set(&a, MEDIA_OCI_MANIFEST, "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", 1);
+    descriptor_set(&a, MEDIA_OCI_MANIFEST,
+                   "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", 1);
     OK(layout_tag(&l, &one, &a, &err) < 0 && strstr(err.text, "is not in the store"));
 }
 
@@ -323,10 +334,13 @@ static void index_of_others(void)
     place_make(&p);
     open_or_die(&l, &p);
     put_manifest(&l, "{\"a\":1}", &a);
-    buf_addf(&text,
-             "{\"schemaVersion\":2,\"x\":1,\"manifests\":[{\"mediaType\":\"a\",\"digest\":\"sha512:1\",\"size\":1},"
-             "{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":7,\"annotations\":{\"" LAYOUT_REF_NAME "\":\"web\"}}]}",
-             MEDIA_OCI_MANIFEST, a.digest);
+    buf_addf(
+        &text,
+        "{\"schemaVersion\":2,\"x\":1,\"manifests\":[{\"mediaType\":\"a\",\"digest\":\"sha512:1\","
+        "\"size\":1},"
+        "{\"mediaType\":\"%s\",\"digest\":\"%s\",\"size\":7,\"annotations\":{\"" LAYOUT_REF_NAME
+        "\":\"web\"}}]}",
+        MEDIA_OCI_MANIFEST, a.digest);
     OK(fs_replace(l.dir_fd, "index.json", text.ptr, text.size, 0644, false, &err) == 0);
     parse_ref("web:latest", &ref);
     EQ_INT(layout_resolve(&l, &ref, &got, &err), 1);
@@ -335,8 +349,8 @@ static void index_of_others(void)
     OK(layout_untag(&l, &ref, &err) == 1);
     buf_clear(&text);
     OK(fs_read_file(l.dir_fd, "index.json", &text, 1000, &err) == 0);
-    EQ_STR(buf_cstr(&text),
-           "{\"manifests\":[{\"digest\":\"sha512:1\",\"mediaType\":\"a\",\"size\":1}],\"schemaVersion\":2,\"x\":1}");
+    EQ_STR(buf_cstr(&text), "{\"manifests\":[{\"digest\":\"sha512:1\",\"mediaType\":\"a\",\"size\":"
+                            "1}],\"schemaVersion\":2,\"x\":1}");
     OK(fs_replace(l.dir_fd, "index.json", "{", 1, 0644, false, &err) == 0);
     OK(layout_resolve(&l, &ref, &got, &err) < 0 && strstr(err.text, "index.json: line 1"));
 }
@@ -383,7 +397,8 @@ static void two_processes_tag(void)
     EQ_INT(list.count, 200);
 }
 
-/* kill -9 while blobs are written and names are set, again and again: nothing partial counts, nothing stays in tmp/. */
+/* kill -9 while blobs are written and names are set, again and again: nothing partial counts,
+ * nothing stays in tmp/. */
 static void killed(void)
 {
     SCOPED(place_remove) struct place p;
@@ -424,7 +439,8 @@ static void killed(void)
         OKF(layout_read_blob(&l, digest, 2 << 20, &bytes, &err) == 0, "%s", err.text);
     }
     OK(layout_clean_tmp(&l, &err) == 0);
-    unlinkat(l.tmp_fd, "index.json", 0); /* the next index, left by a kill: overwritten by the next writer */
+    unlinkat(l.tmp_fd, "index.json",
+             0); /* the next index, left by a kill: overwritten by the next writer */
     EQ_INT(count_names(p.root, "tmp"), 0);
 }
 
@@ -476,7 +492,8 @@ static void locks(void)
         layout_lock(&l, "x", true, &err);
         _exit(0);
     }
-    OK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM); /* it waited */
+    OK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) &&
+       WTERMSIG(status) == SIGALRM); /* it waited */
     close(first);
     close(second);
 }
@@ -490,7 +507,8 @@ static void images(void)
     SCOPED(buf_release) struct buf text = {0};
     SCOPED(image_release) struct image image = {0};
     SCOPED(image_summary_release) struct image_summary summary = {0};
-    struct platform arm = {.os = "linux", .arch = "arm64"}, s390x = {.os = "linux", .arch = "s390x"};
+    struct platform arm = {.os = "linux", .arch = "arm64"},
+                    s390x = {.os = "linux", .arch = "s390x"};
     char digest[DIGEST_SIZE];
     struct err err = {0};
 
@@ -553,8 +571,9 @@ static void finding(void)
 }
 
 TAP_MAIN({"a new store", creation}, {"a directory that is no store", foreign_directory},
-         {"a layout of another version", wrong_version}, {"blobs", blobs}, {"damaged blobs", damaged_blobs},
-         {"temporary files", temporary_files}, {"names", names}, {"images without a name", unnamed},
-         {"an index that others wrote", index_of_others}, {"two processes tag 100 names each", two_processes_tag},
-         {"kill -9 in the middle", killed}, {"temporary directories", temporary_directories}, {"locks by name", locks},
+         {"a layout of another version", wrong_version}, {"blobs", blobs},
+         {"damaged blobs", damaged_blobs}, {"temporary files", temporary_files}, {"names", names},
+         {"images without a name", unnamed}, {"an index that others wrote", index_of_others},
+         {"two processes tag 100 names each", two_processes_tag}, {"kill -9 in the middle", killed},
+         {"temporary directories", temporary_directories}, {"locks by name", locks},
          {"images of a platform", images}, {"what a user types", finding})

@@ -32,7 +32,8 @@ static void check(int result, const struct err *err)
 
 static void put_tree(const struct layout *l, const char *diff_id)
 {
-    AUTO_FREE char *dir = xasprintf("%s/sub", digest_hex(diff_id)), *file = xasprintf("%s/file", dir);
+    AUTO_FREE char *dir = xasprintf("%s/sub", digest_hex(diff_id)),
+                   *file = xasprintf("%s/file", dir);
     AUTO_FREE char *index = xasprintf("index/%s", digest_hex(diff_id));
     struct err err = {0};
 
@@ -66,7 +67,8 @@ static void put_image(const struct layout *l, const char *mark, struct descripto
 
 static void put_record(const struct layout *l, const char *name, const char *diff_id)
 {
-    AUTO_FREE char *path = xasprintf("steps/%s", name), *text = xasprintf("{\"diffId\":\"%s\"}", diff_id);
+    AUTO_FREE char *path = xasprintf("steps/%s", name),
+                   *text = xasprintf("{\"diffId\":\"%s\"}", diff_id);
     struct err err = {0};
 
     check(fs_mkdirs(l->cache_fd, "steps", 0755, &err), &err);
@@ -143,7 +145,8 @@ static void plain(void)
     EQ_INT(count(&s, "trees"), 1);
     EQ_INT(count(&s, "cache/index"), 1);
     EQ_INT(count(&s, "tmp"), 0);
-    OK(there(&s, "cache/steps/live") && !there(&s, "cache/steps/dead") && there(&s, "cache/mounts/npm"));
+    OK(there(&s, "cache/steps/live") && !there(&s, "cache/steps/dead") &&
+       there(&s, "cache/mounts/npm"));
     check(layout_load_image(&s.l, &s.named, NULL, &image, &err), &err);
     OK(layout_has(&s.l, image.manifest.layers[0].digest));
     check(layout_usage(&s.l, &after, &err), &err);
@@ -151,7 +154,8 @@ static void plain(void)
     EQ_INT(after.names, 1);
     EQ_INT(after.unnamed, 0);
     EQ_INT(before.bytes - after.bytes, did.removed_bytes);
-    EQ_INT(before.blobs.dead_bytes + before.trees.dead_bytes + before.caches.dead_bytes, did.removed_bytes);
+    EQ_INT(before.blobs.dead_bytes + before.trees.dead_bytes + before.caches.dead_bytes,
+           did.removed_bytes);
     EQ_INT(after.blobs.dead_bytes + after.trees.dead_bytes + after.caches.dead_bytes, 0);
     check(layout_prune(&s.l, &options, &again, &err), &err);
     EQ_INT(again.removed, 0);
@@ -170,7 +174,8 @@ static void everything(void)
     EQ_INT(count(&s, "blobs/sha256"), 3);
 }
 
-/* A budget: nothing while it holds; then the dead by last use; then what can be made again; never a named blob. */
+/* A budget: nothing while it holds; then the dead by last use; then what can be made again; never a
+ * named blob. */
 static void budget(void)
 {
     SCOPED(store_remove) struct store s;
@@ -214,7 +219,8 @@ static void in_use(void)
 
     store_make(&s);
     check(layout_open(&other, s.dir, &err), &err);
-    want = xasprintf("the store %s is in use by another slipway process; prune when it has ended", s.dir);
+    want = xasprintf("the store %s is in use by another slipway process; prune when it has ended",
+                     s.dir);
     OK(layout_prune(&s.l, &options, &result, &err) < 0);
     EQ_STR(err.text, want);
     EQ_INT(err.code, EBUSY);
@@ -232,7 +238,8 @@ static void damaged_manifest(void)
     struct err err = {0};
 
     store_make(&s);
-    check(fs_replace(s.l.blobs_fd, digest_hex(s.named.digest), "not JSON", 8, 0644, false, &err), &err);
+    check(fs_replace(s.l.blobs_fd, digest_hex(s.named.digest), "not JSON", 8, 0644, false, &err),
+          &err);
     check(layout_prune(&s.l, &options, &result, &err), &err);
     OK(layout_has(&s.l, s.named.digest));
     check(fs_replace(s.l.dir_fd, "index.json", "{", 1, 0644, false, &err), &err);
@@ -240,5 +247,6 @@ static void damaged_manifest(void)
     OK(layout_has(&s.l, s.named.digest));
 }
 
-TAP_MAIN({"what no name reaches goes", plain}, {"caches go when asked for", everything}, {"a budget", budget},
-         {"a store in use", in_use}, {"a damaged manifest or index", damaged_manifest})
+TAP_MAIN({"what no name reaches goes", plain}, {"caches go when asked for", everything},
+         {"a budget", budget}, {"a store in use", in_use},
+         {"a damaged manifest or index", damaged_manifest})

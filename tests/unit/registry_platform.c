@@ -35,12 +35,18 @@ static void parsing(void)
         {"windows(10.0.17763)/amd64", "windows/amd64", NULL},
         {"", NULL, "platform \"\": not of the form OS/ARCH, as in linux/arm64"},
         {"frob", NULL,
-         "platform \"frob\": neither an operating system nor an architecture; write OS/ARCH, as in linux/arm64"},
-        {"linux/", NULL, "platform \"linux/\": not of the form OS/ARCH[/VARIANT], as in linux/arm64"},
-        {"/amd64", NULL, "platform \"/amd64\": not of the form OS/ARCH[/VARIANT], as in linux/arm64"},
-        {"linux/arm/v7/x", NULL, "platform \"linux/arm/v7/x\": not of the form OS/ARCH[/VARIANT], as in linux/arm64"},
-        {"linux/a b", NULL, "platform \"linux/a b\": not of the form OS/ARCH[/VARIANT], as in linux/arm64"},
-        {"linux/arm/", NULL, "platform \"linux/arm/\": not of the form OS/ARCH[/VARIANT], as in linux/arm64"},
+         "platform \"frob\": neither an operating system nor an architecture; write OS/ARCH, as in "
+         "linux/arm64"},
+        {"linux/", NULL,
+         "platform \"linux/\": not of the form OS/ARCH[/VARIANT], as in linux/arm64"},
+        {"/amd64", NULL,
+         "platform \"/amd64\": not of the form OS/ARCH[/VARIANT], as in linux/arm64"},
+        {"linux/arm/v7/x", NULL,
+         "platform \"linux/arm/v7/x\": not of the form OS/ARCH[/VARIANT], as in linux/arm64"},
+        {"linux/a b", NULL,
+         "platform \"linux/a b\": not of the form OS/ARCH[/VARIANT], as in linux/arm64"},
+        {"linux/arm/", NULL,
+         "platform \"linux/arm/\": not of the form OS/ARCH[/VARIANT], as in linux/arm64"},
         {"windows(10.0/amd64", NULL,
          "platform \"windows(10.0/amd64\": not of the form OS/ARCH[/VARIANT], as in linux/arm64"},
     };
@@ -68,13 +74,18 @@ static void matching(void)
         "linux/386 linux/386 | linux/amd64",
         "linux/arm/v7 linux/arm/v7 linux/arm/v6 linux/arm/v5 | linux/arm/v8 linux/arm64",
         "linux/arm/v6 linux/arm/v6 linux/arm/v5 | linux/arm/v7",
-        "linux/arm64 linux/arm64 linux/arm/v8 linux/arm/v7 linux/arm/v6 linux/arm/v5 | linux/arm64/v9 linux/amd64",
-        "linux/arm64/v8.2 linux/arm64/v8.2 linux/arm64/v8.1 linux/arm64 linux/arm/v7 | linux/arm64/v8.3 linux/arm64/v9",
-        "linux/arm64/v9.1 linux/arm64/v9.1 linux/arm64/v9 linux/arm64/v8.6 linux/arm64/v8.1 linux/arm64 linux/arm/v8 | "
+        "linux/arm64 linux/arm64 linux/arm/v8 linux/arm/v7 linux/arm/v6 linux/arm/v5 | "
+        "linux/arm64/v9 linux/amd64",
+        "linux/arm64/v8.2 linux/arm64/v8.2 linux/arm64/v8.1 linux/arm64 linux/arm/v7 | "
+        "linux/arm64/v8.3 linux/arm64/v9",
+        "linux/arm64/v9.1 linux/arm64/v9.1 linux/arm64/v9 linux/arm64/v8.6 linux/arm64/v8.1 "
+        "linux/arm64 linux/arm/v8 | "
         "linux/arm64/v9.2 linux/arm64/v8.7",
         "linux/riscv64 linux/riscv64 | linux/amd64",
-        "windows(10.0.17763.1)/amd64 windows(10.0.17763.99)/amd64 | windows(10.0.17764)/amd64 linux/amd64",
-        "windows(10.0.17763)/amd64 windows(10.0.17763.99)/amd64 | windows(10.0.1776)/amd64 windows(10.0.177631)/amd64",
+        "windows(10.0.17763.1)/amd64 windows(10.0.17763.99)/amd64 | windows(10.0.17764)/amd64 "
+        "linux/amd64",
+        "windows(10.0.17763)/amd64 windows(10.0.17763.99)/amd64 | windows(10.0.1776)/amd64 "
+        "windows(10.0.177631)/amd64",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -102,8 +113,8 @@ static void matching(void)
             text = str_dup(word);
             OKF(platform_parse(text, &have, &err) == 0, "%s", text);
             rank = platform_match(&want, &have);
-            OKF(refused ? rank == -1 : rank > last || (rank == 0 && last < 0), "row %zu: %s has rank %d after %d", i,
-                text, rank, last);
+            OKF(refused ? rank == -1 : rank > last || (rank == 0 && last < 0),
+                "row %zu: %s has rank %d after %d", i, text, rank, last);
             last = rank;
         }
     }
@@ -151,4 +162,5 @@ static void host(void)
     OK(p.arch[0] && strcmp(p.arch, "x86_64") != 0);
 }
 
-TAP_MAIN({"parsing", parsing}, {"matching", matching}, {"from and to JSON", json}, {"the host", host})
+TAP_MAIN({"parsing", parsing}, {"matching", matching}, {"from and to JSON", json},
+         {"the host", host})

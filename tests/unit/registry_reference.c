@@ -31,7 +31,8 @@ static void accepted(void)
         {"[::1]:5000/web", "[::1]:5000/web:latest", "[::1]:5000/web:latest"},
         {"[2001:db8::1]/web", "[2001:db8::1]/web:latest", "[2001:db8::1]/web:latest"},
         {"Registry/web", "Registry/web:latest", "Registry/web:latest"},
-        {"123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1", "123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1",
+        {"123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1",
+         "123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1",
          "123456789012.dkr.ecr.us-east-1.amazonaws.com/web:1"},
         {"web@" DIGEST, "docker.io/library/web@" DIGEST, "web@" DIGEST},
         {"h.io/a:t@" DIGEST, "h.io/a:t@" DIGEST, "h.io/a:t@" DIGEST},
@@ -56,7 +57,8 @@ static void accepted(void)
         EQ_STR(familiar, rows[i].familiar);
         OK(reference_parse(name, &again, &err) == 0 && reference_eq(&ref, &again));
         reference_release(&again);
-        OKF(reference_parse(familiar, &again, &err) == 0 && reference_eq(&ref, &again), "%s reads back", familiar);
+        OKF(reference_parse(familiar, &again, &err) == 0 && reference_eq(&ref, &again),
+            "%s reads back", familiar);
     }
 }
 
@@ -66,32 +68,49 @@ static void refused(void)
         const char *text, *err;
     } rows[] = {
         {"", "image name \"\": it is empty"},
-        {"https://h.io/a",
-         "image name \"https://h.io/a\": it is a URL; leave out what stands before \"://\" and that"},
+        {"https://h.io/a", "image name \"https://h.io/a\": it is a URL; leave out what stands "
+                           "before \"://\" and that"},
         {"Web", "image name \"Web\": the repository name must be lower case"},
         {"h.io/Web:1", "image name \"h.io/Web:1\": the repository name must be lower case"},
         {"h.io/", "image name \"h.io/\": the repository name is missing"},
-        {"/web", "image name \"/web\": the repository name may have a-z, 0-9 and single separators . _ __ - between them"},
-        {"a//b", "image name \"a//b\": the repository name may have a-z, 0-9 and single separators . _ __ - between them"},
-        {"a..b", "image name \"a..b\": the repository name may have a-z, 0-9 and single separators . _ __ - between them"},
-        {"a___b", "image name \"a___b\": the repository name may have a-z, 0-9 and single separators . _ __ - between them"},
-        {"-a", "image name \"-a\": the repository name may have a-z, 0-9 and single separators . _ __ - between them"},
-        {"a-", "image name \"a-\": the repository name may have a-z, 0-9 and single separators . _ __ - between them"},
-        {"a b", "image name \"a b\": the repository name may have a-z, 0-9 and single separators . _ __ - between them"},
+        {"/web", "image name \"/web\": the repository name may have a-z, 0-9 and single separators "
+                 ". _ __ - between them"},
+        {"a//b", "image name \"a//b\": the repository name may have a-z, 0-9 and single separators "
+                 ". _ __ - between them"},
+        {"a..b", "image name \"a..b\": the repository name may have a-z, 0-9 and single separators "
+                 ". _ __ - between them"},
+        {"a___b", "image name \"a___b\": the repository name may have a-z, 0-9 and single "
+                  "separators . _ __ - between them"},
+        {"-a", "image name \"-a\": the repository name may have a-z, 0-9 and single separators . _ "
+               "__ - between them"},
+        {"a-", "image name \"a-\": the repository name may have a-z, 0-9 and single separators . _ "
+               "__ - between them"},
+        {"a b", "image name \"a b\": the repository name may have a-z, 0-9 and single separators . "
+                "_ __ - between them"},
         {"../a.b", "image name \"../a.b\": what stands before the first \"/\" is not a host name"},
-        {"h.io:/a", "image name \"h.io:/a\": what stands before the first \"/\" is not a host name"},
-        {"h.io:99999/a", "image name \"h.io:99999/a\": what stands before the first \"/\" is not a host name"},
-        {"-h.io/a", "image name \"-h.io/a\": what stands before the first \"/\" is not a host name"},
+        {"h.io:/a",
+         "image name \"h.io:/a\": what stands before the first \"/\" is not a host name"},
+        {"h.io:99999/a",
+         "image name \"h.io:99999/a\": what stands before the first \"/\" is not a host name"},
+        {"-h.io/a",
+         "image name \"-h.io/a\": what stands before the first \"/\" is not a host name"},
         {"[::1/a", "image name \"[::1/a\": what stands before the first \"/\" is not a host name"},
-        {"web:", "image name \"web:\": the tag may have up to 128 of A-Z a-z 0-9 _ . - and not begin with . or -"},
-        {"web:.a", "image name \"web:.a\": the tag may have up to 128 of A-Z a-z 0-9 _ . - and not begin with . or -"},
-        {"web:a:b", "image name \"web:a:b\": the tag may have up to 128 of A-Z a-z 0-9 _ . - and not begin with . or -"},
+        {"web:", "image name \"web:\": the tag may have up to 128 of A-Z a-z 0-9 _ . - and not "
+                 "begin with . or -"},
+        {"web:.a", "image name \"web:.a\": the tag may have up to 128 of A-Z a-z 0-9 _ . - and not "
+                   "begin with . or -"},
+        {"web:a:b", "image name \"web:a:b\": the tag may have up to 128 of A-Z a-z 0-9 _ . - and "
+                    "not begin with . or -"},
         {"web@", "image name \"web@\": after \"@\" there must be a digest, as in @sha256:…"},
-        {"web@sha256:12", "image name \"web@sha256:12\": the digest is not \"sha256:\" and 64 digits of 0-9 a-f"},
-        {"web@sha512:" HEX HEX, "image name \"web@sha512:" HEX HEX "\": only sha256 digests are supported"},
+        {"web@sha256:12",
+         "image name \"web@sha256:12\": the digest is not \"sha256:\" and 64 digits of 0-9 a-f"},
+        {"web@sha512:" HEX HEX,
+         "image name \"web@sha512:" HEX HEX "\": only sha256 digests are supported"},
         {HEX, "image name \"" HEX "\": a name of 64 hex digits would be taken for an image id"},
-        {"a\033[0m", "image name \"a\\x1b[0m\": the repository name may have a-z, 0-9 and single separators . _ __ - between them"},
-        {"a/" LONG250 "abcd", "image name \"a/" LONG250 "abcd\": the repository name is longer than 255 characters"},
+        {"a\033[0m", "image name \"a\\x1b[0m\": the repository name may have a-z, 0-9 and single "
+                     "separators . _ __ - between them"},
+        {"a/" LONG250 "abcd",
+         "image name \"a/" LONG250 "abcd\": the repository name is longer than 255 characters"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -108,7 +127,8 @@ static void refused(void)
 static void limits(void)
 {
     SCOPED(reference_release) struct reference ref = {0};
-    AUTO_FREE char *tag = xasprintf("web:%.128s", LONG250), *longer = xasprintf("web:%.129s", LONG250);
+    AUTO_FREE char *tag = xasprintf("web:%.128s", LONG250),
+                   *longer = xasprintf("web:%.129s", LONG250);
     struct err err = {0};
 
     OK(reference_parse(LONG250 "/abcd", &ref, &err) == 0); /* 255 */
@@ -126,7 +146,8 @@ static void hosts(void)
     struct err err = {0};
     AUTO_FREE char *repository = NULL;
 
-    OK(reference_parse("web@" DIGEST, &hub, &err) == 0 && reference_parse("h.io/web", &other, &err) == 0);
+    OK(reference_parse("web@" DIGEST, &hub, &err) == 0 &&
+       reference_parse("h.io/web", &other, &err) == 0);
     EQ_STR(reference_api_host(&hub), "registry-1.docker.io");
     EQ_STR(reference_api_host(&other), "h.io");
     repository = reference_repository(&hub);
@@ -136,5 +157,5 @@ static void hosts(void)
     OK(reference_eq(&copy, &hub) && !reference_eq(&copy, &other));
 }
 
-TAP_MAIN({"names that are accepted", accepted}, {"names that are refused", refused}, {"lengths", limits},
-         {"hosts and copies", hosts})
+TAP_MAIN({"names that are accepted", accepted}, {"names that are refused", refused},
+         {"lengths", limits}, {"hosts and copies", hosts})

@@ -10,9 +10,11 @@
 
 static void defaults(void)
 {
-    static const unsigned docker[] = {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FSETID, CAP_FOWNER, CAP_MKNOD, CAP_NET_RAW,
-                                      CAP_SETGID, CAP_SETUID, CAP_SETFCAP, CAP_SETPCAP, CAP_NET_BIND_SERVICE,
-                                      CAP_SYS_CHROOT, CAP_KILL, CAP_AUDIT_WRITE};
+    static const unsigned docker[] = {
+        CAP_CHOWN,   CAP_DAC_OVERRIDE, CAP_FSETID,           CAP_FOWNER,
+        CAP_MKNOD,   CAP_NET_RAW,      CAP_SETGID,           CAP_SETUID,
+        CAP_SETFCAP, CAP_SETPCAP,      CAP_NET_BIND_SERVICE, CAP_SYS_CHROOT,
+        CAP_KILL,    CAP_AUDIT_WRITE};
     uint64_t mask = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(docker); i++)
@@ -27,8 +29,15 @@ static void names(void)
     static const struct {
         const char *text;
         int cap; /* -1: refused, 64: all */
-    } rows[] = {{"NET_RAW", CAP_NET_RAW}, {"cap_net_raw", CAP_NET_RAW}, {"CAP_SYS_ADMIN", CAP_SYS_ADMIN}, {"chown", 0},
-                {"CHECKPOINT_RESTORE", CAP_CHECKPOINT_RESTORE}, {"all", 64}, {"", -1}, {"CAP_", -1}, {"NET", -1},
+    } rows[] = {{"NET_RAW", CAP_NET_RAW},
+                {"cap_net_raw", CAP_NET_RAW},
+                {"CAP_SYS_ADMIN", CAP_SYS_ADMIN},
+                {"chown", 0},
+                {"CHECKPOINT_RESTORE", CAP_CHECKPOINT_RESTORE},
+                {"all", 64},
+                {"", -1},
+                {"CAP_", -1},
+                {"NET", -1},
                 {"CAP_CAP_CHOWN", -1}};
     char text[CAPS_NAME_MAX];
 
@@ -58,10 +67,15 @@ static void rungs(void)
         {"root", 0, SESSION_ROOT, NULL},
         {"userns", 0, SESSION_USERNS, NULL},
         {"none", 0, SESSION_NONE, NULL},
-        {"single", -1, SESSION_NONE, "isolation \"single\" is not carried out by this version; it has auto, root, userns, none"},
-        {"chroot", -1, SESSION_NONE, "isolation \"chroot\" is not carried out by this version; it has auto, root, userns, none"},
+        {"single", -1, SESSION_NONE,
+         "isolation \"single\" is not carried out by this version; it has auto, root, userns, "
+         "none"},
+        {"chroot", -1, SESSION_NONE,
+         "isolation \"chroot\" is not carried out by this version; it has auto, root, userns, "
+         "none"},
         {"in-place", -1, SESSION_NONE,
-         "isolation \"in-place\" is not carried out by this version; it has auto, root, userns, none"},
+         "isolation \"in-place\" is not carried out by this version; it has auto, root, userns, "
+         "none"},
         {"oci", -1, SESSION_NONE, "unknown isolation \"oci\"; want auto, root, userns or none"},
     };
 
@@ -89,4 +103,5 @@ static void none(void)
     session_release(&session);
 }
 
-TAP_MAIN({"the default set is Docker's", defaults}, {"names", names}, {"rungs by name", rungs}, {"rung none", none})
+TAP_MAIN({"the default set is Docker's", defaults}, {"names", names}, {"rungs by name", rungs},
+         {"rung none", none})

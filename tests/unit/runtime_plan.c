@@ -83,7 +83,8 @@ static void damage(void)
         SCOPED(plan_release) struct plan b = PLAN_INIT;
         struct err err = {0};
 
-        if (!OKF(plan_parse((struct str){text.ptr, size}, fds, n, &b, &err) < 0 && err.text[0], "prefix of %zu", size))
+        if (!OKF(plan_parse((struct str){text.ptr, size}, fds, n, &b, &err) < 0 && err.text[0],
+                 "prefix of %zu", size))
             return;
     }
     for (size_t fewer = 0; fewer < n; fewer++) {
@@ -95,16 +96,47 @@ static void damage(void)
     }
 }
 
-static void set_argv(struct plan *p) { strv_add(&p->argv, "x"); }
-static void no_argv(struct plan *p) { strv_clear(&p->argv); }
-static void empty_argv(struct plan *p) { strv_clear(&p->argv); strv_add(&p->argv, ""); }
-static void no_root(struct plan *p) { p->root_fd = -1; }
-static void relative(struct plan *p) { p->cwd = xstrdup("a/b"); }
-static void nobody(struct plan *p) { p->uid = UINT32_MAX; }
-static void long_name(struct plan *p) { p->hostname = xasprintf("%065d", 0); }
-static void bad_target(struct plan *p) { plan_add_tmpfs(p, "tmp", 0, 0); }
-static void on_root(struct plan *p) { plan_add_tmpfs(p, "/a/../", 0, 0); }
-static void no_source(struct plan *p) { plan_add_bind(p, -1, "/a", false); }
+static void set_argv(struct plan *p)
+{
+    strv_add(&p->argv, "x");
+}
+static void no_argv(struct plan *p)
+{
+    strv_clear(&p->argv);
+}
+static void empty_argv(struct plan *p)
+{
+    strv_clear(&p->argv);
+    strv_add(&p->argv, "");
+}
+static void no_root(struct plan *p)
+{
+    p->root_fd = -1;
+}
+static void relative(struct plan *p)
+{
+    p->cwd = xstrdup("a/b");
+}
+static void nobody(struct plan *p)
+{
+    p->uid = UINT32_MAX;
+}
+static void long_name(struct plan *p)
+{
+    p->hostname = xasprintf("%065d", 0);
+}
+static void bad_target(struct plan *p)
+{
+    plan_add_tmpfs(p, "tmp", 0, 0);
+}
+static void on_root(struct plan *p)
+{
+    plan_add_tmpfs(p, "/a/../", 0, 0);
+}
+static void no_source(struct plan *p)
+{
+    plan_add_bind(p, -1, "/a", false);
+}
 static void too_many(struct plan *p)
 {
     for (int i = 0; i < PLAN_FDS_MAX; i++)
@@ -123,8 +155,10 @@ static void checks(void)
         {no_root, "there is no root to run in"},
         {relative, "working directory \"a/b\" is not an absolute path"},
         {nobody, "4294967295 is no user or group id"},
-        {long_name, "host name \"00000000000000000000000000000000000000000000000000000000000000000\" is empty or longer "
-                    "than 64 bytes"},
+        {long_name,
+         "host name \"00000000000000000000000000000000000000000000000000000000000000000\" is empty "
+         "or longer "
+         "than 64 bytes"},
         {bad_target, "mount target \"tmp\" is not an absolute path"},
         {on_root, "mount target \"/a/../\" is the root itself"},
         {no_source, "mount on /a has no source"},
@@ -147,4 +181,5 @@ static void checks(void)
     }
 }
 
-TAP_MAIN({"print and parse", round_trip}, {"damaged bytes are refused", damage}, {"impossible plans are refused", checks})
+TAP_MAIN({"print and parse", round_trip}, {"damaged bytes are refused", damage},
+         {"impossible plans are refused", checks})

@@ -41,10 +41,11 @@ static void make(void)
         {"/a/b/f", false, "a/b/f", NULL},
         {"/a/b/c", false, NULL, "mount point /a/b/c is a directory, the mount is a file"},
         {"/a/b/f", true, NULL, "mount point /a/b/f is a file, the mount is a directory"},
-        {"/abs/x", true, "etc/deep/x", NULL},         /* abs -> /etc/deep */
+        {"/abs/x", true, "etc/deep/x", NULL},           /* abs -> /etc/deep */
         {"/dangling", false, "run/resolve/stub", NULL}, /* dangling -> run/resolve/stub */
-        {"/up/y", true, "etc/y", NULL},               /* up -> ../../../etc */
-        {"/loop/z", true, NULL, "mount point /loop/z: open loop/z: Too many levels of symbolic links"},
+        {"/up/y", true, "etc/y", NULL},                 /* up -> ../../../etc */
+        {"/loop/z", true, NULL,
+         "mount point /loop/z: open loop/z: Too many levels of symbolic links"},
         {"/a/b/f/g", true, NULL, "mount point /a/b/f/g: open a/b/f/g: Not a directory"},
         {"//q//./r/", true, "q/r", NULL},
     };
@@ -76,7 +77,8 @@ static void unmake(void)
     struct stat st;
     struct err err = {0};
 
-    OK(mkdirat(dir_fd, "box", 0755) == 0 && mkdirat(dir_fd, "box/etc", 0755) == 0 && mkdirat(dir_fd, "box/var", 0755) == 0);
+    OK(mkdirat(dir_fd, "box", 0755) == 0 && mkdirat(dir_fd, "box/etc", 0755) == 0 &&
+       mkdirat(dir_fd, "box/var", 0755) == 0);
     OK(utimensat(dir_fd, "box/etc", old, 0) == 0 && utimensat(dir_fd, "box/var", old, 0) == 0);
     OK(utimensat(dir_fd, "box", old, 0) == 0);
     AUTO_FD int box = openat(dir_fd, "box", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -133,5 +135,5 @@ static void cleanup(void)
     OK(fs_remove_tree(AT_FDCWD, dir, &err) == 0);
 }
 
-TAP_MAIN({"set-up", setup}, {"made inside the root", make}, {"taken away again", unmake}, {"stub lower", stubs},
-         {"clean-up", cleanup})
+TAP_MAIN({"set-up", setup}, {"made inside the root", make}, {"taken away again", unmake},
+         {"stub lower", stubs}, {"clean-up", cleanup})

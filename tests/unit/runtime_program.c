@@ -45,9 +45,11 @@ static void explain(const char *path, int code, int status, const char *tail)
 
 static void scripts(void)
 {
-    static const char gone[] = "#! /no/such/shell -e\necho\n", empty[] = "#!\n", there[] = "#!/bin/sh\n";
+    static const char gone[] = "#! /no/such/shell -e\necho\n", empty[] = "#!\n",
+                      there[] = "#!/bin/sh\n";
 
-    explain(put("a", gone, sizeof(gone) - 1, 0755), ENOENT, 127, "no such file or directory; its interpreter /no/such/shell is missing");
+    explain(put("a", gone, sizeof(gone) - 1, 0755), ENOENT, 127,
+            "no such file or directory; its interpreter /no/such/shell is missing");
     explain(put("a", empty, sizeof(empty) - 1, 0755), ENOENT, 127, "no such file or directory");
     explain(put("a", there, sizeof(there) - 1, 0755), ENOENT, 127, "no such file or directory");
     explain("/no/such/file", ENOENT, 127, "no such file or directory");
@@ -57,8 +59,10 @@ static void scripts(void)
     explain(put("a", there, sizeof(there) - 1, 0644), EACCES, 126,
             "permission denied: the file is not executable (mode 0644)");
     explain(dir, EACCES, 126, "it is a directory");
-    explain(put("a", there, sizeof(there) - 1, 0755), E2BIG, 126, "arguments and environment are too long");
-    explain(put("a", there, sizeof(there) - 1, 0755), ELOOP, 126, "Too many levels of symbolic links");
+    explain(put("a", there, sizeof(there) - 1, 0755), E2BIG, 126,
+            "arguments and environment are too long");
+    explain(put("a", there, sizeof(there) - 1, 0755), ELOOP, 126,
+            "Too many levels of symbolic links");
 }
 
 /* A dynamic ELF file for 64-bit ARM, as small as it goes: header, one PT_INTERP, its text. */
@@ -89,7 +93,8 @@ static void elf(void)
             "no such file or directory; its interpreter /lib/ld-musl-none.so.1 is missing");
     if (strcmp(native, "aarch64") != 0) {
         snprintf(want, sizeof(want),
-                 "exec format error: the file is for aarch64, this machine is %s and has no emulator for it; the image says arm64",
+                 "exec format error: the file is for aarch64, this machine is %s and has no "
+                 "emulator for it; the image says arm64",
                  native);
         explain(put("b", bytes, size, 0755), ENOEXEC, 126, want);
     }
@@ -123,7 +128,8 @@ static void machines(void)
     OK(emulate_program("z80", (unsigned char[EMULATE_PROGRAM_MAX]){0}) == 0);
     struct err err = {0};
     OK(emulate_check("z80", &err) < 0);
-    OKF(strstr(err.text, "programs for z80 do not run on this machine") == err.text, "%s", err.text);
+    OKF(strstr(err.text, "programs for z80 do not run on this machine") == err.text, "%s",
+        err.text);
 }
 
 static void search(void)
@@ -161,5 +167,5 @@ static void setup(void)
     OK(mkdtemp(dir) != NULL);
 }
 
-TAP_MAIN({"set-up", setup}, {"scripts", scripts}, {"ELF files", elf}, {"machines", machines}, {"search", search},
-         {"clean-up", cleanup})
+TAP_MAIN({"set-up", setup}, {"scripts", scripts}, {"ELF files", elf}, {"machines", machines},
+         {"search", search}, {"clean-up", cleanup})

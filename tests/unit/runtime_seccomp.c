@@ -12,8 +12,8 @@
 #include "runtime/caps.h"
 #include "tests/tap.h"
 
-/* The kernel's reading of the program (net/core/filter.c), for the instructions that a seccomp filter may have and ours
- * has. Any jump out of the program is a failure of the test. */
+/* The kernel's reading of the program (net/core/filter.c), for the instructions that a seccomp
+ * filter may have and ours has. Any jump out of the program is a failure of the test. */
 static uint32_t judge(const struct seccomp_program *p, const struct seccomp_data *d)
 {
     uint32_t a = 0;
@@ -151,7 +151,8 @@ static void with_caps(void)
 {
     SCOPED(seccomp_program_release) struct seccomp_program p = {0};
     struct err err = {0};
-    static const int allowed[] = {SYS_mount, SYS_unshare, SYS_clone3, SYS_bpf, SYS_open_by_handle_at, SYS_reboot};
+    static const int allowed[] = {SYS_mount, SYS_unshare,           SYS_clone3,
+                                  SYS_bpf,   SYS_open_by_handle_at, SYS_reboot};
 
     OK(seccomp_program_compile(CAPS_ALL, &p, &err) == 0);
     for (size_t i = 0; i < ARRAY_SIZE(allowed); i++) {
@@ -178,7 +179,8 @@ static void every_number(void)
             struct seccomp_data d = {.arch = archs[a], .nr = n};
             uint32_t r = judge(&p, &d);
 
-            if (!OKF(r == ALLOW || r == NO_PERM || r == NO_SYS || r == KILL, "arch %#x call %d: %#x", archs[a], n, r))
+            if (!OKF(r == ALLOW || r == NO_PERM || r == NO_SYS || r == KILL,
+                     "arch %#x call %d: %#x", archs[a], n, r))
                 return;
         }
     struct seccomp_data chroot_call = {.arch = NATIVE, .nr = SYS_chroot};
@@ -186,4 +188,5 @@ static void every_number(void)
     OKF(p.count < 700, "%zu instructions", p.count);
 }
 
-TAP_MAIN({"the default profile", profile}, {"calls that go with capabilities", with_caps}, {"every number", every_number})
+TAP_MAIN({"the default profile", profile}, {"calls that go with capabilities", with_caps},
+         {"every number", every_number})

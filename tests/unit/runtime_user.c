@@ -43,12 +43,16 @@ static void lookups(void)
         {"1234", "77:78 /digits 78", NULL},
         {"app:55", "1000:56 /home/app 56", NULL},
         {"nohome", "5:5 - 5", NULL},
-        {"broken", NULL, "unable to find user broken: no matching entries in the image's /etc/passwd"},
+        {"broken", NULL,
+         "unable to find user broken: no matching entries in the image's /etc/passwd"},
         {"huge", NULL, "unable to find user huge: no matching entries in the image's /etc/passwd"},
-        {"4294967295", NULL, "unable to find user 4294967295: no matching entries in the image's /etc/passwd"},
+        {"4294967295", NULL,
+         "unable to find user 4294967295: no matching entries in the image's /etc/passwd"},
         {"-1", NULL, "unable to find user -1: no matching entries in the image's /etc/passwd"},
-        {"app:nogroup", NULL, "unable to find group nogroup: no matching entries in the image's /etc/group"},
-        {"app:wheel:x", NULL, "unable to find group wheel:x: no matching entries in the image's /etc/group"},
+        {"app:nogroup", NULL,
+         "unable to find group nogroup: no matching entries in the image's /etc/group"},
+        {"app:wheel:x", NULL,
+         "unable to find group wheel:x: no matching entries in the image's /etc/group"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

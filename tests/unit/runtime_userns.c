@@ -10,8 +10,8 @@
 static void print(const struct userns_map *map, struct buf *out)
 {
     for (size_t i = 0; i < map->count; i++)
-        buf_addf(out, "%s%" PRIu32 "-%" PRIu32 "-%" PRIu32, i ? " " : "", map->ranges[i].inside, map->ranges[i].outside,
-                 map->ranges[i].count);
+        buf_addf(out, "%s%" PRIu32 "-%" PRIu32 "-%" PRIu32, i ? " " : "", map->ranges[i].inside,
+                 map->ranges[i].outside, map->ranges[i].count);
 }
 
 static void subordinate(void)
@@ -91,4 +91,5 @@ static void identity(void)
     }
 }
 
-TAP_MAIN({"subordinate ids", subordinate}, {"no more ranges than the kernel takes", too_many}, {"identity maps", identity})
+TAP_MAIN({"subordinate ids", subordinate}, {"no more ranges than the kernel takes", too_many},
+         {"identity maps", identity})

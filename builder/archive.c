@@ -22,22 +22,36 @@
 #define LIBRARY "libarchive.so.13"
 #define READ_STEP ((size_t)128 << 10)
 
-/* The functions we use: X(name). */
-#define FUNCTIONS(X)                                                                               \
-    X(archive_read_new)                                                                            \
-    X(archive_read_free)                                                                           \
-    X(archive_read_support_format_tar)                                                             \
-    X(archive_read_support_filter_gzip)                                                            \
-    X(archive_read_support_filter_bzip2)                                                           \
-    X(archive_read_support_filter_xz) X(archive_read_support_filter_lzma)                          \
-        X(archive_read_support_filter_zstd) X(archive_read_support_filter_compress)                \
-            X(archive_read_open) X(archive_read_next_header) X(archive_read_data_block)            \
-                X(archive_error_string) X(archive_entry_pathname) X(archive_entry_hardlink)        \
-                    X(archive_entry_symlink) X(archive_entry_filetype) X(archive_entry_perm)       \
-                        X(archive_entry_uid) X(archive_entry_gid) X(archive_entry_size)            \
-                            X(archive_entry_mtime) X(archive_entry_rdevmajor)                      \
-                                X(archive_entry_rdevminor) X(archive_entry_xattr_reset)            \
-                                    X(archive_entry_xattr_next)
+/* The functions we use: X(name). clang-format indents such a list differently every time. */
+/* clang-format off */
+#define FUNCTIONS(X) \
+    X(archive_read_new) \
+    X(archive_read_free) \
+    X(archive_read_support_format_tar) \
+    X(archive_read_support_filter_gzip) \
+    X(archive_read_support_filter_bzip2) \
+    X(archive_read_support_filter_xz) \
+    X(archive_read_support_filter_lzma) \
+    X(archive_read_support_filter_zstd) \
+    X(archive_read_support_filter_compress) \
+    X(archive_read_open) \
+    X(archive_read_next_header) \
+    X(archive_read_data_block) \
+    X(archive_error_string) \
+    X(archive_entry_pathname) \
+    X(archive_entry_hardlink) \
+    X(archive_entry_symlink) \
+    X(archive_entry_filetype) \
+    X(archive_entry_perm) \
+    X(archive_entry_uid) \
+    X(archive_entry_gid) \
+    X(archive_entry_size) \
+    X(archive_entry_mtime) \
+    X(archive_entry_rdevmajor) \
+    X(archive_entry_rdevminor) \
+    X(archive_entry_xattr_reset) \
+    X(archive_entry_xattr_next)
+/* clang-format on */
 
 struct library {
     void *handle;

@@ -8,7 +8,7 @@
 #     . "$(dirname "$0")/../lib.sh"
 # and goes on with checks; the plan is counted at the end (or said first with `plan N`).
 #
-#   t NAME COMMAND…          one check: COMMAND's status 0 is "ok". Its output goes to $T/out and $T/err and is shown on failure.
+#   t NAME COMMAND…          one check: COMMAND's status 0 is "ok". Its output goes to $T/out and $T/err (but for the predicates has … same) and is shown on failure.
 #   ok NAME / not_ok NAME / skip NAME REASON / diag TEXT
 #   is GOT WANT [NAME]       strings are equal (a check of its own when NAME is given, else a predicate for t)
 #   need WORD…               the whole test is skipped, with the reason, unless this machine has every WORD:
@@ -65,16 +65,25 @@ skip() { tap_count=$((tap_count + 1)); echo "ok $tap_count - $1 # SKIP ${2:-no r
 t() {
     t_name=$1
     shift
-    "$@" >"$T/out" 2>"$T/err"
+    "$@" >"$T/out.now" 2>"$T/err.now"
     t_status=$?
-    if [ "$t_status" -eq 0 ] && ! sanitizer_spoke "$T/err"; then
+    # A predicate looks at what the last command said: that stays in $T/out and $T/err.
+    case $1 in
+    has | lacks | matches | json | same) t_out=$T/out.now t_err=$T/err.now ;;
+    *)
+        mv -f "$T/out.now" "$T/out"
+        mv -f "$T/err.now" "$T/err"
+        t_out=$T/out t_err=$T/err
+        ;;
+    esac
+    if [ "$t_status" -eq 0 ] && ! sanitizer_spoke "$t_err"; then
         ok "$t_name"
         return 0
     fi
     not_ok "$t_name"
     diag "status $t_status of: $*"
-    tail -n 30 "$T/out" | sed 's/^/# out: /'
-    tail -n 30 "$T/err" | sed 's/^/# err: /'
+    tail -n 30 "$t_out" | sed 's/^/# out: /'
+    tail -n 30 "$t_err" | sed 's/^/# err: /'
     return 1
 }
 

@@ -10,10 +10,10 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/scope.h"
+#include "builder/commit.h"
 #include "builder/exec.h"
 #include "registry/config.h"
 #include "registry/layout.h"
-#include "registry/manifest.h"
 
 static void build_release(struct build *b)
 {
@@ -105,47 +105,26 @@ static int make_stage(struct build *b, struct making *m, struct err *err)
     return 0;
 }
 
-static void add_labels(const struct build *b, json_t *config)
-{
-    for (size_t i = 0; b->options->labels && i < b->options->labels->count; i++) {
-        struct str name, value;
-        AUTO_FREE char *key = NULL, *text = NULL;
-
-        str_cut(str_of(b->options->labels->ptr[i]), '=', &name, &value);
-        key = str_dup(name);
-        text = str_dup(value);
-        config_set_label(config, key, text);
-    }
-}
-
-/* The manifest of the target stage: config and manifest into the store, then the names, all of them
- * or none. */
+/* The target stage as an image, then the names, all of them or none. */
 static int commit(struct build *b, struct err *err)
 {
     struct making *m = &b->stages[b->graph.target];
     struct layout *layout = b->tools->layout;
-    SCOPED(buf_release) struct buf config = {0}, manifest = {0};
-    SCOPED(descriptor_release) struct descriptor config_descriptor = {0};
-    struct descriptor *out = &b->result->descriptor;
-    AUTO_FREE struct descriptor *layers = xcalloc(m->stack.count, sizeof(*layers));
-    char digest[DIGEST_SIZE];
+    struct commit_input in = {.config = m->state.config,
+                              .stack = &m->stack,
+                              .platform = &m->stage->platform,
+                              .created = m->created,
+                              .labels = b->options->labels};
+    SCOPED(commit_release) struct commit made = {0};
 
-    add_labels(b, m->state.config);
-    config_set_created(m->state.config, m->created[0] ? m->created : NULL);
-    config_print(m->state.config, &config);
-    if (layout_put(layout, config.ptr, config.size, b->result->config_digest, err) < 0)
-        return err_wrap(err, "store the image's config");
-    descriptor_set(&config_descriptor, MEDIA_OCI_CONFIG, b->result->config_digest, config.size);
-    for (size_t i = 0; i < m->stack.count; i++)
-        layers[i] = m->stack.layers[i].blob; /* borrowed for printing */
-    manifest_print_image(&config_descriptor, layers, m->stack.count, NULL, &manifest);
-    if (layout_put(layout, manifest.ptr, manifest.size, digest, err) < 0)
-        return err_wrap(err, "store the image's manifest");
-    descriptor_set(out, MEDIA_OCI_MANIFEST, digest, manifest.size);
-    descriptor_set_platform(out, &m->stage->platform);
+    if (commit_image(layout, &in, &made, err) < 0)
+        return -1;
+    descriptor_copy(&b->result->descriptor, &made.descriptor);
+    memcpy(b->result->config_digest, made.config_digest, DIGEST_SIZE);
     if (b->options->tags_count)
-        return layout_tag_all(layout, b->options->tags, b->options->tags_count, out, err);
-    return layout_tag(layout, NULL, out, err);
+        return layout_tag_all(layout, b->options->tags, b->options->tags_count, &made.descriptor,
+                              err);
+    return layout_tag(layout, NULL, &made.descriptor, err);
 }
 
 int build_run(const struct build_options *options, const struct build_tools *tools,

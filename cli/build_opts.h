@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_BUILD_OPTS_H
+#define CLI_BUILD_OPTS_H
+
+/* The options of `slipway build`. */
+#include <stdbool.h>
+
+#include "base/strv.h"
+#include "cli/opts.h"
+#include "cli/registry_opts.h"
+
+struct build_opts {
+    struct strv tags, build_args, labels;
+    const char *file, *target, *platform, *iidfile, *metadata_file, *isolation;
+    bool no_cache, pull, push;
+    struct registry_opts registry;
+};
+
+extern const struct opt build_opts[];
+
+#endif

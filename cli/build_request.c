@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/build_request.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/path.h"
+#include "base/scope.h"
+
+void build_request_release(struct build_request *r)
+{
+    for (size_t i = 0; i < r->options.tags_count; i++)
+        reference_release(&r->tags[i]);
+    free(r->tags);
+    strv_release(&r->build_args);
+    free(r->dockerfile);
+    *r = (struct build_request){0};
+}
+
+/* CONTEXT/Dockerfile, or CONTEXT/dockerfile when only that is there. */
+static char *default_dockerfile(const char *context)
+{
+    char *name = path_join(context, "Dockerfile"), *lower;
+
+    if (access(name, F_OK) == 0)
+        return name;
+    lower = path_join(context, "dockerfile");
+    if (access(lower, F_OK) == 0) {
+        free(name);
+        return lower;
+    }
+    free(lower);
+    return name;
+}
+
+static int check_context(const char *context, struct err *err)
+{
+    struct stat st;
+
+    if (strcmp(context, "-") == 0 || strstr(context, "://") || strncmp(context, "git@", 4) == 0)
+        return err_set(err, ERR_USAGE, 0,
+                       "build context \"%.200s\": only a directory is carried out", context);
+    if (stat(context, &st) < 0)
+        return err_errno(err, "build context %s", context);
+    if (!S_ISDIR(st.st_mode))
+        return err_set(err, ERR_USAGE, 0, "build context %s is not a directory", context);
+    return 0;
+}
+
+static int set_platform(struct build_request *r, const char *text, struct err *err)
+{
+    r->options.platform = platform_host();
+    if (!text)
+        text = getenv("DOCKER_DEFAULT_PLATFORM");
+    if (!text || !*text)
+        return 0;
+    if (strchr(text, ','))
+        return err_set(err, ERR_USAGE, 0,
+                       "--platform %.200s: one platform a build is carried out, not a list", text);
+    return platform_parse(text, &r->options.platform, err);
+}
+
+/* NAME without value takes the environment's; one that is not set there counts as not given
+ * (docker). */
+static void set_build_args(struct build_request *r, const struct strv *given)
+{
+    for (size_t i = 0; i < given->count; i++) {
+        const char *value = strchr(given->ptr[i], '=') ? NULL : getenv(given->ptr[i]);
+
+        if (strchr(given->ptr[i], '='))
+            strv_add(&r->build_args, given->ptr[i]);
+        else if (value)
+            strv_addf(&r->build_args, "%s=%s", given->ptr[i], value);
+    }
+    r->options.build_args = &r->build_args;
+}
+
+static int set_labels(struct build_request *r, const struct strv *given, struct err *err)
+{
+    for (size_t i = 0; i < given->count; i++)
+        if (!strchr(given->ptr[i], '=') || given->ptr[i][0] == '=')
+            return err_set(err, ERR_USAGE, 0, "--label %.200s: want NAME=VALUE", given->ptr[i]);
+    r->options.labels = given;
+    return 0;
+}
+
+int build_request_make(const struct build_opts *o, const char *context, struct build_request *r,
+                       struct err *err)
+{
+    if (check_context(context, err) < 0 || set_platform(r, o->platform, err) < 0 ||
+        set_labels(r, &o->labels, err) < 0)
+        return -1;
+    if (o->file && strcmp(o->file, "-") == 0)
+        return err_set(err, ERR_USAGE, 0,
+                       "--file -: a Dockerfile from standard input is not carried out");
+    if (o->push && !o->tags.count)
+        return err_set(err, ERR_USAGE, 0, "--push needs a name: -t REGISTRY/REPOSITORY:TAG");
+    r->tags = xcalloc(o->tags.count, sizeof(*r->tags));
+    for (size_t i = 0; i < o->tags.count; i++, r->options.tags_count++) {
+        if (reference_parse(o->tags.ptr[i], &r->tags[i], err) < 0)
+            return err_wrap(err, "--tag");
+        if (r->tags[i].digest) {
+            reference_release(&r->tags[i]);
+            return err_set(err, ERR_USAGE, 0, "--tag %s: a name to give has no digest",
+                           o->tags.ptr[i]);
+        }
+    }
+    set_build_args(r, &o->build_args);
+    r->dockerfile = o->file ? xstrdup(o->file) : default_dockerfile(context);
+    r->options.context = context;
+    r->options.dockerfile = r->dockerfile;
+    r->options.target = o->target;
+    r->options.tags = r->tags;
+    r->options.no_cache = o->no_cache;
+    r->options.pull = o->pull;
+    return 0;
+}

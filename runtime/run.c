@@ -207,6 +207,8 @@ int run_start(struct session *session, const struct plan *plan, struct run *run,
         *err = session->why;
         return err_wrap(err, "no command can be run here");
     }
+    if (session_cancelled(session))
+        return err_set(err, ERR_SYSTEM, ECANCELED, "cancelled");
     if (plan_check(plan, err) < 0)
         return -1;
     run->root_fd = fcntl(plan->root_fd, F_DUPFD_CLOEXEC, 3);

@@ -15,6 +15,7 @@
  * Missing mount points are made in the root before and removed again after (the stub lower of
  * rootfs.h leaves few). When the first process ends, every other process of the sandbox is killed.
  * When this process ends, however it ends, the kernel and the spawner end the sandbox.
+ * session_cancel() ends all sandboxes at once.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -49,8 +50,9 @@ int run_start(struct session *session, const struct plan *plan, struct run *run,
 void run_go(struct run *run); /* after a start with plan.hold */
 /*
  * 0 and *status when the command ran to its end. -1 when it never began: ERR_COMMAND with code 127
- * (not found) or 126 (cannot be executed: the text says why), else ERR_SYSTEM for a failed set-up.
- * 1 when timeout_ms (0: none) passed.
+ * (not found) or 126 (cannot be executed: the text says why), else ERR_SYSTEM for a failed set-up,
+ * with ECANCELED after session_cancel() whether it had begun or not. 1 when timeout_ms (0: none)
+ * passed.
  */
 int run_wait(struct run *run, uint64_t timeout_ms, int *status, struct err *err);
 /* The same without waiting: for who polls socket_fd (POLLIN). 1: it still runs. */

@@ -2,11 +2,13 @@
 #include "runtime/session.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/scope.h"
 #include "runtime/ladder.h"
+#include "runtime/spawner.h"
 
 int session_enter(const char *want, struct session *session, struct err *err)
 {
@@ -37,6 +39,24 @@ void session_release(struct session *session)
     session->spawner_pid = 0;
     session->rung = SESSION_NONE;
     errno = saved;
+}
+
+/* One message, so that it is safe in a signal handler; the spawner keeps the order of requests, so
+ * no sandbox slips through. */
+void session_cancel(struct session *session)
+{
+    struct spawner_request request = {.cancel = true};
+    int saved = errno;
+
+    atomic_store(&session->cancelled, true);
+    if (session->control_fd >= 0)
+        (void)!send(session->control_fd, &request, sizeof(request), MSG_NOSIGNAL);
+    errno = saved;
+}
+
+bool session_cancelled(const struct session *session)
+{
+    return atomic_load(&session->cancelled);
 }
 
 const char *session_rung_name(enum session_rung rung)

@@ -37,7 +37,8 @@ struct session {
     bool shares_user; /* root without a user namespace for sandboxes: the kernel gives none */
     atomic_int
         overlay_style; /* runtime/overlay.c: the best way to name lower directories found so far */
-    struct err why;    /* rung none: why RUN cannot be carried out */
+    atomic_bool cancelled; /* by session_cancel() */
+    struct err why;        /* rung none: why RUN cannot be carried out */
 };
 
 #define SESSION_CLOSED                                                                             \
@@ -54,6 +55,13 @@ struct session {
 int session_enter(const char *want, struct session *session, struct err *err);
 /* Ends the spawner and with it every sandbox. The namespaces stay: the process cannot go back. */
 void session_release(struct session *session);
+/*
+ * Kills every sandbox of the session within moments; run_wait() then fails with ERR_SYSTEM and
+ * ECANCELED, and so does every later run_start(). For any thread, and for a signal handler. There
+ * is no way back.
+ */
+void session_cancel(struct session *session);
+bool session_cancelled(const struct session *session);
 const char *session_rung_name(enum session_rung rung);
 
 #endif

@@ -37,6 +37,7 @@ struct spawner {
     struct seccomp_program
         filter;           /* for the default capabilities; others are compiled in the sandbox */
     struct err no_filter; /* why there is none */
+    bool cancelled;
 };
 
 int spawner_send(int socket_fd, const struct spawner_message *message, int fd)
@@ -238,6 +239,37 @@ static void sandbox(struct spawner *s, int socket_fd, int plan_fd, uint64_t plan
     _exit(125);
 }
 
+/* Why a command was not started, or was killed: then its end follows by itself. */
+static void tell_failed(int socket_fd, const struct err *failure, bool ended)
+{
+    struct spawner_message message = {.kind = SPAWNER_FAILED, .failure = *failure};
+
+    spawner_send(socket_fd, &message, -1);
+    if (!ended)
+        return;
+    message = (struct spawner_message){.kind = SPAWNER_ENDED, .status = 125};
+    spawner_send(socket_fd, &message, -1);
+}
+
+static struct err cancelled(void)
+{
+    struct err err = {0};
+
+    err_set(&err, ERR_SYSTEM, ECANCELED, "cancelled");
+    return err;
+}
+
+static void cancel_all(struct spawner *s)
+{
+    struct err why = cancelled();
+
+    s->cancelled = true;
+    for (size_t i = 0; i < s->count; i++) {
+        tell_failed(s->children[i].socket_fd, &why, false);
+        kill(s->children[i].pid, SIGKILL);
+    }
+}
+
 static void start_child(struct spawner *s, const struct spawner_request *request, int *fds,
                         size_t count)
 {
@@ -250,12 +282,8 @@ static void start_child(struct spawner *s, const struct spawner_request *request
     if (pid == 0)
         sandbox(s, fds[0], fds[1], request->plan_size, fds + 2, count - 2);
     if (pid < 0) {
-        message.kind = SPAWNER_FAILED;
         err_errno(&message.failure, "clone a sandbox");
-        spawner_send(fds[0], &message, -1);
-        message.kind = SPAWNER_ENDED;
-        message.status = 125;
-        spawner_send(fds[0], &message, -1);
+        tell_failed(fds[0], &message.failure, true);
         return;
     }
     message.pid = pid;
@@ -289,8 +317,15 @@ static bool serve(struct spawner *s)
     if (n == 0)
         return false;
     whole = take_fds(&msg, fds, REQUEST_FDS_MAX, &count) && n == sizeof(request) && count >= 2;
-    if (whole)
+    if (n == sizeof(request) && request.cancel) {
+        cancel_all(s);
+    } else if (whole && s->cancelled) {
+        struct err why = cancelled();
+
+        tell_failed(fds[0], &why, true);
+    } else if (whole) {
         start_child(s, &request, fds, count);
+    }
     for (size_t i = 0; i < count; i++)
         if (fds[i] >= 0)
             close(fds[i]);

@@ -10,9 +10,11 @@
  *
  * Talk is by messages on SOCK_SEQPACKET sockets:
  *   control socket   session → spawner: struct spawner_request with [the run's socket, a memfd with
- * the printed plan, the plan's descriptors]. No answer there. run socket       spawner, sandbox →
- * session: struct spawner_message, with a descriptor where one is named below. The session's end of
- * the control socket closing ends the spawner; its end of a run socket closing ends that sandbox.
+ * the printed plan, the plan's descriptors]. No answer there. Each request is one message with its
+ * descriptors, so any number of threads may send at once.
+ *   run socket       spawner, sandbox → session: struct spawner_message, with a descriptor where
+ * one is named below. Each sandbox has its own. The session's end of the control socket closing
+ * ends the spawner; its end of a run socket closing ends that sandbox.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,6 +25,7 @@
 struct spawner_request {
     uint64_t clone_flags; /* beyond those that every sandbox has: CLONE_NEWNET */
     uint64_t plan_size;
+    bool cancel; /* without descriptors: every sandbox is killed, and none will be started again */
 };
 
 enum spawner_kind {

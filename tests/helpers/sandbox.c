@@ -2,6 +2,8 @@
 /*
  * Drives runtime/ without images: a sandbox on a plain directory as the lowest layer.
  *     sandbox [option...] ROOTDIR WORKDIR COMMAND [ARG...]
+ * --many N starts N at once, with --threads each from a thread of its own; --cancel MS cancels the
+ * session that long after the start.
  * WORKDIR is emptied of nothing: it gets upper/, work/, stubs. Prints nothing of its own but
  * errors. Exit status: the command's; 125 when it never began and the error has no status of its
  * own.
@@ -15,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/fs.h"
+#include "base/pool.h"
 #include "base/scope.h"
 #include "runtime/overlay.h"
 #include "runtime/run.h"
@@ -61,7 +64,8 @@ static void open_binds(struct plan *plan, const struct strv *specs)
         add_bind(plan, specs->ptr[i]);
 }
 
-static int benched;
+static int benched, cancel_ms;
+static bool threads;
 
 static int options(int argc, char **argv, struct plan *plan, const char **isolation, int *many,
                    const char **user, struct strv *binds)
@@ -85,6 +89,10 @@ static int options(int argc, char **argv, struct plan *plan, const char **isolat
             *many = (int)strtol(argv[++i], NULL, 10);
         else if (strcmp(name, "bench") == 0)
             benched = (int)strtol(argv[++i], NULL, 10);
+        else if (strcmp(name, "cancel") == 0)
+            cancel_ms = (int)strtol(argv[++i], NULL, 10);
+        else if (strcmp(name, "threads") == 0)
+            threads = true;
         else if (strcmp(name, "user") == 0)
             *user = argv[++i];
         else if (strcmp(name, "cwd") == 0)
@@ -171,6 +179,60 @@ static int bench(struct session *session, struct plan *plan, const struct place 
     return status;
 }
 
+/* One sandbox from start to end in a thread of the pool. */
+struct job_arg {
+    struct session *session;
+    const struct plan *plan;
+    const struct place *place;
+    const char *user;
+    int n, status;
+};
+
+static int one(void *arg, struct err *err)
+{
+    struct job_arg *j = arg;
+    struct plan plan = *j->plan; /* shallow: only its root and its user differ */
+    struct run run = RUN_CLOSED;
+    int rc;
+
+    plan.groups = NULL;
+    plan.groups_count = 0;
+    rc = begin(j->session, &plan, j->place, j->n, j->user, &run, err);
+    free(plan.groups);
+    if (rc == 0)
+        rc = run_wait(&run, 0, &j->status, err);
+    run_release(&run);
+    return rc;
+}
+
+static int in_threads(struct session *session, const struct plan *plan, const struct place *place,
+                      int many, const char *user)
+{
+    struct pool *pool = pool_open((unsigned)many);
+    struct job_arg args[64];
+    struct job *jobs[64];
+    int status = 0;
+
+    for (int i = 0; i < many; i++) {
+        args[i] = (struct job_arg){session, plan, place, user, i, 0};
+        jobs[i] = pool_start(pool, one, &args[i]);
+    }
+    if (cancel_ms) {
+        usleep((unsigned)cancel_ms * 1000);
+        session_cancel(session);
+    }
+    for (int i = 0; i < many; i++) {
+        struct err err = {0};
+
+        if (job_wait(jobs[i], &err) < 0)
+            status = fail("thread", &err);
+        else if (args[i].status)
+            status = args[i].status;
+    }
+    pool_close(pool);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct session session = SESSION_CLOSED;
@@ -206,6 +268,10 @@ int main(int argc, char **argv)
     strv_release(&binds);
     if (benched) {
         status = bench(&session, &plan, &place, benched, user);
+        many = 0;
+    }
+    if (threads) {
+        status = in_threads(&session, &plan, &place, many, user);
         many = 0;
     }
     for (int i = 0; i < many; i++) {

@@ -46,6 +46,7 @@ status_is() {
     echo "status $got, want $want" >&2
     return 1
 }
+with_errors() { "$@" 2>"$T/box.err"; }
 none_left() { ! pgrep -f "$1" >/dev/null; }
 
 everything() {
@@ -131,6 +132,20 @@ everything() {
     work
     t "$who: twenty at once" "run_$who" --many 20 "$T/rootfs" "$W" sh -c 'echo $$ >/pid; sleep 0.3'
     is "$(cat "$W"/upper-*/pid | grep -c '^2$')" 20 "$who: ... each for itself"
+
+    work
+    t "$who: eight at once from eight threads" "run_$who" --threads --many 8 "$T/rootfs" "$W" sh -c 'echo $$ >/pid; sleep 0.5; echo done >/done'
+    is "$(cat "$W"/upper-*/pid "$W"/upper-*/done | sort | uniq -c | sed 's/^ *//' | tr '\n' ' ')" "8 2 8 done " "$who: ... each for itself"
+    work
+    begun=$(date +%s)
+    t "$who: eight cancelled" status_is 125 with_errors "run_$who" --threads --many 8 --cancel 700 "$T/rootfs" "$W" sh -c 'trap "" TERM INT; echo >/begun; setsid sleep 5432 & sleep 5432'
+    t "$who: ... end at once" [ $(($(date +%s) - begun)) -lt 10 ]
+    is "$(ls "$W"/upper-*/begun | wc -l)" 8 "$who: ... had all begun"
+    is "$(grep -c '^sandbox: thread: cancelled$' "$T/box.err")" 8 "$who: ... say why"
+    t "$who: ... and leave no process" wait_for 3 none_left 'sleep 5432'
+    work
+    t "$who: those that come after the cancelling" status_is 125 with_errors "run_$who" --threads --many 8 --cancel 1 "$T/rootfs" "$W" sh -c 'sleep 5433'
+    is "$(grep -c '^sandbox: thread: cancelled$' "$T/box.err")" 8 "$who: ... are refused or killed"
 
     work
     "run_$who" --many 3 "$T/rootfs" "$W" sh -c 'setsid sleep 4321 & trap "" TERM; sleep 4321' >/dev/null 2>&1 &

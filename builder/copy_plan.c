@@ -10,24 +10,7 @@
 #include "base/path.h"
 #include "base/scope.h"
 #include "builder/archive.h"
-#include "builder/glob.h"
-
-/* One source after wildcards: where it is, and the name it keeps when it is copied into a
- * directory. */
-struct match {
-    char *name;
-    struct origin_file file;
-};
-
-struct planner {
-    const struct copy_request *request;
-    struct copy_plan *plan;
-    const struct view *view;
-    struct match *matches;
-    size_t matches_count, matches_capacity;
-    char *dest;       /* where it is, links followed; entry form */
-    bool dest_exists; /* … as a directory */
-};
+#include "builder/copy_planner.h"
 
 static void planner_release(struct planner *p)
 {
@@ -35,95 +18,6 @@ static void planner_release(struct planner *p)
         free(p->matches[i].name);
     free(p->matches);
     free(p->dest);
-}
-
-static void add_match(struct planner *p, struct str path, const struct origin_file *file)
-{
-    VEC_GROW(p->matches, p->matches_count, p->matches_capacity);
-    p->matches[p->matches_count++] = (struct match){str_dup(path_base(path)), *file};
-}
-
-static int add_literal(struct planner *p, const char *path, struct err *err)
-{
-    struct origin *origin = p->request->origin;
-    struct origin_file file;
-    int found = origin_find(origin, path, true, &file, err);
-
-    if (found < 0)
-        return -1;
-    if (!found)
-        return err_set(err, ERR_INPUT, ENOENT, "\"%s\" is not in %s%s", path, origin->label,
-                       origin_hint(origin, path));
-    add_match(p, str_of(path), &file);
-    return 0;
-}
-
-static int glob_below(struct planner *p, const char *dir, struct str rest, struct err *err);
-
-static int glob_child(struct planner *p, const char *dir, const struct origin_file *child,
-                      struct str pattern, struct str rest, struct err *err)
-{
-    struct str name = path_base(str_of(child->entry.path));
-    AUTO_FREE char *path = NULL, *text = str_dup(name);
-    int held = glob_match(pattern, name, err);
-
-    if (held <= 0)
-        return held;
-    path = path_join(dir, text);
-    return rest.size ? glob_below(p, path, rest, err) : add_literal(p, path, err);
-}
-
-/* `dir` is there and free of wildcards; `rest` is what of the pattern lies below it. Nothing there
- * is no match. */
-static int glob_below(struct planner *p, const char *dir, struct str rest, struct err *err)
-{
-    SCOPED(origin_list_release) struct origin_list list = {0};
-    struct origin_file at;
-    struct str component;
-    int found = origin_find(p->request->origin, dir, true, &at, err);
-
-    if (found < 0)
-        return -1;
-    if (!found)
-        return 0;
-    str_cut(rest, '/', &component, &rest);
-    if (!glob_has_wildcard(component)) {
-        AUTO_FREE char *name = glob_literal(component), *path = path_join(dir, name);
-
-        found = origin_find(p->request->origin, path, true, &at, err);
-        if (found <= 0)
-            return found;
-        return rest.size ? glob_below(p, path, rest, err) : add_literal(p, path, err);
-    }
-    if (at.entry.type != ENTRY_DIR)
-        return 0;
-    if (origin_list_dir(p->request->origin, at.ref, &list, err) < 0)
-        return -1;
-    for (size_t i = 0; i < list.count; i++)
-        if (glob_child(p, dir, &list.items[i], component, rest, err) < 0)
-            return -1;
-    return 0;
-}
-
-static int find_sources(struct planner *p, struct err *err)
-{
-    const struct strv *sources = &p->request->spec->sources;
-
-    for (size_t i = 0; i < sources->count; i++) {
-        AUTO_FREE char *path = path_beneath(str_of(sources->ptr[i]));
-        int rc;
-
-        if (glob_has_wildcard(str_of(path))) {
-            rc = glob_below(p, "/", str_of(path), err);
-        } else {
-            AUTO_FREE char *literal = glob_literal(str_of(path));
-
-            rc = add_literal(p, literal, err);
-        }
-        if (rc < 0)
-            return -1;
-    }
-    return 0;
 }
 
 /* Where the destination is, and whether it takes names below it. */
@@ -347,93 +241,13 @@ static int add_heredoc(struct planner *p, const struct copy_file *text, bool des
     return check_type(p, item, err);
 }
 
-static int by_target(const void *a, const void *b)
-{
-    const struct copy_item *x = a, *y = b;
-    int order;
-
-    if (x->archive != y->archive)
-        return x->archive - y->archive;
-    if (x->archive)
-        return x->order < y->order ? -1 : 1;
-    order = entry_path_cmp(x->target, y->target);
-    return order ? order : (x->order > y->order) - (x->order < y->order);
-}
-
-/* Of two for one place the later stays; a directory made for others gives way to a real one. */
-static int keep_last(struct copy_plan *plan, struct err *err)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < plan->count; i++) {
-        struct copy_item *item = &plan->items[i], *last = kept ? &plan->items[kept - 1] : NULL;
-
-        if (last && !item->archive && strcmp(last->target, item->target) == 0) {
-            if ((last->entry.type == ENTRY_DIR) != (item->entry.type == ENTRY_DIR))
-                return err_set(err, ERR_INPUT, EEXIST, "two sources want /%s: a %s and a %s",
-                               item->target, entry_type_name(last->entry.type),
-                               entry_type_name(item->entry.type));
-            if (item->made) {
-                free(item->target);
-                item->target = NULL;
-                continue;
-            }
-            free(last->target);
-            *last = *item;
-            if (item != last)
-                item->target = NULL;
-            continue;
-        }
-        if (kept != i) {
-            plan->items[kept] = *item;
-            item->target = NULL;
-        }
-        kept++;
-    }
-    plan->count = kept;
-    return 0;
-}
-
-static int by_inode(const void *a, const void *b)
-{
-    const struct copy_item *const *x = a, *const *y = b;
-
-    if ((*x)->device != (*y)->device)
-        return (*x)->device < (*y)->device ? -1 : 1;
-    if ((*x)->inode != (*y)->inode)
-        return (*x)->inode < (*y)->inode ? -1 : 1;
-    return *x < *y ? -1 : *x > *y; /* items are in path order */
-}
-
-/* Names of one inode stay one: the first in path order is the file, the others link to it. */
-static void link_names(struct copy_plan *plan)
-{
-    AUTO_FREE struct copy_item **shared = xcalloc(plan->count, sizeof(*shared));
-    size_t count = 0;
-
-    for (size_t i = 0; i < plan->count; i++)
-        if (plan->items[i].shared && plan->items[i].entry.type == ENTRY_FILE)
-            shared[count++] = &plan->items[i];
-    qsort(shared, count, sizeof(*shared), by_inode);
-    for (size_t i = 1, first = 0; i < count; i++) {
-        if (shared[i]->device != shared[first]->device ||
-            shared[i]->inode != shared[first]->inode) {
-            first = i;
-            continue;
-        }
-        shared[i]->entry.type = ENTRY_HARDLINK;
-        shared[i]->entry.link = shared[first]->target;
-        shared[i]->entry.size = 0;
-    }
-}
-
 int copy_plan_make(const struct copy_request *request, struct copy_plan *plan, struct err *err)
 {
     SCOPED(planner_release) struct planner p = {.request = request, .plan = plan};
     bool dest_is_dir = false;
 
     p.view = stack_view(request->target, request->layout, err);
-    if (!p.view || find_sources(&p, err) < 0 || find_dest(&p, &dest_is_dir, err) < 0)
+    if (!p.view || planner_find_sources(&p, err) < 0 || find_dest(&p, &dest_is_dir, err) < 0)
         return -1;
     for (size_t i = 0; i < p.matches_count; i++)
         if (add_match_to_plan(&p, &p.matches[i], dest_is_dir, err) < 0)
@@ -441,15 +255,7 @@ int copy_plan_make(const struct copy_request *request, struct copy_plan *plan, s
     for (size_t i = 0; i < request->spec->files_count; i++)
         if (add_heredoc(&p, &request->spec->files[i], dest_is_dir, err) < 0)
             return -1;
-    if (plan->count) {
-        qsort(plan->items, plan->count, sizeof(*plan->items), by_target);
-        if (keep_last(plan, err) < 0)
-            return -1;
-        for (size_t i = 0; i < plan->count; i++)
-            plan->items[i].entry.path = plan->items[i].target;
-        link_names(plan);
-    }
-    return 0;
+    return copy_plan_order(plan, err);
 }
 
 void copy_plan_release(struct copy_plan *plan)

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BUILDER_COPY_PLANNER_H
+#define BUILDER_COPY_PLANNER_H
+
+/* A plan of COPY or ADD in the making: shared by copy_plan.c, copy_sources.c and copy_order.c
+ * alone. */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "builder/copy.h"
+#include "builder/origin.h"
+
+struct view;
+
+/* One source after wildcards: where it is, and the name it keeps when it is copied into a
+ * directory. */
+struct match {
+    char *name;
+    struct origin_file file;
+};
+
+struct planner {
+    const struct copy_request *request;
+    struct copy_plan *plan;
+    const struct view *view;
+    struct match *matches;
+    size_t matches_count, matches_capacity;
+    char *dest;       /* where it is, links followed; entry form */
+    bool dest_exists; /* … as a directory */
+};
+
+/* Fills matches: what the sources name, wildcards taken, in the order they were named. */
+int planner_find_sources(struct planner *p, struct err *err);
+/* Brings the items into the order of a layer, each target once; names of one inode become links. */
+int copy_plan_order(struct copy_plan *plan, struct err *err);
+
+#endif

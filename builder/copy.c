@@ -29,7 +29,7 @@ int copy_plan_hash(const struct copy_request *request, const struct copy_plan *p
                               (uint64_t) !!item->text << 2);
         if (item->text)
             sha256_add_framed(h, (struct str){item->text->text, item->text->size});
-        else if (!item->made && origin_hash(request->origin, item->file, h, err) < 0)
+        else if (!item->made && origin_hash(item->origin, item->file, h, err) < 0)
             return -1;
     }
     /* Owners of what an archive holds are its own unless --chown says otherwise. */
@@ -39,39 +39,37 @@ int copy_plan_hash(const struct copy_request *request, const struct copy_plan *p
     return 0;
 }
 
-const char *copy_plan_changed(const struct copy_request *request, const struct copy_plan *plan)
+const char *copy_plan_changed(const struct copy_plan *plan)
 {
-    for (size_t i = 0; request->origin->context && i < plan->count; i++) {
+    for (size_t i = 0; i < plan->count; i++) {
         const struct copy_item *item = &plan->items[i];
 
         if (item->file.node && S_ISREG(item->file.node->st.st_mode) &&
-            context_changed(request->origin->context, item->file.node))
+            context_changed(item->origin->context, item->file.node))
             return item->file.node->path;
     }
     return NULL;
 }
 
-static int write_file(const struct copy_request *request, struct layer_writer *w,
-                      const struct copy_item *item, struct err *err)
+static int write_file(struct layer_writer *w, const struct copy_item *item, struct err *err)
 {
     SCOPED(xattr_set_release) struct xattr_set set = {0};
     struct entry e = item->entry;
-    AUTO_FD int fd = origin_open(request->origin, item->file, err);
+    AUTO_FD int fd = origin_open(item->origin, item->file, err);
 
     if (fd < 0)
         return -1;
-    if (request->origin->context ? xattr_read_fd(&set, fd, err) < 0
-                                 : origin_xattrs(request->origin, item->file, &set, err) < 0)
-        return err_wrap(err, "%s", origin_path(request->origin, item->file));
+    if (item->origin->context ? xattr_read_fd(&set, fd, err) < 0
+                              : origin_xattrs(item->origin, item->file, &set, err) < 0)
+        return err_wrap(err, "%s", origin_path(item->origin, item->file));
     e.xattrs = set.items;
     e.xattrs_count = set.count;
     if (layer_add_fd(w, &e, fd, err) < 0)
-        return err_wrap(err, "%s", origin_path(request->origin, item->file));
+        return err_wrap(err, "%s", origin_path(item->origin, item->file));
     return 0;
 }
 
-static int write_item(const struct copy_request *request, struct layer_writer *w,
-                      const struct copy_item *item, struct err *err)
+static int write_item(struct layer_writer *w, const struct copy_item *item, struct err *err)
 {
     SCOPED(xattr_set_release) struct xattr_set set = {0};
     struct entry e = item->entry;
@@ -79,10 +77,10 @@ static int write_item(const struct copy_request *request, struct layer_writer *w
     if (item->text)
         return layer_add_bytes(w, &e, item->text->text, err);
     if (e.type == ENTRY_FILE)
-        return write_file(request, w, item, err);
+        return write_file(w, item, err);
     if (e.type == ENTRY_DIR && !item->made) {
-        if (origin_xattrs(request->origin, item->file, &set, err) < 0)
-            return err_wrap(err, "%s", origin_path(request->origin, item->file));
+        if (origin_xattrs(item->origin, item->file, &set, err) < 0)
+            return err_wrap(err, "%s", origin_path(item->origin, item->file));
         e.xattrs = set.items;
         e.xattrs_count = set.count;
     }
@@ -105,7 +103,7 @@ int copy_write(const struct copy_request *request, const struct copy_plan *plan,
         return -1;
     for (size_t i = 0; rc == 0 && i < plan->count; i++)
         rc = plan->items[i].archive ? copy_write_archive(request, w, &plan->items[i], err)
-                                    : write_item(request, w, &plan->items[i], err);
+                                    : write_item(w, &plan->items[i], err);
     if (rc == 0)
         rc = layer_writer_end(w, layer, err);
     layer_writer_close(w);

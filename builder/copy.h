@@ -28,8 +28,10 @@ struct pool;
 
 struct copy_request {
     const struct copy_spec *spec;
-    struct origin *origin;
-    struct stack *target; /* the stage so far */
+    struct origin *origin;         /* where sources are read … */
+    struct origin *const *origins; /* … but for those that have one of their own here: one for each
+                                      of spec->sources, NULL: origin; NULL: none has */
+    struct stack *target;          /* the stage so far */
     struct layout *layout;
     bool has_owner;    /* --chown: */
     uint32_t uid, gid; /* … these; else 0:0 from the context, and as they are from a stage */
@@ -39,6 +41,7 @@ struct copy_request {
 struct copy_item {
     char *target;                 /* where in the image, owned; entry.path */
     struct entry entry;           /* as it will be written */
+    struct origin *origin;        /* where it comes from: borrowed from the request */
     struct origin_ref file;       /* its content, unless … */
     const struct copy_file *text; /* … it is a heredoc, or … */
     bool made;                    /* … a directory made for the others */
@@ -61,7 +64,7 @@ int copy_plan_hash(const struct copy_request *request, const struct copy_plan *p
                    struct sha256 *h, struct err *err);
 /* A file of the context that has changed since the plan was made, or NULL: then the layer is not
  * what its key says. */
-const char *copy_plan_changed(const struct copy_request *request, const struct copy_plan *plan);
+const char *copy_plan_changed(const struct copy_plan *plan);
 int copy_write(const struct copy_request *request, const struct copy_plan *plan, struct pool *pool,
                const struct layer_options *options, struct layer *layer, struct err *err);
 

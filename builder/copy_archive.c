@@ -107,7 +107,7 @@ int copy_write_archive(const struct copy_request *request, struct layer_writer *
                        const struct copy_item *item, struct err *err)
 {
     SCOPED(unpack_release) struct unpack u = {.request = request, .w = w, .dest = item->target};
-    AUTO_FD int fd = origin_open(request->origin, item->file, err);
+    AUTO_FD int fd = origin_open(item->origin, item->file, err);
     struct archive_reader *r;
     struct entry e;
     int rc;
@@ -117,12 +117,12 @@ int copy_write_archive(const struct copy_request *request, struct layer_writer *
         return -1;
     r = archive_reader_open(fd, err);
     if (!r)
-        return err_wrap(err, "%s", origin_path(request->origin, item->file));
+        return err_wrap(err, "%s", origin_path(item->origin, item->file));
     while ((rc = archive_next(r, &e, err)) > 0)
         if (unpack_entry(&u, r, &e, err) < 0) {
             rc = -1;
             break;
         }
     archive_reader_close(r);
-    return rc < 0 ? err_wrap(err, "%s", origin_path(request->origin, item->file)) : 0;
+    return rc < 0 ? err_wrap(err, "%s", origin_path(item->origin, item->file)) : 0;
 }

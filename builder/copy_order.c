@@ -58,6 +58,8 @@ static int by_inode(const void *a, const void *b)
 {
     const struct copy_item *const *x = a, *const *y = b;
 
+    if ((*x)->origin != (*y)->origin)
+        return (*x)->origin < (*y)->origin ? -1 : 1;
     if ((*x)->device != (*y)->device)
         return (*x)->device < (*y)->device ? -1 : 1;
     if ((*x)->inode != (*y)->inode)
@@ -76,7 +78,8 @@ static void link_names(struct copy_plan *plan)
             shared[count++] = &plan->items[i];
     qsort(shared, count, sizeof(*shared), by_inode);
     for (size_t i = 1, first = 0; i < count; i++) {
-        if (shared[i]->device != shared[first]->device ||
+        if (shared[i]->origin != shared[first]->origin ||
+            shared[i]->device != shared[first]->device ||
             shared[i]->inode != shared[first]->inode) {
             first = i;
             continue;

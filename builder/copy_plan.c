@@ -53,20 +53,21 @@ static struct copy_item *add_item(struct planner *p, char *target)
 
     VEC_GROW(plan->items, plan->count, plan->capacity);
     item = &plan->items[plan->count];
-    *item = (struct copy_item){.target = target, .order = plan->count};
+    *item = (struct copy_item){.target = target, .origin = p->origin, .order = plan->count};
     item->entry.path = target;
     plan->count++;
     return item;
 }
 
-static void set_owner_and_mode(const struct copy_request *request, struct entry *e)
+static void set_owner_and_mode(const struct copy_request *request, const struct origin *origin,
+                               struct entry *e)
 {
     const struct copy_spec *spec = request->spec;
 
     if (request->has_owner) {
         e->uid = request->uid;
         e->gid = request->gid;
-    } else if (request->origin->context) {
+    } else if (!origin || !origin->stack) {
         e->uid = e->gid = 0;
     }
     if (spec->has_chmod && e->type != ENTRY_SYMLINK)
@@ -141,7 +142,7 @@ static int add_file(struct planner *p, char *target, const struct origin_file *f
     item->inode = file->inode;
     item->entry = file->entry;
     item->entry.path = target;
-    set_owner_and_mode(p->request, &item->entry);
+    set_owner_and_mode(p->request, p->origin, &item->entry);
     return check_type(p, item, err);
 }
 
@@ -150,7 +151,7 @@ static int add_contents(struct planner *p, const char *target, const struct orig
 {
     SCOPED(origin_list_release) struct origin_list list = {0};
 
-    if (origin_list_dir(p->request->origin, dir->ref, &list, err) < 0)
+    if (origin_list_dir(p->origin, dir->ref, &list, err) < 0)
         return -1;
     for (size_t i = 0; i < list.count; i++) {
         const struct origin_file *child = &list.items[i];
@@ -178,7 +179,7 @@ static int add_archive(struct planner *p, const struct origin_file *file, struct
 
     if (!p->request->spec->is_add || file->entry.type != ENTRY_FILE)
         return 0;
-    AUTO_FD int fd = origin_open(p->request->origin, file->ref, err);
+    AUTO_FD int fd = origin_open(p->origin, file->ref, err);
     if (fd < 0)
         return -1;
     is_archive = archive_probe(fd, err);
@@ -202,6 +203,7 @@ static int add_match_to_plan(struct planner *p, const struct match *match, bool 
     char *target;
     int done;
 
+    p->origin = match->origin;
     /* Only what is in the directory is copied: a destination that is not there is made, not given
      * its looks. */
     if (file->entry.type == ENTRY_DIR) {
@@ -237,7 +239,7 @@ static int add_heredoc(struct planner *p, const struct copy_file *text, bool des
     item->entry.mode = 0644;
     item->entry.size = text->size;
     item->entry.mtime = p->request->now;
-    set_owner_and_mode(p->request, &item->entry);
+    set_owner_and_mode(p->request, NULL, &item->entry);
     return check_type(p, item, err);
 }
 

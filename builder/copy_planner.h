@@ -17,6 +17,7 @@ struct view;
  * directory. */
 struct match {
     char *name;
+    struct origin *origin;
     struct origin_file file;
 };
 
@@ -24,6 +25,7 @@ struct planner {
     const struct copy_request *request;
     struct copy_plan *plan;
     const struct view *view;
+    struct origin *origin; /* of the source at hand */
     struct match *matches;
     size_t matches_count, matches_capacity;
     char *dest;       /* where it is, links followed; entry form */

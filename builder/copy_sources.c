@@ -11,12 +11,12 @@
 static void add_match(struct planner *p, struct str path, const struct origin_file *file)
 {
     VEC_GROW(p->matches, p->matches_count, p->matches_capacity);
-    p->matches[p->matches_count++] = (struct match){str_dup(path_base(path)), *file};
+    p->matches[p->matches_count++] = (struct match){str_dup(path_base(path)), p->origin, *file};
 }
 
 static int add_literal(struct planner *p, const char *path, struct err *err)
 {
-    struct origin *origin = p->request->origin;
+    struct origin *origin = p->origin;
     struct origin_file file;
     int found = origin_find(origin, path, true, &file, err);
 
@@ -51,7 +51,7 @@ static int glob_below(struct planner *p, const char *dir, struct str rest, struc
     SCOPED(origin_list_release) struct origin_list list = {0};
     struct origin_file at;
     struct str component;
-    int found = origin_find(p->request->origin, dir, true, &at, err);
+    int found = origin_find(p->origin, dir, true, &at, err);
 
     if (found < 0)
         return -1;
@@ -61,14 +61,14 @@ static int glob_below(struct planner *p, const char *dir, struct str rest, struc
     if (!glob_has_wildcard(component)) {
         AUTO_FREE char *name = glob_literal(component), *path = path_join(dir, name);
 
-        found = origin_find(p->request->origin, path, true, &at, err);
+        found = origin_find(p->origin, path, true, &at, err);
         if (found <= 0)
             return found;
         return rest.size ? glob_below(p, path, rest, err) : add_literal(p, path, err);
     }
     if (at.entry.type != ENTRY_DIR)
         return 0;
-    if (origin_list_dir(p->request->origin, at.ref, &list, err) < 0)
+    if (origin_list_dir(p->origin, at.ref, &list, err) < 0)
         return -1;
     for (size_t i = 0; i < list.count; i++)
         if (glob_child(p, dir, &list.items[i], component, rest, err) < 0)
@@ -84,7 +84,12 @@ int planner_find_sources(struct planner *p, struct err *err)
         AUTO_FREE char *path = path_beneath(str_of(sources->ptr[i]));
         int rc;
 
-        if (glob_has_wildcard(str_of(path))) {
+        p->origin = p->request->origin;
+        if (p->request->origins && p->request->origins[i]) {
+            /* One of its own is meant whole, whatever the source is called. */
+            p->origin = p->request->origins[i];
+            rc = add_literal(p, "/", err);
+        } else if (glob_has_wildcard(str_of(path))) {
             rc = glob_below(p, "/", str_of(path), err);
         } else {
             AUTO_FREE char *literal = glob_literal(str_of(path));

@@ -208,7 +208,7 @@ static int write_copy(struct build *build, struct making *making, void *arg, str
     (void)making;
     if (copy_write(&work->request, &work->plan, build->tools->pool, &options, layer, err) < 0)
         return -1;
-    changed = copy_plan_changed(&work->request, &work->plan);
+    changed = copy_plan_changed(&work->plan);
     build->forget = changed != NULL;
     if (changed)
         log_warn("%s changed while it was copied; this step will not be remembered", changed);

@@ -94,36 +94,47 @@ int chmod_parse(struct str text, struct chmod *out, struct err *err)
     return 0;
 }
 
-/* One octal digit's worth of permissions, and set-id and sticky bits, for those who are meant. */
-static uint32_t change_value(const struct chmod_change *c, uint32_t mode, bool is_dir,
-                             uint32_t mask)
+/* Bits a change may touch. The sticky bit belongs to nobody: only "t" names it, and not for others
+ * alone; a copy leaves the set-id bits as they are. */
+static uint32_t change_mask(const struct chmod_change *c)
+{
+    uint32_t mask = (c->who & 4 ? 04700u : 0) | (c->who & 2 ? 02070u : 0) |
+                    (c->who & 1 ? 00007u : 0) | (c->sticky && c->who != 1 ? 01000u : 0);
+
+    return c->copy ? mask & 0777 : mask;
+}
+
+/* One octal digit's worth of permissions, and set-id and sticky bits, for those who are meant. X
+ * looks at `before`, the mode before any change. */
+static uint32_t change_value(const struct chmod_change *c, uint32_t before, uint32_t mode,
+                             bool is_dir)
 {
     uint32_t rwx = c->rwx;
 
     if (c->copy)
         rwx = mode >> (c->copy == 'u' ? 6 : c->copy == 'g' ? 3 : 0) & 7;
-    if (c->cond_x && (is_dir || mode & 0111))
+    if (c->cond_x && (c->op == '-' || is_dir || before & 0111))
         rwx |= 1;
-    return (rwx * 0111 | (c->set_id ? 06000 : 0) | (c->sticky ? 01000 : 0)) & mask;
+    return (rwx * 0111 | (c->set_id ? 06000 : 0) | (c->sticky ? 01000 : 0)) & change_mask(c);
 }
 
 uint32_t chmod_apply(const struct chmod *c, uint32_t mode, bool is_dir)
 {
-    mode &= 07777;
+    uint32_t before = mode & 07777;
+
     if (c->is_octal)
         return c->octal;
+    mode = before;
     for (size_t i = 0; i < c->count; i++) {
         const struct chmod_change *change = &c->changes[i];
-        uint32_t mask = (change->who & 4 ? 04700u : 0) | (change->who & 2 ? 02070u : 0) |
-                        (change->who & 1 ? 01007u : 0);
-        uint32_t value = change_value(change, mode, is_dir, mask);
+        uint32_t value = change_value(change, before, mode, is_dir);
 
         if (change->op == '+')
             mode |= value;
         else if (change->op == '-')
             mode &= ~value;
         else
-            mode = (mode & ~mask) | value;
+            mode = (mode & ~change_mask(change)) | value;
     }
     return mode;
 }

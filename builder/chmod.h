@@ -3,7 +3,8 @@
 #define BUILDER_CHMOD_H
 
 /* --chmod: octal (0 to 7777), or chmod(1)'s symbolic form: [ugoa]*([-+=]([rwxXst]*|[ugo]))+ , …
- * Pure; umask plays no part. */
+ * What the letters do is BSD's setmode(3), as in BuildKit: X looks at the mode before all changes,
+ * "=" leaves the sticky bit alone. Pure; umask plays no part. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,7 +19,7 @@ struct chmod_change {
     char op;     /* '+', '-' or '=' */
     char copy;   /* 'u', 'g' or 'o': permissions are copied from there; else 0 */
     uint8_t rwx; /* permissions as one octal digit */
-    bool cond_x; /* X: x for directories, and where somebody has x already */
+    bool cond_x; /* X: x for directories, and where somebody had x */
     bool set_id; /* s: setuid for user, setgid for group */
     bool sticky; /* t */
 };

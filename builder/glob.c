@@ -2,6 +2,8 @@
 #include "builder/glob.h"
 
 #include "base/buf.h"
+#include "base/scope.h"
+#include "builder/text.h"
 
 bool glob_has_wildcard(struct str pattern)
 {
@@ -28,53 +30,52 @@ char *glob_literal(struct str pattern)
 
 static int malformed(struct str pattern, struct err *err)
 {
-    return err_set(
-        err, ERR_INPUT, 0,
-        "pattern \"%.200s\" is malformed: a \"[\" without its \"]\", or a \"\\\" at the end",
-        pattern.size ? pattern.ptr : "");
+    SCOPED(buf_release) struct buf shown = {0};
+
+    buf_add_escaped(&shown, str_slice(pattern, 0, 200));
+    return err_set(err, ERR_INPUT, 0,
+                   "pattern \"%s\" is malformed: a \"[\" without its \"]\", or a \"\\\" at the end",
+                   buf_cstr(&shown));
 }
 
-/* One character of a class, escapes taken away; moves *i past it. */
-static bool class_char(struct str p, size_t *i, unsigned char *c)
+/* One character of a class, escapes taken away; takes it off p. */
+static bool class_char(struct str *p, struct str *c)
 {
-    if (*i < p.size && (p.ptr[*i] == '-' || p.ptr[*i] == ']'))
+    if (str_starts(*p, "-") || str_starts(*p, "]"))
         return false;
-    if (*i < p.size && p.ptr[*i] == '\\')
-        ++*i;
-    if (*i >= p.size)
-        return false;
-    *c = (unsigned char)p.ptr[(*i)++];
-    return true;
+    if (str_starts(*p, "\\"))
+        *p = str_slice(*p, 1, p->size);
+    *c = str_slice(*p, 0, text_char(*p));
+    *p = str_slice(*p, c->size, p->size);
+    return c->size > 0;
 }
 
-/* p begins behind "["; *used: bytes up to and with "]". -1 malformed. */
-static int match_class(struct str p, unsigned char c, size_t *used)
+/* p begins behind "["; *used: bytes up to and with "]". -1 malformed. Well-formed UTF-8 sorts by
+ * bytes as it does by code point. */
+static int match_class(struct str p, struct str c, size_t *used)
 {
-    size_t i = 0;
-    bool negated = i < p.size && p.ptr[i] == '^', held = false;
+    bool negated = str_starts(p, "^"), held = false;
+    struct str rest = str_slice(p, negated, p.size);
 
-    i += negated;
-    for (size_t ranges = 0;; ranges++) {
-        unsigned char low, high;
+    for (size_t ranges = 0; !ranges || !str_starts(rest, "]"); ranges++) {
+        struct str low, high;
 
-        if (i < p.size && p.ptr[i] == ']' && ranges)
-            break;
-        if (!class_char(p, &i, &low))
+        if (!class_char(&rest, &low))
             return -1;
         high = low;
-        if (i < p.size && p.ptr[i] == '-') {
-            i++;
-            if (!class_char(p, &i, &high))
+        if (str_starts(rest, "-")) {
+            rest = str_slice(rest, 1, rest.size);
+            if (!class_char(&rest, &high))
                 return -1;
         }
-        held = held || (low <= c && c <= high);
+        held = held || (str_cmp(low, c) <= 0 && str_cmp(c, high) <= 0);
     }
-    *used = i + 1;
+    *used = p.size - rest.size + 1;
     return held != negated;
 }
 
 /* Does one unit of the pattern (not a star) take the character c? *used: its bytes. */
-static int match_unit(struct str p, unsigned char c, size_t *used)
+static int match_unit(struct str p, struct str c, size_t *used)
 {
     int held;
 
@@ -89,40 +90,44 @@ static int match_unit(struct str p, unsigned char c, size_t *used)
     case '\\':
         if (p.size < 2)
             return -1;
-        *used = 2;
-        return (unsigned char)p.ptr[1] == c;
+        p = str_slice(p, 1, p.size);
+        *used = 1 + text_char(p);
+        return str_eq(str_slice(p, 0, *used - 1), c);
     default:
-        return (unsigned char)p.ptr[0] == c;
+        *used = text_char(p);
+        return str_eq(str_slice(p, 0, *used), c);
     }
 }
 
 int glob_match(struct str pattern, struct str name, struct err *err)
 {
-    size_t p = 0, n = 0, star = SIZE_MAX, star_n = 0;
+    struct str p = pattern, n = name, star_p = {0}, star_n = {0};
+    bool star = false;
 
     for (;;) {
+        struct str c = str_slice(n, 0, text_char(n));
         size_t used = 0;
         int held = 0;
 
-        if (p < pattern.size && pattern.ptr[p] == '*') {
-            star = ++p;
+        if (str_starts(p, "*")) {
+            p = star_p = str_slice(p, 1, p.size);
             star_n = n;
+            star = true;
             continue;
         }
-        if (p < pattern.size) {
-            held = match_unit(str_slice(pattern, p, pattern.size),
-                              n < name.size ? (unsigned char)name.ptr[n] : 0, &used);
+        if (p.size) {
+            held = match_unit(p, c, &used);
             if (held < 0)
                 return malformed(pattern, err);
-        } else if (n == name.size) {
+        } else if (n.size == 0) {
             return 1;
         }
-        if (held && n < name.size) {
-            p += used;
-            n++;
-        } else if (star != SIZE_MAX && star_n < name.size) {
-            p = star;
-            n = ++star_n;
+        if (held && n.size) {
+            p = str_slice(p, used, p.size);
+            n = str_slice(n, c.size, n.size);
+        } else if (star && star_n.size) {
+            p = star_p;
+            n = star_n = str_slice(star_n, text_char(star_n), star_n.size);
         } else {
             return 0;
         }

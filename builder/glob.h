@@ -3,7 +3,7 @@
 #define BUILDER_GLOB_H
 
 /* COPY's wildcards: Go's path/filepath.Match on one component: * ? [a-z] [^a-z] and \ for a
- * literal. Pure. */
+ * literal; characters are those of UTF-8. Pure. */
 #include <stdbool.h>
 
 #include "base/err.h"

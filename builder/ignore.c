@@ -156,18 +156,10 @@ static void rule_release(struct ignore_rule *rule)
     *rule = (struct ignore_rule){0};
 }
 
-int ignore_add(struct ignore *ig, struct str pattern, struct err *err)
+static int add_rule(struct ignore *ig, struct str text, bool negated, struct err *err)
 {
-    struct ignore_rule rule = {0};
-    struct str text = text_trim(pattern);
+    struct ignore_rule rule = {.negated = negated};
 
-    if (text.size == 0)
-        return 0;
-    rule.negated = text.ptr[0] == '!';
-    if (rule.negated)
-        text = text_trim(str_slice(text, 1, text.size));
-    if (text.size == 0)
-        return err_set(err, ERR_INPUT, 0, "\"!\" without a pattern");
     if (memchr(text.ptr, 0, text.size))
         return err_set(err, ERR_INPUT, 0, "a NUL byte in a pattern");
     rule.text = path_clean(text);
@@ -182,8 +174,27 @@ int ignore_add(struct ignore *ig, struct str pattern, struct err *err)
     }
     ig->rules = xreallocarray(ig->rules, ig->count + 1, sizeof(*ig->rules));
     ig->rules[ig->count++] = rule;
-    ig->has_negation = ig->has_negation || rule.negated;
+    ig->has_negation = ig->has_negation || negated;
     return 0;
+}
+
+int ignore_add(struct ignore *ig, struct str pattern, struct err *err)
+{
+    struct str text = text_trim(pattern);
+    bool negated = str_starts(text, "!");
+
+    if (text.size == 0)
+        return 0;
+    if (negated)
+        text = text_trim(str_slice(text, 1, text.size));
+    if (text.size == 0)
+        return err_set(err, ERR_INPUT, 0, "\"!\" without a pattern");
+    return add_rule(ig, text, negated, err);
+}
+
+int ignore_add_path(struct ignore *ig, struct str pattern, struct err *err)
+{
+    return pattern.size ? add_rule(ig, pattern, false, err) : 0;
 }
 
 int ignore_parse(struct ignore *ig, struct str bytes, const char *name, struct err *err)
@@ -329,5 +340,13 @@ bool ignore_may_descend(const struct ignore *ig, struct str dir)
         if (rule->negated && rule_reaches_below(rule, dir))
             return true;
     }
+    return false;
+}
+
+bool ignore_reaches_below(const struct ignore *ig, struct str dir)
+{
+    for (size_t i = 0; i < ig->count; i++)
+        if (rule_reaches_below(&ig->rules[i], dir))
+            return true;
     return false;
 }

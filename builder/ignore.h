@@ -25,6 +25,9 @@ struct ignore {
 int ignore_parse(struct ignore *ig, struct str bytes, const char *name, struct err *err);
 /* One pattern from elsewhere (an option), same rules as a line. */
 int ignore_add(struct ignore *ig, struct str pattern, struct err *err);
+/* A pattern taken as it stands, for a matcher that says what is meant: white space and "!" are
+ * part of the name. "" adds nothing. */
+int ignore_add_path(struct ignore *ig, struct str pattern, struct err *err);
 void ignore_release(struct ignore *ig);
 
 /* Is this path left out? `path` is clean and relative to the context ("a/b"), "." never is. Looks
@@ -35,5 +38,7 @@ bool ignore_match(const struct ignore *ig, struct str path);
  * prune it. Never false where a child could be put back.
  */
 bool ignore_may_descend(const struct ignore *ig, struct str dir);
+/* Could some pattern match something below dir? */
+bool ignore_reaches_below(const struct ignore *ig, struct str dir);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef BUILDER_STATE_WORDS_H
 #define BUILDER_STATE_WORDS_H
 
-/* What state.c and step.c share. */
+/* What state.c, step.c and state_copy.c share. */
 #include "base/buf.h"
 #include "base/json.h"
 #include "builder/state.h"
@@ -21,5 +21,8 @@ int state_expand_body(struct state *s, const struct instruction *in, struct str 
 void state_shell(const struct state *s, struct strv *argv);
 /* A JSON string; bytes that are no UTF-8 become U+FFFD. */
 json_t *state_json_text(const char *text);
+
+/* A heredoc's name that will be a file's: no directories. */
+int state_check_name(const char *name, struct err *err);
 
 #endif

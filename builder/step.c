@@ -34,18 +34,6 @@ static void heredoc_command(const struct instruction *in, struct buf *command, s
     }
 }
 
-/* A name that will be a file's: no directories. */
-static int check_file_name(const char *name, struct err *err)
-{
-    SCOPED(buf_release) struct buf shown = {0};
-
-    if (!strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
-        return 0;
-    buf_add_escaped(&shown, str_of(name));
-    return err_set(err, ERR_INPUT, 0, "heredoc name \"%s\" cannot be a file's name",
-                   buf_cstr(&shown));
-}
-
 static int set_argv(const struct state *s, const struct instruction *in, struct run_spec *out,
                     struct err *err)
 {
@@ -58,7 +46,7 @@ static int set_argv(const struct state *s, const struct instruction *in, struct 
     heredoc_command(in, &command, out);
     if (out->script) {
         strv_addf(&out->argv, "/dev/pipes/%s", out->script_name);
-        return check_file_name(out->script_name, err);
+        return state_check_name(out->script_name, err);
     }
     state_shell(s, &out->argv);
     strv_add(&out->argv, buf_cstr(&command));
@@ -126,128 +114,4 @@ void run_spec_release(struct run_spec *run)
     free(run->script);
     free(run->created_by);
     *run = (struct run_spec){0};
-}
-
-/* Absolute and clean; "/" or "/." at its end says that it is a directory, and "" and "." are one.
- */
-static char *destination(const struct state *s, const char *text)
-{
-    bool is_dir = !*text || strcmp(text, ".") == 0 || str_ends(str_of(text), "/") ||
-                  str_ends(str_of(text), "/.");
-    AUTO_FREE char *path = path_join(s->workdir, text);
-
-    return xasprintf("%s%s", path, is_dir && strcmp(path, "/") != 0 ? "/" : "");
-}
-
-static int add_file(struct state *s, const struct instruction *in, const struct heredoc *doc,
-                    struct copy_spec *out, struct err *err)
-{
-    SCOPED(buf_release) struct buf body = {0}, text = {0};
-
-    if (check_file_name(doc->name, err) < 0)
-        return -1;
-    heredoc_text(doc, &body);
-    if (!doc->expand)
-        buf_add_str(&text, buf_str(&body));
-    else if (state_expand_body(s, in, buf_str(&body), &text, err) < 0)
-        return err_wrap(err, "heredoc <<%s", doc->name);
-    out->files = xreallocarray(out->files, out->files_count + 1, sizeof(*out->files));
-    /* Initialisers have no order: the size is taken before the bytes are. */
-    struct copy_file *file = &out->files[out->files_count++];
-    *file = (struct copy_file){.name = xstrdup(doc->name), .size = text.size};
-    file->text = buf_steal(&text);
-    return 0;
-}
-
-static int add_sources(struct state *s, const struct instruction *in, struct copy_spec *out,
-                       struct err *err)
-{
-    for (size_t i = 0; i + 1 < in->words_count; i++) {
-        SCOPED(buf_release) struct buf source = {0}, shown = {0};
-        const struct word *word = &in->words[i];
-
-        if (word->heredoc >= 0) {
-            if (add_file(s, in, &in->heredocs[word->heredoc], out, err) < 0)
-                return -1;
-            continue;
-        }
-        if (state_expand(s, in, word->text, &source, err) < 0)
-            return -1;
-        buf_add_escaped(&shown, str_of(word->text));
-        if (source.size == 0)
-            return err_set(err, ERR_INPUT, 0, "%s: source %s comes to nothing", in->keyword,
-                           buf_cstr(&shown));
-        if (instr_check_source(in, buf_str(&source), err) < 0)
-            return -1;
-        strv_add(&out->sources, buf_cstr(&source));
-    }
-    return 0;
-}
-
-/* --chown and --chmod, and what the history says of them. */
-static int set_owner_and_mode(struct state *s, const struct instruction *in, struct copy_spec *out,
-                              struct buf *said, struct err *err)
-{
-    SCOPED(buf_release) struct buf chown = {0}, mode = {0};
-
-    if (state_expand(s, in, instr_flag(in, "chown"), &chown, err) < 0 ||
-        state_expand(s, in, instr_flag(in, "chmod"), &mode, err) < 0)
-        return -1;
-    if (chown.size > 0) {
-        out->chown = buf_steal(&chown);
-        buf_addf(said, " --chown=%s", out->chown);
-    }
-    if (mode.size > 0) {
-        if (chmod_parse(buf_str(&mode), &out->chmod, err) < 0)
-            return -1;
-        out->has_chmod = true;
-        buf_addf(said, " --chmod=%s", buf_cstr(&mode));
-    }
-    return 0;
-}
-
-static int fill_copy(struct state *s, const struct instruction *in, struct copy_spec *out,
-                     struct err *err)
-{
-    SCOPED(buf_release) struct buf said = {0}, dest = {0};
-
-    buf_adds(&said, in->keyword);
-    if (set_owner_and_mode(s, in, out, &said, err) < 0 || add_sources(s, in, out, err) < 0 ||
-        state_expand(s, in, in->words[in->words_count - 1].text, &dest, err) < 0)
-        return -1;
-    for (size_t i = 0; i < out->sources.count; i++)
-        buf_addf(&said, " %s", out->sources.ptr[i]);
-    for (size_t i = 0; i < out->files_count; i++)
-        buf_addf(&said, " <<%s", out->files[i].name);
-    buf_addf(&said, " %s # buildkit", buf_cstr(&dest));
-    out->dest = destination(s, buf_cstr(&dest));
-    out->created_by = buf_steal(&said);
-    return 0;
-}
-
-int state_copy(struct state *s, const struct instruction *in, struct copy_spec *out,
-               struct err *err)
-{
-    size_t index = (size_t)(in - s->graph->doc->instructions);
-
-    *out =
-        (struct copy_spec){.is_add = in->kind == INSTR_ADD, .from = graph_source(s->stage, index)};
-    if (fill_copy(s, in, out, err) == 0)
-        return 0;
-    copy_spec_release(out);
-    return dockerfile_wrap(s->graph->doc, in->first_line, err);
-}
-
-void copy_spec_release(struct copy_spec *copy)
-{
-    strv_release(&copy->sources);
-    for (size_t i = 0; i < copy->files_count; i++) {
-        free(copy->files[i].name);
-        free(copy->files[i].text);
-    }
-    free(copy->files);
-    free(copy->dest);
-    free(copy->chown);
-    free(copy->created_by);
-    *copy = (struct copy_spec){0};
 }

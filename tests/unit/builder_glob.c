@@ -39,6 +39,24 @@ static void matches(void)
         {"package*.json", "package.json", 1},
         {"package*.json", "package-lock.json", 1},
         {"[]a]", "a", -1},
+        {"a?c",
+         "a\xc3\xa9"
+         "c",
+         1},
+        {"a??c",
+         "a\xc3\xa9"
+         "c",
+         0},
+        {"[\xc3\xa0-\xc3\xbf]x", "\xc3\xa9x", 1},
+        {"[^\xc3\xa9]x", "\xc3\xa9x", 0},
+        {"\\\xc3\xa9", "\xc3\xa9", 1},
+        {"?", "\xff", 1},
+        {"[a-", "a", -1},
+        {"[a-]", "a", -1},
+        {"[-a]", "a", -1},
+        {"*[", "abc", -1},
+        {".*", ".env", 1},
+        {"*", ".env", 1},
     };
     struct err err = {0};
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/path.h"
 #include "base/scope.h"
 #include "builder/text.h"
 #include "builder/words.h"

@@ -372,9 +372,6 @@ int exec_instruction(struct build *build, struct making *making, const struct in
         rc = state_apply(&making->state, in, making->created[0] ? making->created : NULL, err);
         break;
     }
-    for (size_t i = 0; i < making->state.warnings.count; i++)
-        log_warn("%s", making->state.warnings.ptr[i]);
-    strv_clear(&making->state.warnings);
     if (rc == 0)
         return 0;
     if (!build->result->excerpt.size)

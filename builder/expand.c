@@ -58,16 +58,14 @@ static struct str take_name(struct scan *s)
     return str_slice(s->s, start, s->at);
 }
 
-static const char *look_up(const struct scan *s, struct str name, bool plain)
+static const char *look_up(const struct scan *s, struct str name)
 {
     const char *value = s->x->lookup(s->x->arg, name);
+    struct strv *names = value ? s->x->used : s->x->unset;
+    AUTO_FREE char *copy = names ? str_dup(name) : NULL;
 
-    if (!value && plain && s->x->unset) {
-        AUTO_FREE char *copy = str_dup(name);
-
-        if (!strv_has(s->x->unset, copy))
-            strv_add(s->x->unset, copy);
-    }
+    if (names && !strv_has(names, copy))
+        strv_add(names, copy);
     return value;
 }
 
@@ -109,7 +107,7 @@ static int replace(struct scan *s, struct str name, struct buf *out, struct err 
     s->at += all;
     if (until(s, '/', true, &pattern, NULL, err) < 0 || until(s, '}', true, &with, NULL, err) < 0)
         return -1;
-    const char *value = look_up(s, name, true);
+    const char *value = look_up(s, name);
     if (pattern_parse(&g, buf_str(&pattern), err) < 0)
         return -1;
     return pattern_replace(&g, str_of(value), buf_str(&with), all, out, err);
@@ -129,7 +127,7 @@ static int braces(struct scan *s, struct buf *out, struct err *err)
         return fail(err, "bad substitution: no name after ${");
     s->at++;
     if (op == '}') {
-        buf_adds(out, look_up(s, name, true) ?: "");
+        buf_adds(out, look_up(s, name) ?: "");
         return 0;
     }
     if (op == '/')
@@ -150,7 +148,7 @@ static int braces(struct scan *s, struct buf *out, struct err *err)
     bool is_cut = op == '#' || op == '%';
     if (until(s, '}', is_cut, &word, NULL, err) < 0)
         return -1;
-    const char *value = look_up(s, name, is_cut);
+    const char *value = look_up(s, name);
     bool set = value && !(null_is_unset && !*value);
     if (is_cut)
         return cut(str_of(value), buf_str(&word), (char)op, out, err);
@@ -173,7 +171,7 @@ static int dollar(struct scan *s, struct buf *out, struct err *err)
     } else {
         struct str name = take_name(s);
 
-        buf_adds(out, name.size ? look_up(s, name, true) ?: "" : "$");
+        buf_adds(out, name.size ? look_up(s, name) ?: "" : "$");
     }
     if (out->size > EXPAND_MAX)
         return err_set(err, ERR_INPUT, 0, "expands to more than %d bytes", EXPAND_MAX);
@@ -340,7 +338,9 @@ struct str expand_nearest(const struct strv *env, struct str name)
         struct str have = {env->ptr[i], strcspn(env->ptr[i], "=")};
         unsigned distance = str_distance(name, have);
 
-        if (distance < best && (size_t)distance * 2 < have.size) {
+        if (distance == 0)
+            return (struct str){0};
+        if (distance < best) {
             best = distance;
             near = have;
         }

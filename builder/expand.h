@@ -25,6 +25,7 @@ struct expand {
     char escape;        /* of the Dockerfile: '\\' or '`' */
     bool keep_quotes;   /* quotes are ordinary characters (heredoc bodies) */
     struct strv *unset; /* NULL, or collects names that were asked for and not set, each once */
+    struct strv *used;  /* NULL, or collects those that were set */
 };
 
 /* Appends the expanded word to *out. Text of an error has no place in it; wrap it. */
@@ -33,7 +34,8 @@ int expand_word(const struct expand *x, struct str word, struct buf *out, struct
 int expand_words(const struct expand *x, struct str word, struct strv *out, struct err *err);
 /* lookup for a "NAME=value" vector: arg is a const struct strv *. */
 const char *expand_from_env(const void *arg, struct str name);
-/* The variable of such a vector whose name is nearest, for "did you mean"; empty: none is near. */
+/* The variable of such a vector whose name is nearest, for "did you mean": at most two edits away,
+ * as docker has it. Empty: none is near, or one is the same. */
 struct str expand_nearest(const struct strv *env, struct str name);
 
 #endif

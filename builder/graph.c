@@ -124,8 +124,6 @@ static int expand_from(struct graph *g, struct dockerfile *doc, const struct ins
                 unset.count ? ": " : "", buf_cstr(&hint));
         return wrong(doc, in, err);
     }
-    if (unset.count)
-        strv_addf(&doc->warnings, "%s:%u: %s", doc->name, in->first_line, buf_cstr(&hint));
     return 0;
 }
 

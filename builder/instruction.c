@@ -58,6 +58,7 @@ static const struct flag_rule rules[] = {
 
 void instr_release(struct instruction *in)
 {
+    free(in->written);
     free(in->text);
     free(in->canonical);
     strv_release(&in->args);
@@ -106,14 +107,30 @@ void heredoc_text(const struct heredoc *doc, struct buf *out)
     }
 }
 
-/* Near enough for "did you mean": at most two edits, and fewer than half of what was written. */
+/* Letters in another order: the likeliest slip, though two edits. */
+static bool is_anagram(struct str a, struct str b)
+{
+    int counts[256] = {0};
+
+    for (size_t i = 0; i < a.size && a.size == b.size; i++) {
+        counts[(unsigned char)a.ptr[i]]++;
+        counts[(unsigned char)b.ptr[i]]--;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
+        if (counts[i])
+            return false;
+    return a.size == b.size;
+}
+
+/* Near enough for "did you mean": at most two edits, and something of what was written stays. */
 static bool is_near(struct str have, const char *want, unsigned *best)
 {
     unsigned distance = str_distance(have, str_of(want));
+    unsigned rank = distance * 2 - is_anagram(have, str_of(want));
 
-    if (distance > 2 || (size_t)distance * 2 > have.size || distance >= *best)
+    if (distance > 2 || distance >= have.size || rank >= *best)
         return false;
-    *best = distance;
+    *best = rank;
     return true;
 }
 

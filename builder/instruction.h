@@ -72,13 +72,18 @@ struct heredoc {
     bool expand;     /* delimiter not quoted: COPY and ADD expand variables in the body */
     bool strip_tabs; /* <<-NAME */
     unsigned fd;     /* 3<<NAME */
+    unsigned first_line, last_line; /* from the body's first line to the line that ends it */
 };
 
 struct instruction {
     enum instr_kind kind;
     const char *keyword;            /* "RUN", static */
+    char *written;                  /* the same as it stands in the file: "run" */
     unsigned first_line, last_line; /* from 1; heredoc bodies included */
-    struct str source; /* borrowed: all those lines as written, without the last newline */
+    struct str source;   /* borrowed: all those lines as written, without the last newline */
+    unsigned empty_line; /* last line of its text, if a line inside a continuation is empty; or 0 */
+    /* Comments before it: doc->comments[comments_first … comments_end - 1]. */
+    size_t comments_first, comments_end;
     char *text;
     char *canonical; /* one line: keyword in capitals, flags and text as written, continuations
                         joined; no heredoc bodies */

@@ -26,10 +26,9 @@ static bool is_directive_space(char c)
     return is_blank(c) || c == '\f' || c == '\r';
 }
 
-int lex_begin(struct lex *lex, struct str source, const char *name, struct strv *warnings,
-              unsigned *line, struct err *err)
+int lex_begin(struct lex *lex, struct str source, unsigned *line, struct err *err)
 {
-    *lex = (struct lex){.source = source, .escape = '\\', .warnings = warnings, .name = name};
+    *lex = (struct lex){.source = source, .escape = '\\'};
     *line = 1;
     if (str_starts(source, "\xff\xfe") || str_starts(source, "\xfe\xff"))
         return err_set(err, ERR_INPUT, 0, "this is UTF-16; save the file as UTF-8");
@@ -72,8 +71,7 @@ static bool is_comment(struct str line)
     return str_starts(trim_left(line), "#");
 }
 
-/* "name = value" of a directive; false: it is an ordinary comment. */
-static bool cut_directive(struct str comment, struct str *key, struct str *value)
+bool lex_cut_directive(struct str comment, struct str *key, struct str *value)
 {
     size_t n = 0;
 
@@ -91,50 +89,62 @@ static bool cut_directive(struct str comment, struct str *key, struct str *value
     return value->size > 0;
 }
 
-static int set_once(struct lex *lex, char **slot, unsigned *line, const char *key, struct str value,
-                    struct err *err)
+const struct directive *lex_directive(const struct lex *lex, const char *name)
 {
-    *line = lex->line;
-    if (*slot)
-        return err_set(err, ERR_INPUT, 0, "the %s directive is given twice", key);
-    *slot = str_dup(value);
-    return 0;
+    for (size_t i = 0; i < lex->directives_count; i++)
+        if (strcmp(lex->directives[i].name, name) == 0)
+            return &lex->directives[i];
+    return NULL;
 }
 
 static int set_escape(struct lex *lex, struct str value, struct err *err)
 {
-    if (lex->escape_seen)
-        return err_set(err, ERR_INPUT, 0, "the escape directive is given twice");
-    if (!str_is(value, "\\") && !str_is(value, "`")) {
-        SCOPED(buf_release) struct buf shown = {0};
+    SCOPED(buf_release) struct buf shown = {0};
 
-        buf_add_escaped(&shown, value);
-        return err_set(err, ERR_INPUT, 0, "escape directive: \"%s\" is neither \\ nor `",
-                       buf_cstr(&shown));
+    if (str_is(value, "\\") || str_is(value, "`")) {
+        lex->escape = value.ptr[0];
+        return 0;
     }
-    lex->escape_seen = true;
-    lex->escape = value.ptr[0];
-    return 0;
+    buf_add_escaped(&shown, value);
+    return err_set(err, ERR_INPUT, 0, "escape directive: \"%s\" is neither \\ nor `",
+                   buf_cstr(&shown));
 }
 
-/* Directives stand at the top: the first line that is none ends them. */
+static void add_comment(struct lex *lex, struct str text)
+{
+    VEC_GROW(lex->comments, lex->comments_count, lex->comments_capacity);
+    lex->comments[lex->comments_count++] = (struct comment){text, lex->line};
+    if (text.size == 0)
+        lex->block = lex->comments_count;
+}
+
+/* Directives stand at the top: the first line that is none ends them. 1: this is one, 0: not. */
 static int take_directive(struct lex *lex, struct str line, struct err *err)
 {
+    static const char *const names[] = {"syntax", "check", "escape"};
     struct str key, value;
+    const char *name = NULL;
 
     if (lex->directives_done)
         return 0;
-    line = trim_newline(line);
-    if (str_starts(line, "#") && cut_directive(str_slice(line, 1, line.size), &key, &value)) {
-        if (str_is_nocase(key, "escape"))
-            return set_escape(lex, value, err);
-        if (str_is_nocase(key, "syntax"))
-            return set_once(lex, &lex->syntax, &lex->syntax_line, "syntax", value, err);
-        if (str_is_nocase(key, "check"))
-            return set_once(lex, &lex->check, &lex->check_line, "check", value, err);
+    if (lex->line == 1 && str_starts(line, "#!")) {
+        lex->shebang = true;
+        return 0;
     }
-    lex->directives_done = true;
-    return 0;
+    if (str_starts(line, "#") && lex_cut_directive(str_slice(line, 1, line.size), &key, &value))
+        for (size_t i = 0; i + lex->shebang < ARRAY_SIZE(names); i++)
+            if (str_is_nocase(key, names[i]))
+                name = names[i];
+    lex->directives_done = !name;
+    if (!name)
+        return 0;
+    if (lex_directive(lex, name))
+        return err_set(err, ERR_INPUT, 0, "the %s directive is given twice", name);
+    if (strcmp(name, "escape") == 0 && set_escape(lex, value, err) < 0)
+        return -1;
+    VEC_GROW(lex->directives, lex->directives_count, lex->directives_capacity);
+    lex->directives[lex->directives_count++] = (struct directive){name, value, lex->line};
+    return 1;
 }
 
 /*
@@ -161,7 +171,7 @@ static void add_text(struct lex_line *out, struct buf *text, struct str line, un
     buf_add_str(text, line);
 }
 
-/* Lines after one that goes on. Comments between them vanish; so do blank lines, with a warning. */
+/* Lines after one that goes on. Comments between them vanish; so do blank lines, which is noted. */
 static int read_continuations(struct lex *lex, struct lex_line *out, struct buf *text,
                               struct err *err)
 {
@@ -172,12 +182,13 @@ static int read_continuations(struct lex *lex, struct lex_line *out, struct buf 
         if (got <= 0)
             return got;
         out->last_line = lex->line;
-        if (is_comment(line))
-            continue;
         line = trim_newline(line);
+        if (is_comment(line)) {
+            add_comment(lex, text_trim(str_slice(trim_left(line), 1, line.size)));
+            continue;
+        }
         if (trim_left(line).size == 0) {
-            strv_addf(lex->warnings, "%s:%u: empty line inside a continued instruction", lex->name,
-                      lex->line);
+            out->empty_line = 1;
             continue;
         }
         more = cut_continuation(&line, lex->escape);
@@ -192,6 +203,7 @@ int lex_next(struct lex *lex, struct lex_line *out, struct err *err)
     struct str line = {0};
 
     *out = (struct lex_line){0};
+    lex->block = lex->comments_count;
     for (;;) {
         const char *start = lex->source.ptr + lex->at;
         int got = read_line(lex, &line, err);
@@ -202,22 +214,29 @@ int lex_next(struct lex *lex, struct lex_line *out, struct err *err)
             lex->directives_done = true;
             continue;
         }
-        line = trim_left(line);
-        if (take_directive(lex, line, err) < 0)
+        line = trim_newline(trim_left(line));
+        int directive = take_directive(lex, line, err);
+        if (directive < 0)
             return -1;
-        if (is_comment(line))
+        if (is_comment(line)) {
+            if (!directive)
+                add_comment(lex, text_trim(str_slice(line, 1, line.size)));
             continue;
+        }
         out->source.ptr = start;
         break;
     }
     out->first_line = out->last_line = lex->line;
-    line = trim_newline(line);
+    out->comments_first = lex->block;
+    out->comments_end = lex->comments_count;
     bool more = cut_continuation(&line, lex->escape);
     add_text(out, &text, line, lex->line);
     if (more && read_continuations(lex, out, &text, err) < 0) {
         lex_line_release(out);
         return -1;
     }
+    if (out->empty_line)
+        out->empty_line = out->last_line;
     out->source = trim_newline(
         (struct str){out->source.ptr, (size_t)(lex->source.ptr + lex->at - out->source.ptr)});
     out->size = text.size;
@@ -271,7 +290,7 @@ void lex_line_release(struct lex_line *line)
 
 void lex_release(struct lex *lex)
 {
-    free(lex->syntax);
-    free(lex->check);
+    free(lex->directives);
+    free(lex->comments);
     *lex = (struct lex){0};
 }

@@ -131,10 +131,14 @@ static int take_head(struct parser *p, struct str text, struct instruction *in, 
         return unknown_instruction(p, str_slice(text, 0, n), suggestion, err);
     in->kind = (enum instr_kind)kind;
     in->keyword = instr_keyword(in->kind);
+    in->written = str_dup(str_slice(text, 0, n));
     text = text_trim(str_slice(text, n, text.size));
     in->canonical = xasprintf("%s%s" STR_FMT, in->keyword, text.size ? " " : "", STR_ARG(text));
     in->first_line = p->line.first_line;
     in->last_line = p->line.last_line;
+    in->empty_line = p->line.empty_line;
+    in->comments_first = p->line.comments_first;
+    in->comments_end = p->line.comments_end;
     if (words_flags(&flags, &p->line, text, p->lex.escape, rest, err) < 0)
         return -1;
     for (size_t i = 0; i < flags.count; i++)
@@ -157,6 +161,8 @@ static int take_heredocs(struct parser *p, struct instruction *in, struct err *e
     words_heredocs(str_of(in->text), in->kind == INSTR_RUN, &in->heredocs, &in->heredocs_count);
     for (size_t i = 0; i < in->heredocs_count; i++) {
         struct heredoc *doc = &in->heredocs[i];
+
+        doc->first_line = p->lex.line + 1;
         int found = lex_heredoc(&p->lex, doc->name, doc->strip_tabs, &doc->body, err);
 
         if (found < 0)
@@ -168,7 +174,7 @@ static int take_heredocs(struct parser *p, struct instruction *in, struct err *e
             return err_set(err, ERR_INPUT, 0, "heredoc <<%s has no line \"%s\" that ends it",
                            buf_cstr(&shown), buf_cstr(&shown));
         }
-        in->last_line = p->lex.line;
+        in->last_line = doc->last_line = p->lex.line;
     }
     return 0;
 }
@@ -260,26 +266,32 @@ static int add_instruction(struct parser *p, struct err *err)
     return 0;
 }
 
-/* The language here is our own: a syntax directive may name the usual frontend, no other. */
-static int check_directives(struct parser *p, struct err *err)
+/* docker/dockerfile, on whatever host and in whatever version: that is the language read here. */
+static bool is_our_syntax(struct str value)
 {
-    struct str syntax = str_of(p->lex.syntax);
+    struct str first, ignored;
 
-    if (str_starts(syntax, "docker.io/"))
-        syntax = str_slice(syntax, strlen("docker.io/"), syntax.size);
-    if (p->lex.syntax && !str_starts(syntax, "docker/dockerfile")) {
-        SCOPED(buf_release) struct buf shown = {0};
+    str_cut(value, ' ', &first, &ignored);
+    ptrdiff_t at = str_search(first, "docker/dockerfile");
+    if (at < 0 || (at > 0 && first.ptr[at - 1] != '/'))
+        return false;
+    struct str rest = str_slice(first, (size_t)at + strlen("docker/dockerfile"), first.size);
+    if (str_starts(rest, "-upstream"))
+        rest = str_slice(rest, strlen("-upstream"), rest.size);
+    return rest.size == 0 || rest.ptr[0] == ':' || rest.ptr[0] == '@';
+}
 
-        buf_add_escaped(&shown, str_of(p->lex.syntax));
-        err_set(err, ERR_INPUT, 0, "syntax \"%s\" is not supported; only docker/dockerfile is",
-                buf_cstr(&shown));
-        return wrong(p, p->lex.syntax_line, p->lex.syntax_line, err);
-    }
-    if (p->lex.check)
-        strv_addf(&p->doc->warnings,
-                  "%s:%u: the check directive has no effect: no build checks are made",
-                  p->doc->name, p->lex.check_line);
-    return 0;
+static int check_syntax(struct parser *p, struct err *err)
+{
+    const struct directive *syntax = lex_directive(&p->lex, "syntax");
+    SCOPED(buf_release) struct buf shown = {0};
+
+    if (!syntax || is_our_syntax(syntax->value))
+        return 0;
+    buf_add_escaped(&shown, syntax->value);
+    err_set(err, ERR_INPUT, 0, "syntax \"%s\" is not supported; only docker/dockerfile is",
+            buf_cstr(&shown));
+    return wrong(p, syntax->line, syntax->line, err);
 }
 
 static int parse_lines(struct parser *p, struct err *err)
@@ -289,6 +301,10 @@ static int parse_lines(struct parser *p, struct err *err)
 
         if (got < 0)
             return wrong(p, p->lex.line, p->lex.line, err);
+        if (p->doc->count == 0 && check_syntax(p, err) < 0) {
+            lex_line_release(&p->line);
+            return -1;
+        }
         if (got == 0)
             return 0;
         int failed = add_instruction(p, err);
@@ -298,9 +314,20 @@ static int parse_lines(struct parser *p, struct err *err)
     }
 }
 
+/* What the lexer gathered goes over to the document, however far it came. */
+static void keep(struct parser *p)
+{
+    struct dockerfile *doc = p->doc;
+
+    doc->escape = p->lex.escape;
+    doc->directives_count = p->lex.directives_count;
+    doc->directives = steal_ptr(&p->lex.directives);
+    doc->comments_count = p->lex.comments_count;
+    doc->comments = steal_ptr(&p->lex.comments);
+}
+
 int dockerfile_parse(struct str bytes, const char *name, struct dockerfile *doc, struct err *err)
 {
-    SCOPED(lex_release) struct lex guard = {0};
     struct parser p = {.doc = doc};
     unsigned line;
 
@@ -308,15 +335,13 @@ int dockerfile_parse(struct str bytes, const char *name, struct dockerfile *doc,
     if (bytes.size > DOCKERFILE_MAX)
         return dockerfile_error(doc, 0, err, "larger than %d bytes", DOCKERFILE_MAX);
     buf_add_str(&doc->source, bytes);
-    if (lex_begin(&p.lex, buf_str(&doc->source), doc->name, &doc->warnings, &line, err) < 0)
+    if (lex_begin(&p.lex, buf_str(&doc->source), &line, err) < 0)
         return wrong(&p, line, line, err);
     int failed = parse_lines(&p, err);
-    guard = p.lex; /* its directives are released on every way out */
-    if (failed < 0 || check_directives(&p, err) < 0)
+    keep(&p);
+    lex_release(&p.lex);
+    if (failed < 0)
         return -1;
-    doc->escape = p.lex.escape;
-    doc->syntax = steal_ptr(&guard.syntax);
-    doc->check = steal_ptr(&guard.check);
     if (doc->count == 0)
         return dockerfile_error(doc, 0, err, "no instructions in it");
     if (!p.has_from)
@@ -328,11 +353,41 @@ void dockerfile_release(struct dockerfile *doc)
 {
     free(doc->name);
     buf_release(&doc->source);
-    free(doc->syntax);
-    free(doc->check);
+    free(doc->directives);
+    free(doc->comments);
     for (size_t i = 0; i < doc->count; i++)
         instr_release(&doc->instructions[i]);
     free(doc->instructions);
     strv_release(&doc->warnings);
     *doc = (struct dockerfile){0};
+}
+
+struct str dockerfile_directive(const struct dockerfile *doc, const char *name)
+{
+    for (size_t i = 0; i < doc->directives_count; i++)
+        if (strcmp(doc->directives[i].name, name) == 0)
+            return doc->directives[i].value;
+    return (struct str){0};
+}
+
+size_t dockerfile_comments_above(const struct dockerfile *doc, const struct instruction *in)
+{
+    size_t first = in->comments_end;
+
+    for (unsigned line = in->first_line; first > in->comments_first; first--)
+        if (doc->comments[first - 1].line != --line)
+            break;
+    return first;
+}
+
+struct str dockerfile_description(const struct dockerfile *doc, const struct instruction *in,
+                                  const char *name)
+{
+    for (size_t i = dockerfile_comments_above(doc, in); i < in->comments_end; i++) {
+        struct str text = doc->comments[i].text;
+
+        if (str_starts(text, name) && text.size > strlen(name) && text.ptr[strlen(name)] == ' ')
+            return str_trim(str_slice(text, strlen(name), text.size));
+    }
+    return (struct str){0};
 }

@@ -20,6 +20,7 @@
 #include "base/err.h"
 #include "base/strv.h"
 #include "builder/instruction.h"
+#include "builder/lex.h"
 
 #define DOCKERFILE_MAX (16 << 20) /* ours: more than this is no Dockerfile */
 
@@ -28,18 +29,21 @@ struct span {
 };
 
 struct dockerfile {
-    char *name;        /* as errors call it */
-    struct buf source; /* own copy; slices of the instructions point into it */
-    char escape;       /* '\\' or '`' */
-    char *syntax;      /* value of the parser directive, or NULL */
-    char *check;
+    char *name;                   /* as errors call it */
+    struct buf source;            /* own copy; slices of the instructions point into it */
+    char escape;                  /* '\\' or '`' */
+    struct directive *directives; /* each of them once; values point into source */
+    size_t directives_count;
+    struct comment *comments; /* in the order of the file; texts point into source */
+    size_t comments_count;
     struct instruction *instructions;
     size_t count;
     struct strv warnings; /* "NAME:LINE: …", ready to print */
     struct span failed;   /* set by a failing dockerfile_parse or graph_make */
 };
 
-/* On failure doc still holds name and source. Release it in any case. */
+/* On failure doc still holds name, source, comments, and the instructions before the one that is
+ * wrong. Release it in any case. */
 int dockerfile_parse(struct str bytes, const char *name, struct dockerfile *doc, struct err *err);
 void dockerfile_release(struct dockerfile *doc);
 
@@ -49,14 +53,29 @@ int dockerfile_error(const struct dockerfile *doc, unsigned line, struct err *er
 /* Puts "NAME:LINE: " before an error that has none yet; returns -1. */
 int dockerfile_wrap(const struct dockerfile *doc, unsigned line, struct err *err);
 /*
- * The lines first..last with up to two lines before and after; the failing ones are marked:
- *      11 |     FROM scratch
- *      12 | >>> RUNN true
- * Each line is escaped, and cut at 200 bytes. Nothing for a range outside the file.
+ * The lines first..last in docker's form, with two lines before and after a single one, one around
+ * many; the failing ones are marked:
+ *     Dockerfile:12
+ *     --------------------
+ *       11 |     FROM scratch
+ *       12 | >>> RUNN true
+ *     --------------------
+ * Each line is escaped, and cut at 200 bytes; of a long instruction the middle is left out. Nothing
+ * for a range outside the file.
  */
 void dockerfile_excerpt(const struct dockerfile *doc, unsigned first_line, unsigned last_line,
                         struct buf *out);
-/* The whole document as indented JSON, for tests. */
+/* A directive's value; empty: it is not given. */
+struct str dockerfile_directive(const struct dockerfile *doc, const char *name);
+/*
+ * The description that the comment directly above FROM … AS `name` or ARG `name` gives: what
+ * follows the name at the comment's beginning. Empty: there is none.
+ */
+struct str dockerfile_description(const struct dockerfile *doc, const struct instruction *in,
+                                  const char *name);
+/* The comments directly above it, no empty line between: from *first to in->comments_end. */
+size_t dockerfile_comments_above(const struct dockerfile *doc, const struct instruction *in);
+/* The whole document as indented JSON (slipway-build(1), --print-ast). */
 void dockerfile_print_json(const struct dockerfile *doc, struct buf *out);
 
 #endif

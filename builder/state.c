@@ -106,7 +106,11 @@ void state_release(struct state *s)
     json_decref(s->config);
     strv_release(&s->env);
     strv_release(&s->args);
-    strv_release(&s->warnings);
+    for (size_t i = 0; i < s->unset_count; i++) {
+        free(s->unset[i].name);
+        free(s->unset[i].near);
+    }
+    free(s->unset);
     free(s->workdir);
     free(s->user);
     *s = (struct state){0};

@@ -23,17 +23,23 @@
 #include "builder/chmod.h"
 #include "builder/graph.h"
 
+/* A variable that an instruction uses and nothing sets. */
+struct unset_name {
+    const struct instruction *in; /* borrowed */
+    char *name, *near;            /* near: the variable it may stand for; "" when none is near */
+};
+
 struct state {
     const struct graph *graph; /* borrowed */
     const struct stage *stage; /* borrowed */
     json_t *config;            /* the whole image config document; owned; see registry/config.h */
-    struct strv env;      /* seen by expansion and RUN: ENV and ARGs, the last declaration wins */
-    struct strv args;     /* names of the ARGs in scope, in order of declaration, each once */
-    char *workdir;        /* absolute and clean; "/" when none was set */
-    char *user;           /* "" when none was set */
-    bool cmd_set;         /* CMD seen in this stage: ENTRYPOINT then keeps it */
-    struct strv warnings; /* "NAME:LINE: …": variables that are used and not set; the caller may
-                             take them */
+    struct strv env;  /* seen by expansion and RUN: ENV and ARGs, the last declaration wins */
+    struct strv args; /* names of the ARGs in scope, in order of declaration, each once */
+    char *workdir;    /* absolute and clean; "/" when none was set */
+    char *user;       /* "" when none was set */
+    bool cmd_set;     /* CMD seen in this stage: ENTRYPOINT then keeps it */
+    struct unset_name *unset; /* in the order of their use */
+    size_t unset_count, unset_capacity;
 };
 
 /* FROM scratch (base_config NULL) or FROM an image. Gives PATH its default when the base has none;

@@ -1,26 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/state_words.h"
 
+#include <stdlib.h>
+
+#include "base/alloc.h"
 #include "base/scope.h"
 #include "builder/expand.h"
 #include "builder/text.h"
 
 /* An ARG that was declared without a value is empty on purpose. */
-static void warn_unset(struct state *s, const struct instruction *in, const struct strv *unset)
+static void note_unset(struct state *s, const struct instruction *in, const struct strv *unset)
 {
     for (size_t i = 0; i < unset->count; i++) {
-        SCOPED(buf_release) struct buf text = {0};
-        struct str near = expand_nearest(&s->env, str_of(unset->ptr[i]));
-
         if (strv_has(&s->args, unset->ptr[i]))
             continue;
-        buf_addf(&text, "%s:%u: variable ", s->graph->doc->name, in->first_line);
-        buf_add_escaped(&text, str_of(unset->ptr[i]));
-        buf_adds(&text, " is not set");
-        if (near.size)
-            buf_addf(&text, "; did you mean " STR_FMT "?", STR_ARG(near));
-        if (!strv_has(&s->warnings, buf_cstr(&text)))
-            strv_add(&s->warnings, buf_cstr(&text));
+        VEC_GROW(s->unset, s->unset_count, s->unset_capacity);
+        s->unset[s->unset_count++] = (struct unset_name){
+            in, xstrdup(unset->ptr[i]), str_dup(expand_nearest(&s->env, str_of(unset->ptr[i])))};
     }
 }
 
@@ -34,7 +30,7 @@ int state_expand(struct state *s, const struct instruction *in, const char *word
                        .unset = &unset};
     int failed = expand_word(&x, str_of(word), out, err);
 
-    warn_unset(s, in, &unset);
+    note_unset(s, in, &unset);
     return failed;
 }
 
@@ -48,7 +44,7 @@ int state_expand_words(struct state *s, const struct instruction *in, const char
                        .unset = &unset};
     int failed = expand_words(&x, str_of(word), out, err);
 
-    warn_unset(s, in, &unset);
+    note_unset(s, in, &unset);
     return failed;
 }
 
@@ -63,7 +59,7 @@ int state_expand_body(struct state *s, const struct instruction *in, struct str 
                        .unset = &unset};
     int failed = expand_word(&x, body, out, err);
 
-    warn_unset(s, in, &unset);
+    note_unset(s, in, &unset);
     return failed;
 }
 

@@ -7,8 +7,8 @@
 #include "base/json.h"
 #include "builder/state.h"
 
-/* One word of `in` with the stage's environment; appends to out. Variables that are not set earn a
- * warning. The error has no place in it. */
+/* One word of `in` with the stage's environment; appends to out. Variables that are not set go
+ * to s->unset. The error has no place in it. */
 int state_expand(struct state *s, const struct instruction *in, const char *word, struct buf *out,
                  struct err *err);
 /* The same for a word that may come to several, or none. */

@@ -14,9 +14,9 @@ static char *env_entries[] = {(char[]){"A=one"},  (char[]){"B="},      (char[]){
 static void try_word(struct str word, char escape, bool keep_quotes)
 {
     const struct strv env = {env_entries, ARRAY_SIZE(env_entries) - 1, 0};
-    SCOPED(strv_release) struct strv words = {0}, unset = {0};
+    SCOPED(strv_release) struct strv words = {0}, unset = {0}, used = {0};
     SCOPED(buf_release) struct buf out = {0};
-    struct expand x = {expand_from_env, &env, escape, keep_quotes, &unset};
+    struct expand x = {expand_from_env, &env, escape, keep_quotes, &unset, &used};
     struct err err = {0};
 
     if (expand_word(&x, word, &out, &err) < 0) {

@@ -444,19 +444,19 @@ static void refusals(void)
 static void warnings(void)
 {
     SCOPED(world_release) struct world w = {0};
-    struct state *s =
-        build(&w,
-              "FROM scratch\nARG none VERSION=1\nENV a=$VERSON b=$VERSON c=${x:-1} d=$none\n"
-              "COPY <<E x$y /$z\n$q \"$a\"\nE\nEXPOSE 80 $p",
-              "", NULL);
-    AUTO_FREE char *all = strv_join(&s->warnings, "\n");
+    struct state *s = build(
+        &w,
+        "FROM scratch\nARG none VERSION=1\nENV a=$VERSON b=$VERSON c=${undefined_x:-1} d=$none\n"
+        "COPY <<E x$yes_or /$zebra\n$queue \"$a\"\nE\nEXPOSE 80 $ports",
+        "", NULL);
+    SCOPED(buf_release) struct buf all = {0};
 
     OKF(w.result == 0, "%s", w.err.text);
-    EQ_STR(all, "Dockerfile:3: variable VERSON is not set; did you mean VERSION?\n"
-                "Dockerfile:4: variable q is not set\n"
-                "Dockerfile:4: variable y is not set\n"
-                "Dockerfile:4: variable z is not set\n"
-                "Dockerfile:7: variable p is not set");
+    for (size_t i = 0; i < s->unset_count; i++)
+        buf_addf(&all, "%u %s %s\n", s->unset[i].in->first_line, s->unset[i].name,
+                 s->unset[i].near);
+    EQ_STR(buf_cstr(&all), "3 VERSON VERSION\n3 VERSON VERSION\n3 undefined_x \n4 queue \n4 yes_or "
+                           "\n4 zebra \n7 ports \n");
 }
 
 static void history_entries(void)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/csv.h"
 #include "base/enc.h"
 #include "base/path.h"
 #include "base/scope.h"
@@ -201,5 +202,39 @@ static void vectors(void)
     OK(strv_argv(&v)[1] == NULL && strv_has(&v, "B=2"));
 }
 
-TAP_MAIN({"numbers", numbers}, {"sizes", sizes}, {"slices", slices}, {"paths", paths},
-         {"encodings", encodings}, {"escapes", escapes}, {"vectors", vectors})
+/* RFC 4180, and what a command line may hold. */
+static void fields(void)
+{
+    static const struct {
+        const char *text, *joined, *err;
+    } rows[] = {
+        {"", "", NULL},
+        {"a", "a", NULL},
+        {"type=tar,dest=x", "type=tar|dest=x", NULL},
+        {"a,,b,", "a||b|", NULL},
+        {"\"a,b\",c", "a,b|c", NULL},
+        {"\"a\"\"b\"", "a\"b", NULL},
+        {"\"\"", "", NULL},
+        {"\"a\nb\"", "a\nb", NULL},
+        {"a\"b", NULL, "a quote stands inside a field; put the whole field in quotes"},
+        {"\"a", NULL, "a quote is not closed"},
+        {"\"a\"b", NULL, "text follows a closing quote"},
+        {"a\nb", NULL, "a line break stands outside quotes"},
+    };
+
+    for (size_t n = 0; n < ARRAY_SIZE(rows); n++) {
+        SCOPED(strv_release) struct strv list = {0};
+        struct err err = {0};
+        int rc = csv_fields(str_of(rows[n].text), &list, &err);
+        AUTO_FREE char *joined = strv_join(&list, "|");
+
+        OKF((rc < 0) == !!rows[n].err, "row %zu: %s", n, rows[n].text);
+        if (rows[n].err)
+            EQ_STR(err.text, rows[n].err);
+        else
+            EQ_STR(joined, rows[n].joined);
+    }
+}
+
+TAP_MAIN({"fields", fields}, {"numbers", numbers}, {"sizes", sizes}, {"slices", slices},
+         {"paths", paths}, {"encodings", encodings}, {"escapes", escapes}, {"vectors", vectors})

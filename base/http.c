@@ -235,7 +235,7 @@ static int check_url(const struct sending *s, const char *url, bool *verify_tls,
     bool insecure = strv_has(&s->http->insecure, buf_cstr(&host));
 
     *verify_tls = !insecure;
-    if (!u.tls && !insecure && !http_is_loopback(url) &&
+    if (!u.tls && !insecure && !s->request->plain && !http_is_loopback(url) &&
         !strv_has(&s->http->connect_hosts, buf_cstr(&host)))
         return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER,
                        "plain http is refused (--insecure %s allows it)", buf_cstr(&host));

@@ -15,11 +15,12 @@
  * only, at most 10; `authorization`, cookies and x-amz-/x-aws- headers are dropped when scheme,
  * host or port changes; https never goes to http. Everything else returns the 3xx as the reply.
  * Headers go out as given: nothing is added but Host, Content-Length, User-Agent and, for bodies
- * over 1 MiB, Expect. Plain http is refused unless the host is loopback or http_options.insecure
- * names it. Proxies: HTTPS_PROXY, HTTP_PROXY, NO_PROXY, both cases; never for link-local addresses
- * (169.254.0.0/16). Errors: ERR_NETWORK (code: enum http_fail) when no reply came; a reply of any
- * status is success. Of bodies outside 2xx at most 64 KiB are kept, and a cut one counts as whole.
- * Debug log lines carry method, URL (query values redacted) and status; never a credential.
+ * over 1 MiB, Expect. Plain http is refused unless the host is loopback, http_options.insecure
+ * names it or the request is `plain`. Proxies: HTTPS_PROXY, HTTP_PROXY, NO_PROXY, both cases; never
+ * for link-local addresses (169.254.0.0/16). Errors: ERR_NETWORK (code: enum http_fail) when no
+ * reply came; a reply of any status is success. Of bodies outside 2xx at most 64 KiB are kept, and
+ * a cut one counts as whole. Debug log lines carry method, URL (query values redacted) and status;
+ * never a credential.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -73,6 +74,8 @@ struct http_request {
     bool resume; /* what the URL names never changes (a blob): after a cut body the next try asks
                   * for the rest with Range; needs repeatable and has_reply_fd */
     bool no_redirect;
+    bool plain; /* an http:// URL is taken as it is: somebody wrote it for this one file. Never with
+                 * a credential. */
     uint64_t timeout_ms;         /* for the whole request; 0: none, only the stall time-out */
     uint64_t connect_timeout_ms; /* 0 means 20000 */
     void (*on_progress)(void *arg, uint64_t sent, uint64_t received);
@@ -111,5 +114,7 @@ bool http_is_private(const char *url);
 /* "host[:port]" of a URL, lower case, default port removed; false when it is no http(s) URL. */
 bool http_host(const char *url, struct buf *out);
 bool http_is_loopback(const char *url);
+/* The date of a header (RFC 9110 §5.6.7, its preferred form), seconds since 1970. */
+bool http_date(const char *value, int64_t *out);
 
 #endif

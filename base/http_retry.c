@@ -28,22 +28,28 @@ bool http_retry_fail(enum http_fail fail)
            fail == HTTP_FAIL_TIMEOUT;
 }
 
+bool http_date(const char *value, int64_t *out)
+{
+    struct str text = str_trim(str_of(value));
+    struct tm tm = {0};
+    const char *end = text.size ? strptime(text.ptr, "%a, %d %b %Y %H:%M:%S GMT", &tm) : NULL;
+
+    if (!end || end != text.ptr + text.size)
+        return false;
+    *out = timegm(&tm);
+    return true;
+}
+
 uint64_t http_retry_after(const char *value, int64_t now_s)
 {
     struct str text = str_trim(str_of(value));
     uint64_t seconds;
-    struct tm tm = {0};
+    int64_t then;
 
     if (str_u64(text, &seconds))
         return seconds > UINT64_MAX / 2000 ? UINT64_MAX / 2 : seconds * 1000;
-    if (text.size == 0)
+    if (!http_date(value, &then))
         return UINT64_MAX;
-    const char *end = strptime(text.ptr, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-
-    if (!end || end != text.ptr + text.size)
-        return UINT64_MAX;
-    int64_t then = timegm(&tm);
-
     return then <= now_s ? 0 : (uint64_t)(then - now_s) * 1000;
 }
 

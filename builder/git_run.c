@@ -15,7 +15,6 @@
 #include "builder/secret_source.h"
 
 #define TIMEOUT_MS ((uint64_t)3600 * 1000) /* ours: of one command */
-#define SECRET_MAX (16 << 10)              /* ours: of a header or a token */
 
 /* The same for every command, whatever the user has in his own. */
 static const char *const settings[][2] = {
@@ -83,21 +82,6 @@ static void add_ssh(struct strv *env)
     env_set(env, "GIT_SSH_COMMAND", buf_cstr(&command));
 }
 
-static int ask(const struct git *git, const char *id, struct buf *out, struct err *err)
-{
-    int found = git->secrets->get(git->secrets->arg, id, out, err);
-
-    if (found <= 0)
-        return found;
-    if (out->size > SECRET_MAX || memchr(out->ptr ? out->ptr : "", 0, out->size))
-        return err_set(err, ERR_INPUT, 0, "secret %s: not the value of a header", id);
-    while (out->size && strchr("\r\n", out->ptr[out->size - 1]))
-        out->ptr[--out->size] = 0;
-    if (strpbrk(buf_cstr(out), "\r\n"))
-        return err_set(err, ERR_INPUT, 0, "secret %s: more than one line", id);
-    return 1;
-}
-
 /* The value of the Authorization header for a host: 1, 0 no secret is meant for it. */
 static int find_header(const struct git *git, const char *host, bool is_main, struct buf *header,
                        struct err *err)
@@ -112,9 +96,9 @@ static int find_header(const struct git *git, const char *host, bool is_main, st
                {"GIT_AUTH_HEADER", false, is_main},
                {"GIT_AUTH_TOKEN", true, is_main}};
 
-    for (size_t i = 0; git->secrets && i < ARRAY_SIZE(ids); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
         SCOPED(buf_release) struct buf value = {0}, pair = {0};
-        int found = ids[i].is_meant ? ask(git, ids[i].id, &value, err) : 0;
+        int found = ids[i].is_meant ? secret_header(git->secrets, ids[i].id, &value, err) : 0;
 
         if (found < 0)
             return -1;

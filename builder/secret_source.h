@@ -12,4 +12,9 @@ struct secret_source {
     void *arg;
 };
 
+/* A secret that goes into a header: one line, its end taken off. 1, 0 (also without a source), -1.
+ */
+int secret_header(const struct secret_source *source, const char *id, struct buf *out,
+                  struct err *err);
+
 #endif

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,9 +28,12 @@
 
 struct context {
     int root_fd;
-    char *path;
+    char *path, *label;
+    bool git_modes, has_mtime;
+    int64_t mtime;
     struct ignore ignore;
-    struct statcache *digests;
+    pthread_mutex_t lock;      /* for all below, until a directory is loaded */
+    struct statcache *digests; /* NULL: none are remembered */
     struct context_node root;
 };
 
@@ -55,17 +59,18 @@ void context_close(struct context *context)
     free(context->root.path);
     ignore_release(&context->ignore);
     scope_close(&context->root_fd);
+    pthread_mutex_destroy(&context->lock);
     free(context->path);
+    free(context->label);
     free(context);
 }
 
-static int read_ignore(struct context *context, const char *dockerfile, struct err *err)
+static int read_ignore(struct context *context, const char *own, struct err *err)
 {
-    AUTO_FREE char *own = xasprintf("%s.dockerignore", dockerfile);
     SCOPED(buf_release) struct buf bytes = {0};
-    struct err missing = {0};
+    struct err missing = {.kind = ERR_SYSTEM, .code = ENOENT};
 
-    if (fs_read_file(AT_FDCWD, own, &bytes, IGNORE_FILE_MAX, &missing) == 0)
+    if (own && fs_read_file(AT_FDCWD, own, &bytes, IGNORE_FILE_MAX, &missing) == 0)
         return ignore_parse(&context->ignore, buf_str(&bytes), own, err);
     if (missing.kind != ERR_SYSTEM || missing.code != ENOENT) {
         *err = missing;
@@ -79,24 +84,42 @@ static int read_ignore(struct context *context, const char *dockerfile, struct e
     return -1;
 }
 
-struct context *context_open(struct layout *layout, const char *path, const char *dockerfile,
+/* What stat says, as the context means it. */
+static void adjust(const struct context *context, struct stat *st)
+{
+    if (context->git_modes && (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode)))
+        st->st_mode = (st->st_mode & S_IFMT) |
+                      (S_ISDIR(st->st_mode) || (st->st_mode & S_IXUSR) ? 0755 : 0644);
+    if (context->has_mtime)
+        st->st_mtim = (struct timespec){.tv_sec = context->mtime};
+}
+
+struct context *context_open(struct layout *layout, const struct context_options *options,
                              struct err *err)
 {
     struct context *context = xcalloc(1, sizeof(*context));
 
-    context->path = xstrdup(path);
+    pthread_mutex_init(&context->lock, NULL);
+    context->path = xstrdup(options->path);
+    context->label = xstrdup(options->label);
+    context->git_modes = options->git_modes;
+    context->has_mtime = options->has_mtime;
+    context->mtime = options->mtime;
     context->root.path = xstrdup(".");
-    context->root_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    context->root_fd = open(options->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (context->root_fd < 0 || fstat(context->root_fd, &context->root.st) < 0) {
-        err_errno(err, "build context %s", path);
+        err_errno(err, "%s %s", context->label, options->path);
         context_close(context);
         return NULL;
     }
-    if (read_ignore(context, dockerfile, err) < 0) {
+    adjust(context, &context->root.st);
+    if (!options->no_ignore && read_ignore(context, options->ignore_path, err) < 0) {
+        err_wrap(err, "%s", context->label);
         context_close(context);
         return NULL;
     }
-    context->digests = statcache_open(layout->cache_fd, context->root_fd);
+    if (!options->passing)
+        context->digests = statcache_open(layout->cache_fd, context->root_fd);
     return context;
 }
 
@@ -112,16 +135,18 @@ static int by_name(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-static int read_node(int dir_fd, struct context_node *node, struct err *err)
+static int read_node(const struct context *context, int dir_fd, struct context_node *node,
+                     struct err *err)
 {
     if (fstatat(dir_fd, node->name, &node->st, AT_SYMLINK_NOFOLLOW) < 0)
-        return err_errno(err, "build context: %s", node->path);
+        return err_errno(err, "%s: %s", context->label, node->path);
+    adjust(context, &node->st);
     if (S_ISLNK(node->st.st_mode)) {
         char target[PATH_MAX];
         ssize_t size = readlinkat(dir_fd, node->name, target, sizeof(target));
 
         if (size < 0)
-            return err_errno(err, "build context: read link %s", node->path);
+            return err_errno(err, "%s: read link %s", context->label, node->path);
         node->link = xstrndup(target, (size_t)size);
     }
     return 0;
@@ -155,11 +180,11 @@ static int add_child(struct context *context, struct context_node *node, int dir
     int out;
 
     child.name = child.path + (top ? 0 : strlen(node->path) + 1);
-    out = read_node(dir_fd, &child, err);
+    out = read_node(context, dir_fd, &child, err);
     if (out == 0)
         out = left_out(context, &child, depth, err);
     if (out == 0 && S_ISSOCK(child.st.st_mode)) {
-        log_debug("build context: %s is a socket and is passed over", child.path);
+        log_debug("%s: %s is a socket and is passed over", context->label, child.path);
         out = 1;
     }
     if (out) {
@@ -181,12 +206,12 @@ static int load(struct context *context, struct context_node *node, unsigned dep
     if (node->loaded)
         return 0;
     if (depth > DEPTH_MAX)
-        return err_set(err, ERR_INPUT, 0, "build context: %s: nested deeper than %d directories",
-                       node->path, DEPTH_MAX);
+        return err_set(err, ERR_INPUT, 0, "%s: %s: nested deeper than %d directories",
+                       context->label, node->path, DEPTH_MAX);
     AUTO_FD int fd =
         fs_open_beneath(context->root_fd, node->path, O_RDONLY | O_DIRECTORY, 0, FS_NO_LINKS, err);
     if (fd < 0 || fs_list(fd, &names, err) < 0)
-        return err_wrap(err, "build context %s", context->path);
+        return err_wrap(err, "%s %s", context->label, context->path);
     for (size_t i = 0; i < names.count; i++)
         if (add_child(context, node, fd, names.ptr[i], &capacity, depth, err) < 0)
             return -1;
@@ -196,7 +221,12 @@ static int load(struct context *context, struct context_node *node, unsigned dep
 
 int context_load(struct context *context, struct context_node *node, struct err *err)
 {
-    return load(context, node, 0, err);
+    int rc;
+
+    pthread_mutex_lock(&context->lock);
+    rc = load(context, node, 0, err);
+    pthread_mutex_unlock(&context->lock);
+    return rc;
 }
 
 int context_child(struct context *context, struct context_node *dir, struct str name,
@@ -229,7 +259,7 @@ int context_open_file(const struct context *context, const struct context_node *
     int fd = fs_open_beneath(context->root_fd, node->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0,
                              FS_NO_LINKS, err);
 
-    return fd < 0 ? err_wrap(err, "build context %s", context->path) : fd;
+    return fd < 0 ? err_wrap(err, "%s %s", context->label, context->path) : fd;
 }
 
 bool context_changed(const struct context *context, const struct context_node *node)
@@ -237,8 +267,10 @@ bool context_changed(const struct context *context, const struct context_node *n
     const struct stat *was = &node->st;
     struct stat st;
 
-    return fstatat(context->root_fd, node->path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-           st.st_ino != was->st_ino || st.st_dev != was->st_dev || st.st_size != was->st_size ||
+    if (fstatat(context->root_fd, node->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return true;
+    adjust(context, &st);
+    return st.st_ino != was->st_ino || st.st_dev != was->st_dev || st.st_size != was->st_size ||
            st.st_mode != was->st_mode || st.st_ctim.tv_sec != was->st_ctim.tv_sec ||
            st.st_ctim.tv_nsec != was->st_ctim.tv_nsec;
 }
@@ -281,30 +313,44 @@ static int hash_xattrs(int fd, uint8_t digest[static SHA256_SIZE], struct err *e
     return 0;
 }
 
+static bool recall(struct context *context, const struct context_node *node,
+                   uint8_t out[static SHA256_SIZE])
+{
+    const uint8_t *known;
+
+    pthread_mutex_lock(&context->lock);
+    known = context->digests ? statcache_get(context->digests, &node->st) : NULL;
+    if (known)
+        memcpy(out, known, SHA256_SIZE);
+    pthread_mutex_unlock(&context->lock);
+    return known != NULL;
+}
+
 int context_digest(struct context *context, const struct context_node *node,
                    uint8_t out[static SHA256_SIZE], struct err *err)
 {
-    const uint8_t *known = statcache_get(context->digests, &node->st);
     struct stat before, after;
     struct sha256 h;
 
-    if (known) {
-        memcpy(out, known, SHA256_SIZE);
+    if (recall(context, node, out))
         return 0;
-    }
     AUTO_FD int fd = context_open_file(context, node, err);
     if (fd < 0)
         return -1;
     sha256_begin(&h);
     if (fstat(fd, &before) < 0)
-        return err_errno(err, "build context: %s", node->path);
+        return err_errno(err, "%s: %s", context->label, node->path);
     if (hash_content(fd, &h, err) < 0)
-        return err_wrap(err, "build context: %s", node->path);
+        return err_wrap(err, "%s: %s", context->label, node->path);
     sha256_end(&h, out);
     if (hash_xattrs(fd, out, err) < 0)
-        return err_wrap(err, "build context: %s", node->path);
+        return err_wrap(err, "%s: %s", context->label, node->path);
     if (fstat(fd, &after) < 0)
-        return err_errno(err, "build context: %s", node->path);
+        return err_errno(err, "%s: %s", context->label, node->path);
+    if (!context->digests)
+        return 0;
+    pthread_mutex_lock(&context->lock);
     statcache_put(context->digests, &before, &after, out);
+    pthread_mutex_unlock(&context->lock);
     return 0;
 }

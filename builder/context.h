@@ -3,8 +3,13 @@
 #define BUILDER_CONTEXT_H
 
 /*
- * The build context: a directory as COPY may see it, without what .dockerignore leaves out.
+ * A build context: a directory as COPY may see it, without what the ignore file leaves out.
  * Directories are read when something looks into them, once; names are sorted by bytes.
+ *
+ * Any thread may use a context: context_load(), context_child() and context_digest() hold its mutex
+ * while they read a directory or touch what is remembered. A node never moves, and what is in it
+ * stays as it is, once the call that gave it has returned; children of a directory may be looked at
+ * after context_load() of it.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,12 +33,22 @@ struct context_node {
 
 struct context;
 
-/*
- * path: the directory. The ignore file is <dockerfile>.dockerignore if there is one, else
- * .dockerignore in path. dockerfile: path of the Dockerfile as it was given. layout: for remembered
- * digests.
- */
-struct context *context_open(struct layout *layout, const char *path, const char *dockerfile,
+struct context_options {
+    const char *path;  /* the directory */
+    const char *label; /* for messages: "build context", "context NAME" */
+    /* The ignore file is this one if it is there (the path <dockerfile>.dockerignore; NULL: none),
+     * else .dockerignore in path; no_ignore: none at all. */
+    const char *ignore_path;
+    bool no_ignore;
+    /* git knows no modes but 0644 and 0755, whatever the umask made of them. */
+    bool git_modes;
+    bool has_mtime; /* every file is of this time, seconds */
+    int64_t mtime;
+    bool passing; /* it will be removed: no digest of its files is remembered */
+};
+
+/* All of options is copied. layout: for remembered digests. */
+struct context *context_open(struct layout *layout, const struct context_options *options,
                              struct err *err);
 void context_close(struct context *context); /* NULL is fine */
 

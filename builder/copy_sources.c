@@ -88,7 +88,7 @@ int planner_find_sources(struct planner *p, struct err *err)
         if (p->request->origins && p->request->origins[i]) {
             /* One of its own is meant whole, whatever the source is called. */
             p->origin = p->request->origins[i];
-            rc = add_literal(p, "/", err);
+            rc = add_literal(p, p->origin->blob ? p->origin->blob->name : "/", err);
         } else if (glob_has_wildcard(str_of(path))) {
             rc = glob_below(p, "/", str_of(path), err);
         } else {

@@ -181,9 +181,12 @@ static int open_origin(struct build *build, const struct making *making,
         origin->stack = &image->stack;
         snprintf(label, 80, "image %.72s", from->image);
     } else {
-        if (!build->context)
-            build->context = context_open(origin->layout, build->options->context,
-                                          build->options->dockerfile, err);
+        if (!build->context) {
+            AUTO_FREE char *ignore = xasprintf("%s.dockerignore", build->options->dockerfile);
+            struct context_options options = {
+                .path = build->options->context, .label = "build context", .ignore_path = ignore};
+            build->context = context_open(origin->layout, &options, err);
+        }
         if (!build->context)
             return -1;
         origin->context = build->context;

@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "base/scope.h"
 #include "builder/index.h"
+#include "registry/layout.h"
 
 #define LINKS_MAX 40 /* as the kernel: ELOOP after 40 */
 
@@ -111,6 +112,15 @@ static int find_in_context(struct origin *origin, const char *path, bool last,
     return err_set(err, ERR_INPUT, ELOOP, "%s: more than %d symbolic links", path, LINKS_MAX);
 }
 
+static void from_blob(struct origin_file *file, const struct origin_blob *blob)
+{
+    *file = (struct origin_file){.entry = {.path = blob->name,
+                                           .type = ENTRY_FILE,
+                                           .mode = 0600,
+                                           .size = blob->size,
+                                           .mtime = blob->mtime}};
+}
+
 int origin_find(struct origin *origin, const char *path, bool last, struct origin_file *file,
                 struct err *err)
 {
@@ -119,6 +129,10 @@ int origin_find(struct origin *origin, const char *path, bool last, struct origi
     const struct view *view;
     int found;
 
+    if (origin->blob) {
+        from_blob(file, origin->blob);
+        return 1;
+    }
     if (origin->context)
         return find_in_context(origin, path, last, file, err);
     view = stack_view(origin->stack, origin->layout, err);
@@ -154,6 +168,8 @@ static const struct index *index_of(const struct origin *origin, struct origin_r
 
 const char *origin_path(const struct origin *origin, struct origin_ref file)
 {
+    if (origin->blob)
+        return origin->blob->name;
     return origin->context ? file.node->path : index_path(index_of(origin, file), file.record);
 }
 
@@ -188,6 +204,8 @@ int origin_open(struct origin *origin, struct origin_ref file, struct err *err)
 {
     struct view_entry at = {.layer = file.layer, .record = file.record};
 
+    if (origin->blob)
+        return layout_open_blob(origin->layout, origin->blob->digest, NULL, err);
     if (origin->context)
         return context_open_file(origin->context, file.node, err);
     index_get(index_of(origin, file), file.record, &at.entry);
@@ -199,6 +217,8 @@ int origin_xattrs(struct origin *origin, struct origin_ref file, struct xattr_se
 {
     struct entry e;
 
+    if (origin->blob)
+        return 0;
     if (!origin->context) {
         index_get(index_of(origin, file), file.record, &e);
         for (size_t i = 0; i < e.xattrs_count; i++)
@@ -234,6 +254,10 @@ int origin_hash(struct origin *origin, struct origin_ref file, struct sha256 *h,
     uint8_t digest[SHA256_SIZE];
     struct entry e;
 
+    if (origin->blob) {
+        sha256_add_framed(h, str_of(origin->blob->digest));
+        return 0;
+    }
     if (origin->context) {
         entry_of_stat(&e, &file.node->st);
         if (e.type == ENTRY_DIR)

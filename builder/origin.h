@@ -3,8 +3,8 @@
 #define BUILDER_ORIGIN_H
 
 /*
- * Where COPY and ADD read: the build context, or the file system of a stage or image, behind one
- * face. Links are followed inside the origin's root and never out of it.
+ * Where COPY and ADD read: a build context, the file system of a stage or image, or one downloaded
+ * file, behind one face. Links are followed inside the origin's root and never out of it.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,9 +18,18 @@
 
 struct layout;
 
+/* A single file, as a URL gave it: its content is a blob of the store. Mode 0600, owner 0:0. */
+struct origin_blob {
+    char *name;
+    char digest[DIGEST_SIZE];
+    uint64_t size;
+    int64_t mtime;
+};
+
 struct origin {
-    struct context *context; /* one of these two; borrowed */
+    struct context *context; /* one of these three; borrowed */
     struct stack *stack;
+    const struct origin_blob *blob; /* found at every path */
     struct layout *layout;
     const char *label; /* for messages: "the build context", "stage builder" */
 };

@@ -12,6 +12,7 @@
 #include "base/scope.h"
 #include "builder/commit.h"
 #include "builder/exec.h"
+#include "builder/sources.h"
 #include "registry/config.h"
 #include "registry/layout.h"
 
@@ -26,6 +27,7 @@ static void build_release(struct build *b)
         base_image_free(b->images[i]);
     free(b->images);
     context_close(b->context);
+    sources_close(b->sources);
     graph_release(&b->graph);
     dockerfile_release(&b->doc);
 }
@@ -136,6 +138,8 @@ int build_run(const struct build_options *options, const struct build_tools *too
     if (epoch < 0)
         return -1;
     b.has_epoch = epoch > 0;
+    b.sources = sources_open(&(struct sources_options){
+        .layout = tools->layout, .remote = tools->remote, .commit_time = b.has_epoch});
     if (parse(&b, err) < 0)
         return -1;
     b.stages = xcalloc(b.graph.count, sizeof(*b.stages));

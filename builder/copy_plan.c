@@ -170,6 +170,15 @@ static int add_contents(struct planner *p, const char *target, const struct orig
     return 0;
 }
 
+/* Local files unless told otherwise, what a URL gave only when told. */
+static bool unpacks(const struct planner *p)
+{
+    const struct copy_spec *spec = p->request->spec;
+
+    return spec->is_add &&
+           (p->origin->blob ? spec->unpack == GITURL_YES : spec->unpack != GITURL_NO);
+}
+
 /* ADD unpacks a local archive, told by its content, into the destination directory. 1: it is one.
  */
 static int add_archive(struct planner *p, const struct origin_file *file, struct err *err)
@@ -177,7 +186,7 @@ static int add_archive(struct planner *p, const struct origin_file *file, struct
     struct copy_item *item;
     int is_archive;
 
-    if (!p->request->spec->is_add || file->entry.type != ENTRY_FILE)
+    if (!unpacks(p) || file->entry.type != ENTRY_FILE)
         return 0;
     AUTO_FD int fd = origin_open(p->origin, file->ref, err);
     if (fd < 0)

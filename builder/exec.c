@@ -13,6 +13,7 @@
 #include "base/scope.h"
 #include "builder/cache.h"
 #include "builder/copy.h"
+#include "builder/exec_add.h"
 #include "builder/exec_run.h"
 #include "builder/layer.h"
 #include "registry/layout.h"
@@ -198,7 +199,21 @@ static int open_origin(struct build *build, const struct making *making,
 struct copy_step {
     struct copy_request request;
     struct copy_plan plan;
+    struct added added;
 };
+
+static void copy_step_release(struct copy_step *work)
+{
+    copy_plan_release(&work->plan);
+    added_release(&work->added);
+}
+
+static int plan_copy(struct copy_step *work, struct err *err)
+{
+    if (added_open(&work->added, &work->request, err) < 0)
+        return -1;
+    return copy_plan_make(&work->request, &work->plan, err);
+}
 
 static int write_copy(struct build *build, struct making *making, void *arg, struct layer *layer,
                       struct err *err)
@@ -209,6 +224,8 @@ static int write_copy(struct build *build, struct making *making, void *arg, str
     const char *changed;
 
     (void)making;
+    if (work->added.deferred && plan_copy(work, err) < 0)
+        return -1;
     if (copy_write(&work->request, &work->plan, build->tools->pool, &options, layer, err) < 0)
         return -1;
     changed = copy_plan_changed(&work->plan);
@@ -239,29 +256,29 @@ static int copy(struct build *build, struct making *making, const struct instruc
                 struct err *err)
 {
     SCOPED(copy_spec_release) struct copy_spec spec = {0};
+    SCOPED(copy_step_release)
     struct copy_step work = {
         .request = {.spec = &spec, .target = &making->stack, .layout = build->tools->layout}};
     struct origin origin = {0};
     char label[80];
     struct cache_key key;
-    int rc;
 
     if (state_copy(&making->state, in, &spec, err) < 0 ||
-        open_origin(build, making, &spec, &origin, label, err) < 0 ||
+        added_find(build->sources, &spec, &work.added, err) < 0 ||
+        (work.added.local && open_origin(build, making, &spec, &origin, label, err) < 0) ||
         set_owner(build, making, &spec, &work.request, err) < 0)
         return -1;
     work.request.origin = &origin;
     work.request.now = build->has_epoch ? build->epoch : clock_now().tv_sec;
-    rc = copy_plan_make(&work.request, &work.plan, err);
-    if (rc == 0) {
-        cache_key_begin(&key, &making->stack, spec.is_add ? "ADD" : "COPY");
-        key_common(build, making, &key);
-        rc = copy_plan_hash(&work.request, &work.plan, &key.hash, err);
-    }
-    if (rc == 0)
-        rc = step(build, making, in, &key, spec.created_by, true, write_copy, &work, err);
-    copy_plan_release(&work.plan);
-    return rc;
+    if (!work.added.deferred && plan_copy(&work, err) < 0)
+        return -1;
+    cache_key_begin(&key, &making->stack, spec.is_add ? "ADD" : "COPY");
+    key_common(build, making, &key);
+    if (work.added.deferred)
+        added_hash(&work.added, &work.request, in, &key.hash);
+    else if (copy_plan_hash(&work.request, &work.plan, &key.hash, err) < 0)
+        return -1;
+    return step(build, making, in, &key, spec.created_by, true, write_copy, &work, err);
 }
 
 /* WORKDIR makes what is missing of its directory, owned by USER. */

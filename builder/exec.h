@@ -20,6 +20,8 @@
 #include "builder/stack.h"
 #include "builder/state.h"
 
+struct sources;
+
 /* A stage in the making. */
 struct making {
     const struct stage *stage; /* borrowed */
@@ -45,6 +47,7 @@ struct build {
     struct graph graph;
     struct making *stages;      /* one for each of graph.stages */
     struct context *context;    /* opened when COPY first needs it */
+    struct sources *sources;    /* what is fetched */
     struct base_image **images; /* each on its own: origins keep pointers into them */
     size_t images_count, images_capacity;
     bool has_epoch; /* SOURCE_DATE_EPOCH */

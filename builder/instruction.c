@@ -8,6 +8,8 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/scope.h"
+#include "builder/download.h"
+#include "builder/giturl.h"
 
 static const char *const keywords[INSTR_KINDS] = {
     [INSTR_ADD] = "ADD",
@@ -31,13 +33,13 @@ static const char *const keywords[INSTR_KINDS] = {
 };
 
 static const struct flag_rule rules[] = {
-    {INSTR_ADD, "checksum", .carried_out = false},
+    {INSTR_ADD, "checksum", .carried_out = true},
     {INSTR_ADD, "chmod", .carried_out = true},
     {INSTR_ADD, "chown", .carried_out = true},
     {INSTR_ADD, "exclude", .repeats = true},
-    {INSTR_ADD, "keep-git-dir", .is_bool = true, .harmless = "false"},
+    {INSTR_ADD, "keep-git-dir", .is_bool = true, .carried_out = true},
     {INSTR_ADD, "link", .is_bool = true, .harmless = "false"},
-    {INSTR_ADD, "unpack", .is_bool = true},
+    {INSTR_ADD, "unpack", .is_bool = true, .carried_out = true},
     {INSTR_COPY, "chmod", .carried_out = true},
     {INSTR_COPY, "chown", .carried_out = true},
     {INSTR_COPY, "exclude", .repeats = true},
@@ -194,28 +196,17 @@ int instr_check_flags(const struct instruction *in, unsigned *line, struct err *
     return 0;
 }
 
-static bool is_git(struct str source)
-{
-    static const char *const schemes[] = {"git@", "git://", "ssh://"};
-    ptrdiff_t hash = str_find(source, '#');
-    bool web = str_starts(source, "http://") || str_starts(source, "https://");
-
-    for (size_t i = 0; i < ARRAY_SIZE(schemes); i++)
-        if (str_starts(source, schemes[i]))
-            return true;
-    return web && str_ends(hash < 0 ? source : str_slice(source, 0, (size_t)hash), ".git");
-}
-
 int instr_check_source(const struct instruction *in, struct str source, struct err *err)
 {
+    SCOPED(giturl_release) struct giturl url = {0};
     SCOPED(buf_release) struct buf shown = {0};
-    bool git = is_git(source);
+    AUTO_FREE char *text = str_dup(source);
+    struct err ignored = {0};
+    bool git = in->kind == INSTR_COPY && giturl_parse(text, &url, &ignored) != 0;
 
-    if (!git && !str_starts(source, "http://") && !str_starts(source, "https://"))
+    if (in->kind != INSTR_COPY || (!git && !download_is_url(text)))
         return 0;
-    buf_add_escaped(&shown, str_slice(source, 0, 200));
-    return err_set(
-        err, ERR_INPUT, 0,
-        "%s of a %s is not supported: %s; fetch it in a RUN step or put it into the context",
-        in->keyword, git ? "git repository" : "URL", buf_cstr(&shown));
+    giturl_show(text, &shown);
+    return err_set(err, ERR_INPUT, 0, "COPY cannot fetch %s: %.200s; ADD does",
+                   git ? "a git repository" : "a URL", buf_cstr(&shown));
 }

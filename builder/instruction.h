@@ -128,7 +128,7 @@ const struct flag_rule *instr_flag_rule(enum instr_kind kind, struct str name,
 /* 0, or -1 when a flag of `in` is not carried out: `COPY --link is not supported; COPY takes
  * --chmod, --chown, --from`. */
 int instr_check_flags(const struct instruction *in, unsigned *line, struct err *err);
-/* A source of ADD or COPY that is a URL or a git repository: refused, by name. */
+/* A source of COPY that is a URL or a git repository: refused, by name. */
 int instr_check_source(const struct instruction *in, struct str source, struct err *err);
 
 #endif

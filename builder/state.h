@@ -21,6 +21,7 @@
 #include "base/json.h"
 #include "base/strv.h"
 #include "builder/chmod.h"
+#include "builder/giturl.h"
 #include "builder/graph.h"
 
 /* A variable that an instruction uses and nothing sets. */
@@ -96,6 +97,9 @@ struct copy_spec {
     char *chown; /* expanded, NULL: 0:0 */
     bool has_chmod;
     struct chmod chmod;
+    /* ADD alone: */
+    char *checksum; /* expanded, NULL: none */
+    enum giturl_choice keep_git_dir, unpack;
     char *created_by; /* "COPY --chown=1 a b /dest # buildkit" */
 };
 int state_copy(struct state *s, const struct instruction *in, struct copy_spec *out,

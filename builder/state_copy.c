@@ -124,7 +124,7 @@ int state_copy(struct state *s, const struct instruction *in, struct copy_spec *
 
     *out =
         (struct copy_spec){.is_add = in->kind == INSTR_ADD, .from = graph_source(s->stage, index)};
-    if (fill_copy(s, in, out, err) == 0)
+    if (fill_copy(s, in, out, err) == 0 && state_add_flags(s, in, out, err) == 0)
         return 0;
     copy_spec_release(out);
     return dockerfile_wrap(s->graph->doc, in->first_line, err);
@@ -140,6 +140,7 @@ void copy_spec_release(struct copy_spec *copy)
     free(copy->files);
     free(copy->dest);
     free(copy->chown);
+    free(copy->checksum);
     free(copy->created_by);
     *copy = (struct copy_spec){0};
 }

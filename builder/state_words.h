@@ -2,7 +2,7 @@
 #ifndef BUILDER_STATE_WORDS_H
 #define BUILDER_STATE_WORDS_H
 
-/* What state.c, step.c and state_copy.c share. */
+/* What state.c, step.c, state_copy.c and state_add.c share. */
 #include "base/buf.h"
 #include "base/json.h"
 #include "builder/state.h"
@@ -22,6 +22,9 @@ void state_shell(const struct state *s, struct strv *argv);
 /* A JSON string; bytes that are no UTF-8 become U+FFFD. */
 json_t *state_json_text(const char *text);
 
+/* Fills what the flags of ADD alone decide; the sources are there. */
+int state_add_flags(struct state *s, const struct instruction *in, struct copy_spec *out,
+                    struct err *err);
 /* A heredoc's name that will be a file's: no directories. */
 int state_check_name(const char *name, struct err *err);
 

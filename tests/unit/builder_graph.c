@@ -149,13 +149,10 @@ static void refusals(void)
          "Dockerfile:3: RUN --mount is not supported; RUN takes no flags here", 3},
         {"FROM a\nCOPY --link q q", NULL,
          "Dockerfile:2: COPY --link is not supported; COPY takes --chmod, --chown, --from here", 2},
-        {"FROM a\nADD --unpack=false q q", NULL,
-         "Dockerfile:2: ADD --unpack is not supported; ADD takes --chmod, --chown here", 2},
-        {"FROM a\nADD https://example.org/x /", NULL,
-         "Dockerfile:2: ADD of a URL is not supported: https://example.org/x; fetch it in a RUN "
-         "step or put it into "
-         "the context",
-         2},
+        {"FROM a\nCOPY https://example.org/x /", NULL,
+         "Dockerfile:2: COPY cannot fetch a URL: https://example.org/x; ADD does", 2},
+        {"FROM a\nCOPY git@example.org:x /", NULL,
+         "Dockerfile:2: COPY cannot fetch a git repository: git@example.org:x; ADD does", 2},
         {"FROM a AS x\nONBUILD RUN q\nFROM x", NULL,
          "Dockerfile:3: ONBUILD on line 2 of stage x would fire here; firing triggers is not "
          "supported",

@@ -50,7 +50,8 @@ static void flags(void)
         {INSTR_COPY, "checksum", "x", false, true},
         {INSTR_ADD, "from", "x", false, true},
         {INSTR_ADD, "chown", "x", true, true},
-        {INSTR_ADD, "unpack", "false", true, false},
+        {INSTR_ADD, "unpack", "false", true, true},
+        {INSTR_ADD, "checksum", "x", true, true},
         {INSTR_ADD, "keep-git-dir", "false", true, true},
         {INSTR_RUN, "mount", "x", true, false},
         {INSTR_RUN, "network", "default", true, true},
@@ -98,7 +99,8 @@ static void foreign_sources(void)
         {"/git@x", NULL},
         {"", NULL},
     };
-    struct instruction in = {.kind = INSTR_ADD, .keyword = "ADD"};
+    struct instruction in = {.kind = INSTR_COPY, .keyword = "COPY"};
+    struct instruction add = {.kind = INSTR_ADD, .keyword = "ADD"};
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct err err = {0};
@@ -107,6 +109,7 @@ static void foreign_sources(void)
         OKF((result == 0) == !rows[i].what, "%s: %s", rows[i].source, err.text);
         if (rows[i].what)
             OKF(strstr(err.text, rows[i].what) != NULL, "%s: %s", rows[i].source, err.text);
+        OK(instr_check_source(&add, str_of(rows[i].source), &err) == 0);
     }
 }
 

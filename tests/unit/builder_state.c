@@ -418,8 +418,12 @@ static void refusals(void)
         {"COPY $a b", "Dockerfile:2: COPY: source $a comes to nothing"},
         {"COPY --chmod=u:x a b",
          "Dockerfile:2: --chmod=u:x is neither octal (0 to 7777) nor of the form u=rwX,go=rX"},
-        {"ARG u=http://x/y\nADD $u /", "Dockerfile:3: ADD of a URL is not supported: http://x/y; "
-                                       "fetch it in a RUN step or put it into the context"},
+        {"ARG u=http://x/y\nCOPY $u /",
+         "Dockerfile:3: COPY cannot fetch a URL: http://x/y; ADD does"},
+        {"ADD --checksum=sha256:0 a /", "Dockerfile:2: ADD --checksum is for URLs and git "
+                                        "repositories, not for local files"},
+        {"ADD --checksum=sha256:0 http://x/y http://x/z /",
+         "Dockerfile:2: ADD --checksum takes one source, not 2"},
         {"COPY <<../x /\nq\n../x\n", "Dockerfile:2: heredoc name \"../x\" cannot be a file's name"},
         {"COPY <<x /\n${a\nx\n", "Dockerfile:2: heredoc <<x: unknown operator \\n after ${a"},
         {"RUN <<a/b\n#!x\na/b\n", "Dockerfile:2: heredoc name \"a/b\" cannot be a file's name"},

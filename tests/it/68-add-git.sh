@@ -1,0 +1,204 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# ADD of git repositories: refs, subdirectories, submodules, checksums, .git, what is fetched and when, faults, hostile ones.
+. "$(dirname "$0")/../lib.sh"
+need git python3 jq
+
+manifest() { jq -r --arg n "docker.io/library/$1" '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == $n) | .digest' "$SLIPWAY_ROOT/index.json"; }
+blob() { echo "$SLIPWAY_ROOT/blobs/$(echo "$1" | tr : /)"; }
+top() { blob "$(jq -r '.layers[-1].digest' "$(blob "$(manifest "$1")")")"; }
+
+# The repositories of this test: config of their own, commits of one time.
+export GIT_CONFIG_GLOBAL="$T/gitconfig" GIT_AUTHOR_DATE='1600000000 +0000' GIT_COMMITTER_DATE='1600000000 +0000'
+git config --global user.name t
+git config --global user.email t@example.org
+git config --global init.defaultBranch main
+git config --global protocol.file.allow always
+git config --global advice.detachedHead false
+mkdir -p git ctx
+git init -q git/inner && (cd git/inner && echo deep >deep && git add . && git commit -qm inner) || exit 1
+git init -q git/sub && (cd git/sub && echo s >s.txt && git submodule --quiet add ../inner in/ner && git commit -qam sub) || exit 1
+git init -q git/repo
+cd git/repo || exit 1
+mkdir dir
+echo a >a
+echo x >dir/x
+chmod 700 dir/x
+ln -s a link
+printf 'dir export-ignore\n' >.gitattributes
+git add . && git commit -qm one && git tag v1 && git tag -a v1a -m annotated
+one=$(git rev-parse HEAD)
+git submodule --quiet add ../sub m/sub && git commit -qam two
+git checkout -q -b other && echo b >a && git commit -qam three && git checkout -q main
+two=$(git rev-parse HEAD)
+cd ../.. || exit 1
+(cd git/repo && git submodule update --quiet --init --recursive)
+
+start "$T/files.out" "$LIB_DIR/fake/files.py" --dir "$PWD/git" --port-file "$T/port" --log "$PWD/log"
+wait_for 20 test -s "$T/port" || { echo "Bail out! no server"; exit 1; }
+url=http://127.0.0.1:$(cat "$T/port")/git
+for r in inner sub repo; do git clone -q --bare git/$r git/$r.git; done
+# Submodules by relative URL, as servers that move need it.
+git config -f git/repo/.gitmodules submodule.m/sub.url ../sub.git
+git config -f git/sub/.gitmodules submodule.in/ner.url ../inner.git
+(cd git/sub && git commit -qam rel && git push -q ../sub.git main)
+(cd git/repo/m/sub && git pull -q ../../../sub main && cd ../.. && git add m/sub .gitmodules && git commit -qm rel && git push -q ../repo.git main)
+two=$(git -C git/repo rev-parse HEAD)
+
+build() {
+    name=$1
+    shift
+    printf 'FROM scratch\n' >Dockerfile
+    for line in "$@"; do printf '%s\n' "$line" >>Dockerfile; done
+    : >log
+    t "$name" slipway --progress plain build -f Dockerfile -t c:1 ctx || return
+    tar -tvzf "$(top c:1)" --numeric-owner >list
+}
+line() { t "... $1" matches list "$2"; }
+content() { is "$(tar -xOzf "$(top c:1)" "$1")" "$2" "... $1 holds \"$2\""; }
+refuse() {
+    name=$1 want=$2
+    shift 2
+    printf 'FROM scratch\n' >Dockerfile
+    for line in "$@"; do printf '%s\n' "$line" >>Dockerfile; done
+    t "$name" expect_fail "$want" slipway build -f Dockerfile ctx
+    t "... with its line" has "$T/err" "Dockerfile:2"
+}
+
+build "a repository" "ADD $url/repo.git /r/"
+line "a file" '^-rw-r--r-- 0/0 .* r/a$'
+line "an executable, with git's mode" '^-rwxr-xr-x 0/0 .* r/dir/x$'
+line "directories" '^drwxr-xr-x 0/0 .* r/dir/$'
+line "a link" ' r/link -> a$'
+line "a submodule" ' r/m/sub/s.txt$'
+line "a submodule's own" ' r/m/sub/in/ner/deep$'
+t "... without .git" lacks list 'r/.git/'
+content r/a a
+build "again: one question to the server" "ADD $url/repo.git /r/"
+t "... the step is remembered" lacks "$T/err" DONE
+t "... nothing is fetched" lacks log 'POST /git/sub'
+build "a commit by its whole hash" "ADD $url/repo.git#$one /r/"
+t "... that is in no way new" lacks list 'm/sub'
+build "again: no question at all" "ADD $url/repo.git#$one /r/"
+is "$(wc -l <log)" 0 "... no request"
+(umask 077; slipway build -q -f Dockerfile -t c:1 --no-cache ctx >/dev/null; tar -tvzf "$(top c:1)" --numeric-owner >list)
+line "the umask makes no difference" '^-rw-r--r-- 0/0 .* r/a$'
+build "a subdirectory" "ADD $url/repo.git#main:dir /r/"
+line "its files" '^-rwxr-xr-x 0/0 .* r/x$'
+t "... alone" lacks list 'r/a'
+build "a subdirectory in a submodule" "ADD $url/repo.git#:m/sub/in /r/"
+line "its files" ' r/ner/deep$'
+build "a branch" "ADD $url/repo.git#other /r/"
+content r/a b
+build "the query form" "ADD $url/repo.git?branch=other&submodules=false /r/"
+content r/a b
+t "... without submodules" lacks list s.txt
+build "a tag" "ADD $url/repo.git#v1 /r/"
+content r/a a
+build "an annotated tag, its commit's checksum" "ADD --checksum=$(echo "$one" | cut -c1-12) $url/repo.git?tag=v1a /r/"
+content r/a a
+build "an annotated tag, its own checksum" "ADD --checksum=$(git -C git/repo rev-parse v1a) $url/repo.git?tag=v1a /r/"
+build "variables, --chown and --chmod" "ARG REF=other" "ADD --chown=5:6 --chmod=u=rwX,go= $url/repo.git#\$REF /r/"
+line "both" '^-rw------- 5/6 .* r/a$'
+build "fetch-by-commit" "ADD $url/repo.git?ref=whatever&commit=$one&fetch-by-commit /r/"
+t "... asks no refs" lacks log 'info/refs?service=git-upload-pack 200 x'
+build "mtime=commit" "ADD $url/repo.git?mtime=commit /r/"
+tar -tvzf "$(top c:1)" --full-time --utc >list
+line "is the commit's" ' 2020-09-13 12:26:40 r/a$'
+SOURCE_DATE_EPOCH=1700000000 slipway build -q -f Dockerfile -t e:1 ctx >e1
+SOURCE_DATE_EPOCH=1700000000 slipway build -q -f Dockerfile -t e:1 --no-cache ctx >e2
+t "with SOURCE_DATE_EPOCH twice the same digest" same e1 e2
+
+build "--keep-git-dir" "ADD --keep-git-dir $url/repo.git#main /r/"
+mkdir kept && tar -xzf "$(top c:1)" -C kept
+is "$(git -C kept/r rev-parse HEAD)" "$two" "... is a repository at that commit"
+is "$(git -C kept/r status --porcelain)" "" "... with nothing changed"
+is "$(git -C kept/r rev-parse refs/heads/main)" "$two" "... its branch is there"
+is "$(git -C kept/r remote get-url origin)" "$url/repo.git" "... and its origin"
+t "... git says it is whole" git -C kept/r fsck --no-dangling
+
+(cd git/repo && echo more >more && git add more && git commit -qm more && git push -q ../repo.git main)
+before=$(find "$SLIPWAY_ROOT/cache/git" -name '*.pack' | wc -l)
+mirrors=$(find "$SLIPWAY_ROOT/cache/git" -mindepth 1 -maxdepth 1 | wc -l)
+build "a branch that moved is fetched" "ADD $url/repo.git /r/"
+content r/more more
+t "... into the mirror that is there" test "$(find "$SLIPWAY_ROOT/cache/git" -name '*.pack' | wc -l)" -gt "$before"
+is "$(find "$SLIPWAY_ROOT/cache/git" -mindepth 1 -maxdepth 1 | wc -l)" "$mirrors" "... one a remote"
+printf 'local\n' >ctx/file
+build "together with a local file" "ADD file $url/repo.git#v1 /r/"
+line "the file" ' r/file$'
+line "the repository" ' r/dir/x$'
+
+# A mirror that a killed fetch left behind.
+for m in "$SLIPWAY_ROOT"/cache/git/*; do touch "$m/shallow.lock" "$m/objects/pack/tmp_pack_x"; done
+(cd git/repo && echo yet >yet && git add yet && git commit -qm yet && git push -q ../repo.git main)
+build "locks of the dead are in nobody's way" "ADD $url/repo.git /r/"
+content r/yet yet
+
+start "$T/daemon" git daemon --base-path="$PWD/git" --export-all --listen=127.0.0.1 --port="$(free_port >port; cat port)" --reuseaddr "$PWD/git"
+wait_for 10 git ls-remote "git://127.0.0.1:$(cat port)/repo.git"
+build "git's own protocol" "ADD git://127.0.0.1:$(cat port)/repo.git#v1 /r/"
+content r/a a
+git -C git/repo.git update-server-info
+build "a dumb server" "ADD $(echo "$url" | sed 's,/git$,,')/bare/repo.git#v1 /r/"
+content r/a a
+# ssh is the host's; this one only shows what git asks of it.
+cat >fakessh <<S
+#!/bin/sh
+echo "\$@" >>$PWD/ssh.log
+shift \$((\$# - 1))
+exec sh -c "\$1"
+S
+chmod +x fakessh
+GIT_SSH_COMMAND=$PWD/fakessh
+export GIT_SSH_COMMAND
+build "ssh" "ADD git@example.org:$PWD/git/repo.git#v1 /r/"
+content r/a a
+t "... by its command" has ssh.log "git@example.org git-upload-pack '$PWD/git/repo.git'"
+unset GIT_SSH_COMMAND
+
+refuse "a branch that is not there" 'has no branch or tag "nowhere"' "ADD $url/repo.git#nowhere /r/"
+refuse "a commit that is not there" "commit 0123456789012345678901234567890123456789 is not in the repository" "ADD $url/repo.git#0123456789012345678901234567890123456789 /r/"
+refuse "a repository that is not there" "not found" "ADD $url/none.git /r/"
+refuse "a wrong checksum" "the commit is $one, not one that begins with abcdef" "ADD --checksum=abcdef $url/repo.git#v1 /r/"
+refuse "a checksum that disagrees with the URL's" "--checksum and the URL's checksum disagree" "ADD --checksum=abcdef $url/repo.git?commit=$one /r/"
+refuse "a subdirectory that is not there" "subdir nothing of the repository" "ADD $url/repo.git#v1:nothing /r/"
+refuse "a subdirectory that is a link" "subdir link of the repository" "ADD $url/repo.git#v1:link /r/"
+refuse "an option for git" "its ref is not one that git allows" "ADD $url/repo.git#--upload-pack=x /r/"
+refuse "an option for ssh" 'cannot begin with "-"' "ADD ssh://-oProxyCommand=x/r.git /r/"
+refuse "COPY of a repository" "COPY cannot fetch a git repository" "COPY $url/repo.git /r/"
+refuse "a login that is wanted" "terminal prompts disabled" "ADD $(echo "$url" | sed 's,/git$,,')/gitauth/repo.git /r/"
+
+# Hostile ones: a submodule of this host's files, of a program; a .gitmodules with an option for a URL.
+for evil in "$PWD/git/inner" "file://$PWD/git/inner" "ext::sh -c touch% $T/owned" "--upload-pack=touch $T/owned"; do
+    rm -rf git/evil git/evil.git
+    git init -q git/evil
+    (cd git/evil && git submodule --quiet add ../inner in && git config -f .gitmodules submodule.in.url "$evil" && git add . && git commit -qm evil)
+    git clone -q --bare git/evil git/evil.git
+    refuse "a submodule at $(echo "$evil" | cut -c1-12)" "a submodule can be had by http, https, ssh and git only" "ADD $url/evil.git /r/"
+done
+t "nothing was run" test ! -e "$T/owned"
+rm -rf git/evil git/evil.git
+git init -q git/evil
+(cd git/evil && mkdir .h && printf '#!/bin/sh\ntouch %s/owned\n' "$T" >.h/post-checkout && chmod +x .h/post-checkout && printf '* filter=x\n' >.gitattributes && git add . && git commit -qm evil)
+git clone -q --bare git/evil git/evil.git
+build "filters and hooks of a repository are nobody's" "ADD --keep-git-dir $url/evil.git /r/"
+t "... none is run" test ! -e "$T/owned"
+
+empty_path=$T/nogit
+mkdir -p "$empty_path"
+ln -s "$SLIPWAY" "$empty_path/slipway"
+printf 'FROM scratch\nADD %s/repo.git#main /r/\n' "$url" >Dockerfile
+t "without git the error names the package" expect_fail "install the package git" env PATH="$empty_path" slipway build -f Dockerfile ctx
+is "$(ls "$SLIPWAY_ROOT/tmp")" "" "tmp is empty"
+
+if can user; then
+    as_user true
+    mkdir -p "$USER_HOME/ctx"
+    printf 'FROM scratch\nADD %s/repo.git#main /r/\n' "$url" >"$USER_HOME/ctx/Dockerfile"
+    t "as an ordinary user" as_user slipway --progress plain build -t c:1 "$USER_HOME/ctx"
+    t "... again, remembered" as_user slipway --progress plain build -t c:1 "$USER_HOME/ctx"
+    t "... all of it" lacks "$T/err" DONE
+else
+    skip "as an ordinary user" "$why"
+fi

@@ -350,3 +350,14 @@ bool ignore_reaches_below(const struct ignore *ig, struct str dir)
             return true;
     return false;
 }
+
+bool ignore_all(const struct ignore *ig)
+{
+    static const char *const patterns[] = {"*", "**", "**/*"};
+
+    for (size_t i = 0; i < ig->count; i++)
+        for (size_t k = 0; k < ARRAY_SIZE(patterns); k++)
+            if (!ig->rules[i].negated && strcmp(ig->rules[i].text, patterns[k]) == 0)
+                return true;
+    return false;
+}

@@ -38,6 +38,8 @@ bool ignore_match(const struct ignore *ig, struct str path);
  * prune it. Never false where a child could be put back.
  */
 bool ignore_may_descend(const struct ignore *ig, struct str dir);
+/* Is there a pattern that leaves out all there is: "*", "**"? */
+bool ignore_all(const struct ignore *ig);
 /* Could some pattern match something below dir? */
 bool ignore_reaches_below(const struct ignore *ig, struct str dir);
 

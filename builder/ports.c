@@ -44,7 +44,7 @@ static bool parse_host(struct str host, uint64_t width)
     if (address.size > 0 && !is_address(address))
         return false;
     if (port.size == 0)
-        return address.size > 0;
+        return true;
     return parse_range(port, &low, &high) && (width == 0 || high - low == width);
 }
 

@@ -55,7 +55,7 @@ static int add_sources(struct state *s, const struct instruction *in, struct cop
                        struct err *err)
 {
     for (size_t i = 0; i + 1 < in->words_count; i++) {
-        SCOPED(buf_release) struct buf source = {0}, shown = {0};
+        SCOPED(buf_release) struct buf source = {0};
         const struct word *word = &in->words[i];
 
         if (word->heredoc >= 0) {
@@ -65,10 +65,8 @@ static int add_sources(struct state *s, const struct instruction *in, struct cop
         }
         if (state_expand(s, in, word->text, &source, err) < 0)
             return -1;
-        buf_add_escaped(&shown, str_of(word->text));
         if (source.size == 0)
-            return err_set(err, ERR_INPUT, 0, "%s: source %s comes to nothing", in->keyword,
-                           buf_cstr(&shown));
+            buf_addc(&source, '.'); /* as docker: a variable that nothing sets is the root */
         if (instr_check_source(in, buf_str(&source), err) < 0)
             return -1;
         strv_add(&out->sources, buf_cstr(&source));

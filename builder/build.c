@@ -10,6 +10,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/scope.h"
+#include "builder/build_lint.h"
 #include "builder/commit.h"
 #include "builder/exec.h"
 #include "builder/sources.h"
@@ -32,6 +33,16 @@ static void build_release(struct build *b)
     dockerfile_release(&b->doc);
 }
 
+struct context *build_open_context(const struct build_options *options, struct layout *layout,
+                                   struct err *err)
+{
+    AUTO_FREE char *ignore = xasprintf("%s.dockerignore", options->dockerfile);
+    struct context_options context = {
+        .path = options->context, .label = "build context", .ignore_path = ignore};
+
+    return context_open(layout, &context, err);
+}
+
 static int parse(struct build *b, struct err *err)
 {
     const struct build_options *o = b->options;
@@ -49,6 +60,9 @@ static int parse(struct build *b, struct err *err)
         dockerfile_excerpt(&b->doc, b->doc.failed.first, b->doc.failed.last, &b->result->excerpt);
         return -1;
     }
+    if (dockerfile_directive(&b->doc, "syntax").size)
+        log_debug("syntax " STR_FMT ": read by slipway itself",
+                  STR_ARG(dockerfile_directive(&b->doc, "syntax")));
     for (size_t i = 0; i < b->doc.warnings.count; i++)
         log_warn("%s", b->doc.warnings.ptr[i]);
     for (size_t i = 0; i < b->graph.unused.count; i++)
@@ -129,6 +143,18 @@ static int commit(struct build *b, struct err *err)
     return layout_tag(layout, NULL, &made.descriptor, err);
 }
 
+static int make_stages(struct build *b, struct err *err)
+{
+    for (size_t i = 0; i < b->graph.order_count; i++) {
+        struct making *m = &b->stages[b->graph.order[i]];
+
+        m->stage = &b->graph.stages[b->graph.order[i]];
+        if (make_stage(b, m, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int build_run(const struct build_options *options, const struct build_tools *tools,
               struct build_result *result, struct err *err)
 {
@@ -143,14 +169,9 @@ int build_run(const struct build_options *options, const struct build_tools *too
     if (parse(&b, err) < 0)
         return -1;
     b.stages = xcalloc(b.graph.count, sizeof(*b.stages));
-    for (size_t i = 0; i < b.graph.order_count; i++) {
-        struct making *m = &b.stages[b.graph.order[i]];
-
-        m->stage = &b.graph.stages[b.graph.order[i]];
-        if (make_stage(&b, m, err) < 0)
-            return -1;
-    }
-    return commit(&b, err);
+    int made = build_lint_first(&b, &b.graph, err) < 0 ? -1 : make_stages(&b, err);
+    build_lint_last(&b, &b.graph);
+    return made < 0 ? -1 : commit(&b, err);
 }
 
 void build_result_release(struct build_result *result)
@@ -158,5 +179,6 @@ void build_result_release(struct build_result *result)
     descriptor_release(&result->descriptor);
     buf_release(&result->excerpt);
     buf_release(&result->output);
+    strv_release(&result->warnings);
     *result = (struct build_result){0};
 }

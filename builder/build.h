@@ -21,6 +21,7 @@
 #include "registry/platform.h"
 #include "registry/reference.h"
 
+struct context;
 struct layout;
 struct pool;
 struct remote;
@@ -54,8 +55,12 @@ struct build_result {
      * step. */
     struct buf excerpt;
     struct buf output;
+    struct strv warnings; /* of the build checks, ready to print; after a failure too */
 };
 
+/* The main context, for who looks at no more than its ignore file. NULL on failure. */
+struct context *build_open_context(const struct build_options *options, struct layout *layout,
+                                   struct err *err);
 int build_run(const struct build_options *options, const struct build_tools *tools,
               struct build_result *result, struct err *err);
 void build_result_release(struct build_result *result);

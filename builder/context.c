@@ -123,6 +123,11 @@ struct context *context_open(struct layout *layout, const struct context_options
     return context;
 }
 
+const struct ignore *context_ignore(const struct context *context)
+{
+    return &context->ignore;
+}
+
 struct context_node *context_root(struct context *context)
 {
     return &context->root;

@@ -19,6 +19,7 @@
 #include "base/hash.h"
 #include "base/str.h"
 
+struct ignore;
 struct layout;
 
 struct context_node {
@@ -58,6 +59,8 @@ struct context_node *context_root(struct context *context);
 /* A child by name, NULL: not there or left out. */
 int context_child(struct context *context, struct context_node *dir, struct str name,
                   struct context_node **child, struct err *err);
+/* What leaves files out; borrowed. */
+const struct ignore *context_ignore(const struct context *context);
 /* Is a path of the context there, but left out by the ignore file? For error texts. */
 bool context_leaves_out(const struct context *context, const char *path);
 

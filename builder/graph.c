@@ -429,6 +429,9 @@ int graph_make(struct dockerfile *doc, const struct graph_options *options, stru
         AUTO_FREE char *key = str_dup(name);
         env_set(&graph->build_args, key, value.ptr);
     }
+    const char *syntax = env_get(&graph->build_args, "BUILDKIT_SYNTAX");
+    if (syntax && dockerfile_check_syntax(str_of(syntax), err) < 0)
+        return err_wrap(err, "build argument BUILDKIT_SYNTAX");
     find_stages(graph, doc);
     if (find_target(graph, doc, options->target, err) < 0)
         return -1;

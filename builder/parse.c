@@ -281,16 +281,23 @@ static bool is_our_syntax(struct str value)
     return rest.size == 0 || rest.ptr[0] == ':' || rest.ptr[0] == '@';
 }
 
+int dockerfile_check_syntax(struct str value, struct err *err)
+{
+    SCOPED(buf_release) struct buf shown = {0};
+
+    if (is_our_syntax(value))
+        return 0;
+    buf_add_escaped(&shown, str_slice(value, 0, 200));
+    return err_set(err, ERR_INPUT, 0, "syntax \"%s\" is not supported; only docker/dockerfile is",
+                   buf_cstr(&shown));
+}
+
 static int check_syntax(struct parser *p, struct err *err)
 {
     const struct directive *syntax = lex_directive(&p->lex, "syntax");
-    SCOPED(buf_release) struct buf shown = {0};
 
-    if (!syntax || is_our_syntax(syntax->value))
+    if (!syntax || dockerfile_check_syntax(syntax->value, err) == 0)
         return 0;
-    buf_add_escaped(&shown, syntax->value);
-    err_set(err, ERR_INPUT, 0, "syntax \"%s\" is not supported; only docker/dockerfile is",
-            buf_cstr(&shown));
     return wrong(p, syntax->line, syntax->line, err);
 }
 

@@ -65,6 +65,8 @@ int dockerfile_wrap(const struct dockerfile *doc, unsigned line, struct err *err
  */
 void dockerfile_excerpt(const struct dockerfile *doc, unsigned first_line, unsigned last_line,
                         struct buf *out);
+/* Is the syntax a directive or build argument asks for the one that is read here? ERR_INPUT. */
+int dockerfile_check_syntax(struct str value, struct err *err);
 /* A directive's value; empty: it is not given. */
 struct str dockerfile_directive(const struct dockerfile *doc, const char *name);
 /*

@@ -11,8 +11,8 @@
 
 struct build_opts {
     struct strv tags, build_args, labels;
-    const char *file, *target, *platform, *iidfile, *metadata_file, *isolation;
-    bool no_cache, pull, push;
+    const char *file, *target, *platform, *iidfile, *metadata_file, *isolation, *call;
+    bool no_cache, pull, push, check, print_ast;
     struct registry_opts registry;
 };
 

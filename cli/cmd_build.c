@@ -11,6 +11,7 @@
 #include "base/progress.h"
 #include "base/scope.h"
 #include "builder/build.h"
+#include "cli/build_call.h"
 #include "cli/build_request.h"
 #include "cli/commands.h"
 #include "registry/layout.h"
@@ -77,6 +78,20 @@ static void explain(const struct build_result *built)
         fputs(buf_cstr(&built->excerpt), stderr);
 }
 
+/* In short, as docker does at a build's end. */
+static void print_warnings(const struct build_result *built)
+{
+    size_t count = built->warnings.count;
+
+    if (count == 0)
+        return;
+    progress_clear();
+    fprintf(stderr, "\n %zu warning%s found (use --check to expand):\n", count,
+            count == 1 ? "" : "s");
+    for (size_t i = 0; i < count; i++)
+        fprintf(stderr, " - %s\n", built->warnings.ptr[i]);
+}
+
 struct opened {
     struct layout layout;
     struct session session;
@@ -118,11 +133,18 @@ static int build_command(struct cmd_context *context, const void *opts, int coun
     struct opened opened = {.layout = LAYOUT_CLOSED, .session = SESSION_CLOSED};
     SCOPED(build_result_release) struct build_result built = {0};
 
+    struct build_call call;
+
     (void)count;
-    if (build_request_make(o, args[0], &request, err) < 0 ||
-        open_tools(context, o, &opened, err) < 0)
+    if (build_call_parse(o, &call, err) < 0 || build_request_make(o, args[0], &request, err) < 0)
         return -1;
-    if (build_run(&request.options, &opened.tools, &built, err) < 0) {
+    if (call.wanted)
+        return build_call_run(context, o, &request, &call, err);
+    if (open_tools(context, o, &opened, err) < 0)
+        return -1;
+    int made = build_run(&request.options, &opened.tools, &built, err);
+    print_warnings(&built);
+    if (made < 0) {
         explain(&built);
         return -1;
     }

@@ -112,7 +112,7 @@ static int take_manifest(struct pulling *p, struct manifest *m, unsigned depth, 
         return -1;
     if (!m->is_index) {
         want_blob(p, &m->config);
-        for (size_t i = 0; i < m->layers_count; i++)
+        for (size_t i = 0; i < m->layers_count && !(p->flags & PULL_CONFIG); i++)
             want_blob(p, &m->layers[i]);
     }
     VEC_GROW(p->manifests, p->manifests_count, p->manifests_capacity);
@@ -270,12 +270,13 @@ static int pull(struct pulling *p, struct descriptor *out, struct pull_result *r
     if (remote_find(p->remote, p->ref, false, &p->places, err) < 0 || take_root(p, err) < 0 ||
         fetch_all(p, result, err) < 0)
         return -1;
-    check_platform(p);
+    if (!(p->flags & PULL_CONFIG))
+        check_platform(p); /* else the caller asks for what it is, and says so */
     if (store_manifests(p, err) < 0)
         return -1;
     m = &p->manifests[p->manifests_count - 1];
     descriptor_set(&root, m->media_type, m->digest, m->bytes.size);
-    if (layout_tag(p->layout, p->ref, &root, err) < 0)
+    if (!(p->flags & PULL_CONFIG) && layout_tag(p->layout, p->ref, &root, err) < 0)
         return -1;
     *out = root;
     root = (struct descriptor){0};

@@ -24,7 +24,8 @@ struct platform;
 struct descriptor;
 
 enum pull_flags {
-    PULL_ALL = 2, /* every platform of an index */
+    PULL_ALL = 2,    /* every platform of an index */
+    PULL_CONFIG = 4, /* manifests and configs, no layers; the store gets no name for it */
 };
 
 struct pull_result {

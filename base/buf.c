@@ -38,6 +38,7 @@ char *buf_reserve(struct buf *b, size_t more)
         if (b->capacity < 64)
             b->capacity = 64;
         b->ptr = xrealloc(b->ptr, b->capacity);
+        b->ptr[b->size] = 0; /* of an empty file nothing may come */
     }
     return b->ptr + b->size;
 }

@@ -2,7 +2,7 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
-/* Owned, growing bytes. After the first append ptr[size] is always 0. Zero bytes are the empty
+/* Owned, growing bytes. Once there is memory, ptr[size] is always 0. Zero bytes are the empty
  * value. */
 #include <stdarg.h>
 #include <stddef.h>

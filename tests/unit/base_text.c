@@ -184,6 +184,20 @@ static void escapes(void)
     }
 }
 
+/* Memory that nothing was put into yet ends in a NUL, whatever was there before. */
+static void reserved(void)
+{
+    for (int i = 0; i < 8; i++) {
+        char *used = malloc(64);
+        SCOPED(buf_release) struct buf b = {0};
+
+        memset(used, 'x', 64);
+        free(used);
+        buf_reserve(&b, 10);
+        EQ_STR(buf_cstr(&b), "");
+    }
+}
+
 static void vectors(void)
 {
     SCOPED(strv_release) struct strv v = {0};
@@ -237,4 +251,5 @@ static void fields(void)
 }
 
 TAP_MAIN({"fields", fields}, {"numbers", numbers}, {"sizes", sizes}, {"slices", slices},
-         {"paths", paths}, {"encodings", encodings}, {"escapes", escapes}, {"vectors", vectors})
+         {"paths", paths}, {"encodings", encodings}, {"escapes", escapes}, {"reserved", reserved},
+         {"vectors", vectors})

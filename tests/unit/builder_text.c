@@ -86,7 +86,7 @@ static void ports(void)
         {"-1", NULL},
         {"81-80", NULL},
         {"80-", NULL},
-        {":80", NULL},
+        {":80", "80/tcp"}, /* no port of the host: as docker */
         {"1.2.3:1:80", NULL},
         {"80,443", NULL},
     };

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/enc.h"
 #include "base/json.h"
 #include "base/scope.h"
 #include "builder/text.h"
@@ -134,8 +135,43 @@ int words_flags(struct words *w, const struct lex_line *line, struct str text, c
     }
 }
 
+/* The code unit of a \uXXXX that begins at `at`; -1: none does. */
+static int json_unit(struct str text, size_t at)
+{
+    struct str rest = str_slice(text, at, at + 6);
+    SCOPED(buf_release) struct buf bytes = {0};
+
+    if (rest.size < 6 || !str_starts(rest, "\\u") || !hex_decode(&bytes, str_slice(rest, 2, 6)))
+        return -1;
+    return (unsigned char)bytes.ptr[0] << 8 | (unsigned char)bytes.ptr[1];
+}
+
+/* JSON as Go reads it: bytes that are no UTF-8, and halves of surrogate pairs, are U+FFFD. */
+static void mend_json(struct str text, struct buf *out)
+{
+    for (size_t at = 0; at < text.size;) {
+        size_t n = text_char(str_slice(text, at, text.size));
+        int unit = json_unit(text, at), low = unit < 0 ? -1 : json_unit(text, at + 6);
+
+        if (n == 1 && ((unsigned char)text.ptr[at] & 0x80)) {
+            buf_adds(out, "\xef\xbf\xbd");
+        } else if (unit >= 0xd800 && unit < 0xdc00 && low >= 0xdc00 && low < 0xe000) {
+            n = 12;
+            buf_add_str(out, str_slice(text, at, at + n));
+        } else if (unit >= 0xd800 && unit < 0xe000) {
+            n = 6;
+            buf_adds(out, "\\ufffd");
+        } else {
+            n = text.ptr[at] == '\\' && at + 1 < text.size ? 2 : n;
+            buf_add_str(out, str_slice(text, at, at + n));
+        }
+        at += n;
+    }
+}
+
 int words_json(struct str text, struct strv *out, struct err *err)
 {
+    SCOPED(buf_release) struct buf mended = {0};
     struct err ignored;
     const json_t *item;
     size_t i;
@@ -143,7 +179,8 @@ int words_json(struct str text, struct strv *out, struct err *err)
     text = text_trim(text);
     if (!str_starts(text, "["))
         return 0;
-    json_auto_t *doc = json_parse(text, &ignored);
+    mend_json(text, &mended);
+    json_auto_t *doc = json_parse(buf_str(&mended), &ignored);
     if (!json_is_array(doc))
         return 0;
     json_array_foreach(doc, i, item)

@@ -65,6 +65,36 @@ static void build(const struct dockerfile *doc, const struct graph *g, struct st
     }
 }
 
+/* Places are in the file, in order; what points into the source does. */
+static void check_places(const struct dockerfile *doc)
+{
+    const char *from = buf_cstr(&doc->source), *to = from + doc->source.size;
+    unsigned line = 0;
+
+    for (size_t i = 0; i < doc->comments_count; i++)
+        if (doc->comments[i].line == 0 || doc->comments[i].text.ptr < from ||
+            doc->comments[i].text.ptr + doc->comments[i].text.size > to ||
+            (i && doc->comments[i].line <= doc->comments[i - 1].line))
+            abort();
+    for (size_t i = 0; i < doc->directives_count; i++)
+        if (dockerfile_directive(doc, doc->directives[i].name).size == 0)
+            abort();
+    for (size_t i = 0; i < doc->count; i++) {
+        const struct instruction *in = &doc->instructions[i];
+
+        if (in->first_line <= line || in->last_line < in->first_line ||
+            in->comments_first > in->comments_end || in->comments_end > doc->comments_count ||
+            dockerfile_comments_above(doc, in) < in->comments_first || !*in->written)
+            abort();
+        if (in->comments_end > in->comments_first &&
+            doc->comments[in->comments_end - 1].line >= in->first_line)
+            abort();
+        for (size_t k = 0; k < in->pairs_count; k++)
+            dockerfile_description(doc, in, in->pairs[k].name);
+        line = in->last_line;
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     SCOPED(dockerfile_release) struct dockerfile doc = {0};
@@ -77,9 +107,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (dockerfile_parse((struct str){(const char *)data, size}, "Dockerfile", &doc, &err) < 0 ||
         graph_make(&doc, &options, &graph, &err) < 0) {
         check_err(&err);
+        check_places(&doc);
         dockerfile_excerpt(&doc, doc.failed.first, doc.failed.last, &out);
         return 0;
     }
+    check_places(&doc);
     dockerfile_print_json(&doc, &out);
     struct state *states = xcalloc(graph.count, sizeof(*states));
     build(&doc, &graph, states);

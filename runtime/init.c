@@ -132,6 +132,11 @@ static int enter_directory(struct step *s, struct err *err)
     return 0;
 }
 
+static int set_limits(struct step *s, struct err *err)
+{
+    return limits_set(&s->plan->limits, err);
+}
+
 static int drop_bounding(struct step *s, struct err *err)
 {
     return caps_drop_bounding(s->plan->caps, err);
@@ -195,9 +200,9 @@ static const struct {
     const char *name;
     int (*run)(struct step *, struct err *);
 } steps[] = {
-    {"session", own_session},       {"directory", enter_directory}, {"bounding set", drop_bounding},
-    {"filter", load_filter},        {"user", become_user},          {"capabilities", drop_caps},
-    {"find program", find_program}, {"execute", execute},
+    {"session", own_session},        {"directory", enter_directory}, {"limits", set_limits},
+    {"bounding set", drop_bounding}, {"filter", load_filter},        {"user", become_user},
+    {"capabilities", drop_caps},     {"find program", find_program}, {"execute", execute},
 };
 
 static void step_main(struct step *s)

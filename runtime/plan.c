@@ -11,7 +11,7 @@
 
 /* Both ends are one program, so numbers travel as they lie in memory; the magic tells versions
  * apart all the same. */
-#define PLAN_MAGIC UINT64_C(0x736c69706c616e31)
+#define PLAN_MAGIC UINT64_C(0x736c69706c616e32)
 #define ABSENT UINT64_MAX /* length of a string that is NULL */
 
 void plan_release(struct plan *plan)
@@ -157,6 +157,16 @@ static void put_mount(struct buf *b, const struct plan_mount *m)
     put_bytes(b, m->content.ptr, m->content.size);
 }
 
+static void put_limits(struct buf *b, const struct limits *limits)
+{
+    put_u64(b, limits->count);
+    for (size_t i = 0; i < limits->count; i++) {
+        put_u64(b, (uint64_t)limits->items[i].resource);
+        put_u64(b, limits->items[i].soft);
+        put_u64(b, limits->items[i].hard);
+    }
+}
+
 void plan_print(const struct plan *plan, struct buf *out)
 {
     put_u64(out, PLAN_MAGIC);
@@ -186,6 +196,8 @@ void plan_print(const struct plan *plan, struct buf *out)
     put_u64(out, plan->tty_columns);
     put_u64(out, plan->hold);
     put_u64(out, plan->umask);
+    put_u64(out, plan->shm_size);
+    put_limits(out, &plan->limits);
     put_u64(out, plan->mounts_count);
     for (size_t i = 0; i < plan->mounts_count; i++)
         put_mount(out, &plan->mounts[i]);
@@ -325,6 +337,19 @@ static void take_groups(struct reader *r, struct plan *plan)
     plan->groups_count = s.size / sizeof(uint32_t);
 }
 
+static void take_limits(struct reader *r, struct limits *limits)
+{
+    uint64_t count = take_max(r, LIMITS_MAX);
+
+    for (uint64_t i = 0; i < count; i++) {
+        struct limit *l = &limits->items[limits->count++];
+
+        l->resource = (int)take_max(r, LIMITS_MAX - 1);
+        l->soft = take_u64(r);
+        l->hard = take_u64(r);
+    }
+}
+
 static void take_plan(struct reader *r, struct plan *plan)
 {
     uint64_t count;
@@ -355,6 +380,8 @@ static void take_plan(struct reader *r, struct plan *plan)
     plan->tty_columns = (uint16_t)take_max(r, UINT16_MAX);
     plan->hold = take_max(r, 1);
     plan->umask = (uint32_t)take_max(r, 0777);
+    plan->shm_size = take_u64(r);
+    take_limits(r, &plan->limits);
     count = take_max(r, PLAN_FDS_MAX + 4096);
     for (uint64_t i = 0; i < count && !r->bad; i++)
         take_mount(r, plan);

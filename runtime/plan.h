@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/strv.h"
+#include "runtime/limits.h"
 
 enum plan_network {
     PLAN_NETWORK_HOST,    /* the host's */
@@ -64,9 +65,11 @@ struct plan {
     bool tty; /* a terminal of its own; run_start() gives its master, fds below are not used */
     uint16_t tty_rows, tty_columns;
     int stdin_fd, stdout_fd, stderr_fd; /* -1: /dev/null */
-    bool hold;        /* run.netns_fd comes with run_start(), the command waits for run_go() */
-    int network_fd;   /* -1, or where init answers for sockets of its network (runtime/forward.h) */
-    uint32_t umask;   /* PLAN_INIT: 022 */
+    bool hold;      /* run.netns_fd comes with run_start(), the command waits for run_go() */
+    int network_fd; /* -1, or where init answers for sockets of its network (runtime/forward.h) */
+    uint32_t umask; /* PLAN_INIT: 022 */
+    uint64_t shm_size; /* bytes of /dev/shm; 0: Docker's 64 MiB */
+    struct limits limits;
     const char *arch; /* borrowed: OCI name of the image's architecture, for the words of errors;
                          NULL: unknown */
     struct plan_mount *mounts; /* in this order */

@@ -17,9 +17,9 @@
 #define PLACE_SCRATCH "/scratch"
 
 #define SCRATCH_SIZE                                                                               \
-    "67108864"              /* all of /dev and the generated files; Docker's figure for /dev       \
-                             */
-#define SHM_SIZE "67108864" /* Docker's --shm-size */
+    "67108864"            /* all of /dev and the generated files; Docker's figure for /dev         \
+                           */
+#define SHM_SIZE 67108864 /* Docker's --shm-size */
 
 /* Docker's lists (moby, oci/defaults.go): what tells about the host or changes it. A missing one is
  * passed over. */
@@ -147,11 +147,14 @@ static int mount_dev(struct rootfs *r, struct err *err)
 {
     static const struct option pts[] = {
         {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}, {NULL, NULL}};
-    static const struct option shm[] = {{"mode", "1777"}, {"size", SHM_SIZE}, {NULL, NULL}};
+    char size[24];
+    const struct option shm[] = {{"mode", "1777"}, {"size", size}, {NULL, NULL}};
     static const char *const dirs[] = {"pts", "shm", "mqueue"};
     const unsigned quiet = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
     AUTO_FD int dev_fd = openat(r->scratch_fd, "dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
+    snprintf(size, sizeof(size), "%" PRIu64,
+             r->plan->shm_size ? r->plan->shm_size : (uint64_t)SHM_SIZE);
     for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
         if (mkdirat(dev_fd, dirs[i], 0755) < 0)
             return err_errno(err, "make /dev/%s", dirs[i]);

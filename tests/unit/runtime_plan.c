@@ -30,6 +30,8 @@ static void fill(struct plan *p)
     p->network = PLAN_NETWORK_PRIVATE;
     p->tty = p->hold = p->read_only = true;
     p->tty_rows = 25;
+    p->shm_size = 4096;
+    p->limits = (struct limits){{{7, 10, LIMIT_NONE}}, 1};
     plan_add_bind(p, 13, "/x", true)->is_dir = true;
     plan_add_tmpfs(p, "/tmp", 4096, 01777);
     plan_add_file(p, "/run/secret", (struct str){"a\0b", 3}, 0400)->uid = 9;
@@ -59,6 +61,9 @@ static void round_trip(void)
     OK(b.resolv_conf == NULL);
     EQ_INT(b.gid, 4294967294);
     EQ_INT(b.groups[1], 5);
+    EQ_INT(b.shm_size, 4096);
+    EQ_INT(b.limits.count, 1);
+    OK(b.limits.items[0].soft == 10 && b.limits.items[0].hard == LIMIT_NONE);
     EQ_INT(b.mounts_count, 3);
     EQ_INT(b.mounts[0].source_fd, 13);
     OK(b.mounts[0].is_dir && b.mounts[0].read_only && b.mounts[0].detached);

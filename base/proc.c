@@ -159,3 +159,28 @@ int proc_run(const struct proc *proc, struct buf *out, struct buf *errors, int *
     *status = WIFSIGNALED(raw) ? 128 + WTERMSIG(raw) : WEXITSTATUS(raw);
     return 0;
 }
+
+int proc_keep(const struct proc *proc, struct proc_kept *kept, struct err *err)
+{
+    struct child c = CHILD_CLOSED;
+    int in[2], out[2], rc;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in) < 0)
+        return err_errno(err, "make a socket pair");
+    AUTO_FD int in_ours = in[0], in_theirs = in[1];
+    if (pipe2(out, O_CLOEXEC) < 0)
+        return err_errno(err, "make a pipe");
+    AUTO_FD int out_ours = out[0], out_theirs = out[1];
+    rc = spawn(&c, proc, (int[]){in_theirs, out_theirs, STDERR_FILENO}, err);
+    if (rc == 0)
+        *kept = (struct proc_kept){c.pid, steal_fd(&in_ours), steal_fd(&out_ours)};
+    return rc;
+}
+
+void proc_kept_end(struct proc_kept *kept)
+{
+    struct child c = {kept->pid, kept->in_fd, kept->out_fd, -1, 0};
+
+    child_close(&c);
+    *kept = (struct proc_kept)PROC_KEPT_CLOSED;
+}

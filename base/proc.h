@@ -6,6 +6,7 @@
  * thread may call it. */
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -24,5 +25,19 @@ struct proc {
  * or ran out of time. */
 int proc_run(const struct proc *proc, struct buf *out, struct buf *errors, int *status,
              struct err *err);
+
+/* A helper that stays, and ends when its standard input does: when we end, too, however that is. */
+struct proc_kept {
+    pid_t pid;
+    int in_fd;  /* its standard input */
+    int out_fd; /* its standard output; its standard error is ours */
+};
+#define PROC_KEPT_CLOSED                                                                           \
+    {                                                                                              \
+        .pid = -1, .in_fd = -1, .out_fd = -1                                                       \
+    }
+int proc_keep(const struct proc *proc, struct proc_kept *kept, struct err *err);
+/* Closes its input and ends it. */
+void proc_kept_end(struct proc_kept *kept);
 
 #endif

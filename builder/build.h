@@ -23,6 +23,7 @@
 
 struct context;
 struct layout;
+struct run_options;
 struct pool;
 struct remote;
 struct session;
@@ -37,6 +38,7 @@ struct build_options {
     const struct reference *tags;
     size_t tags_count;
     bool no_cache; /* steps are carried out even when they are remembered */
+    const struct run_options *run; /* what RUN may and gets */
     bool pull;     /* ask the registry for base images even when the store has them */
 };
 

@@ -250,6 +250,11 @@ int context_child(struct context *context, struct context_node *dir, struct str 
     return 0;
 }
 
+bool context_alters(const struct context *context)
+{
+    return context->git_modes || context->has_mtime;
+}
+
 bool context_leaves_out(const struct context *context, const char *path)
 {
     struct stat st;

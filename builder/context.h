@@ -64,6 +64,8 @@ const struct ignore *context_ignore(const struct context *context);
 /* Is a path of the context there, but left out by the ignore file? For error texts. */
 bool context_leaves_out(const struct context *context, const char *path);
 
+/* Does it show modes or times that are not those of the files? */
+bool context_alters(const struct context *context);
 int context_open_file(const struct context *context, const struct context_node *node,
                       struct err *err);
 /* Has the file changed since the directory was read? What was copied may then be neither the old

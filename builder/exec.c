@@ -45,6 +45,7 @@ struct layer_options exec_layer_options(const struct build *build)
 
     options.clamp = build->has_epoch;
     options.epoch = build->epoch;
+    options.wire = build->options->run->wire;
     return options;
 }
 
@@ -143,28 +144,23 @@ int exec_lookup_user(struct build *build, struct making *making, const char *tex
 static int run(struct build *build, struct making *making, const struct instruction *in,
                struct err *err)
 {
-    SCOPED(run_spec_release) struct run_spec spec = {0};
+    SCOPED(run_work_release) struct run_work work = {0};
     struct cache_key key;
 
-    if (state_run(&making->state, in, &spec, err) < 0)
+    if (run_work_take(build, making, in, &work, err) < 0)
         return -1;
     cache_key_begin(&key, &making->stack, "RUN");
     key_common(build, making, &key);
-    cache_key_list(&key, "argv", &spec.argv);
-    cache_key_list(&key, "env", &spec.env);
-    cache_key_text(&key, "cwd", making->state.workdir);
-    cache_key_text(&key, "user", making->state.user);
-    cache_key_text(&key, "script name", spec.script_name);
-    cache_key_text(&key, "script", spec.script);
-    return step(build, making, in, &key, spec.created_by, true, exec_run, &spec, err);
+    if (run_work_hash(build, making, &work, &key, err) < 0)
+        return -1;
+    return step(build, making, in, &key, work.spec.created_by, true, exec_run, &work, err);
 }
 
 /* Where COPY reads; the context is opened when it is first needed. */
-static int open_origin(struct build *build, const struct making *making,
-                       const struct copy_spec *spec, struct origin *origin, char label[static 80],
-                       struct err *err)
+int exec_open_origin(struct build *build, const struct making *making,
+                     const struct stage_source *from, struct origin *origin, char label[static 80],
+                     struct err *err)
 {
-    const struct stage_source *from = spec->from;
     char stage[32];
 
     origin->layout = build->tools->layout;
@@ -265,7 +261,7 @@ static int copy(struct build *build, struct making *making, const struct instruc
 
     if (state_copy(&making->state, in, &spec, err) < 0 ||
         added_find(build->sources, &spec, &work.added, err) < 0 ||
-        (work.added.local && open_origin(build, making, &spec, &origin, label, err) < 0) ||
+        (work.added.local && exec_open_origin(build, making, spec.from, &origin, label, err) < 0) ||
         set_owner(build, making, &spec, &work.request, err) < 0)
         return -1;
     work.request.origin = &origin;
@@ -392,6 +388,8 @@ int exec_instruction(struct build *build, struct making *making, const struct in
         rc = state_apply(&making->state, in, making->created[0] ? making->created : NULL, err);
         break;
     }
+    if (rc == 0)
+        rc = exec_check_secrets(build, making, err);
     if (rc == 0)
         return 0;
     if (!build->result->excerpt.size)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,26 +12,86 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
-#include "base/progress.h"
+#include "base/log.h"
 #include "base/scope.h"
 #include "builder/root.h"
+#include "builder/run_devices.h"
+#include "builder/step_log.h"
 #include "registry/layout.h"
+#include "runtime/caps.h"
+#include "runtime/net.h"
 #include "runtime/plan.h"
+#include "runtime/relay.h"
 #include "runtime/run.h"
 #include "runtime/session.h"
 #include "runtime/user.h"
 
-#define OUTPUT_KEPT 4096     /* of a failing step, for its error report */
-#define FULL_BELOW (1 << 20) /* bytes */
+#define HOSTNAME "buildkitsandbox" /* what scripts that look at it know */
+#define FULL_BELOW (1 << 20)       /* bytes */
 #define HOST_FILE_MAX (1 << 20)
 
-/* Where one RUN happens. */
+/* ---- what it is ---- */
+
+int run_work_take(struct build *build, struct making *making, const struct instruction *in,
+                  struct run_work *work, struct err *err)
+{
+    if (state_run(&making->state, in, &work->spec, err) < 0 ||
+        run_flags_parse(in, &work->flags, NULL, err) < 0 ||
+        run_flags_check_allowed(&work->flags, build->options->run->allowed, err) < 0)
+        return -1;
+    if (!work->flags.has_network || work->flags.network == RUN_NETWORK_DEFAULT)
+        work->flags.network = build->options->run->network;
+    return mounts_take(build, making, in, &work->mounts, err);
+}
+
+void run_work_release(struct run_work *work)
+{
+    mounts_release(&work->mounts);
+    run_flags_release(&work->flags);
+    run_spec_release(&work->spec);
+}
+
+static void hash_options(const struct run_options *o, struct cache_key *key)
+{
+    cache_key_list(key, "hosts", &o->hosts);
+    cache_key_u64(key, "shm size", o->shm_size);
+    cache_key_u64(key, "limits", o->limits.count);
+    for (size_t i = 0; i < o->limits.count; i++) {
+        cache_key_text(key, "limit", limit_name(o->limits.items[i].resource));
+        cache_key_u64(key, "soft", o->limits.items[i].soft);
+        cache_key_u64(key, "hard", o->limits.items[i].hard);
+    }
+}
+
+int run_work_hash(const struct build *build, const struct making *making, struct run_work *work,
+                  struct cache_key *key, struct err *err)
+{
+    const struct run_spec *spec = &work->spec;
+
+    cache_key_list(key, "argv", &spec->argv);
+    cache_key_list(key, "env", &spec->env);
+    cache_key_text(key, "cwd", making->state.workdir);
+    cache_key_text(key, "user", making->state.user);
+    cache_key_text(key, "script name", spec->script_name);
+    cache_key_text(key, "script", spec->script);
+    cache_key_u64(key, "network", work->flags.network);
+    cache_key_u64(key, "insecure", work->flags.insecure);
+    cache_key_list(key, "devices", &work->flags.devices);
+    hash_options(build->options->run, key);
+    return mounts_hash(&work->mounts, key, err);
+}
+
+/* ---- where it happens ---- */
+
 struct place {
     struct layout *layout;
+    struct run_work *work;
     struct root root;
     int output_fd;
+    struct run_devices devices;
     struct plan plan;
     struct run run;
+    struct step_log log;
 };
 
 static void place_release(struct place *p)
@@ -38,8 +99,10 @@ static void place_release(struct place *p)
     run_release(&p->run);
     scope_close(&p->plan.root_fd);
     plan_release(&p->plan);
+    run_devices_release(&p->devices);
     scope_close(&p->output_fd);
     root_release(&p->root);
+    step_log_release(&p->log);
 }
 
 /* The host's own file, for the step to see; a host without one gives an empty one. */
@@ -53,33 +116,37 @@ static char *host_file(const char *path)
     return buf_steal(&text);
 }
 
-/* With a line for the sandbox's own name: sudo and others look it up. */
-static char *hosts_file(const char *hostname)
+static int fill_plan(struct build *build, struct place *p, struct making *making, struct err *err)
 {
-    AUTO_FREE char *host = host_file("/etc/hosts");
-    bool ended = !host[0] || str_ends(str_of(host), "\n");
-
-    return xasprintf("%s%s127.0.0.1\t%s\n", host, ended ? "" : "\n", hostname);
-}
-
-static void fill_plan(struct place *p, const struct making *making, const struct run_spec *spec)
-{
+    const struct run_options *o = build->options->run;
+    const struct run_spec *spec = &p->work->spec;
+    struct buf hosts = {0};
     struct plan *plan = &p->plan;
 
     strv_copy(&plan->argv, &spec->argv);
     strv_copy(&plan->env, &spec->env);
     strv_copy(&plan->env, &spec->proxy);
     plan->cwd = xstrdup(making->state.workdir);
-    plan->hostname = xstrdup("buildkitsandbox"); /* what scripts that look at it know */
-    plan->hosts = hosts_file(plan->hostname);
+    plan->hostname = xstrdup(HOSTNAME);
+    if (net_hosts(HOSTNAME, &o->hosts, &hosts, err) < 0)
+        return -1;
+    plan->hosts = buf_steal(&hosts);
     plan->resolv_conf = host_file("/etc/resolv.conf");
-    plan->network = PLAN_NETWORK_HOST;
+    plan->network =
+        p->work->flags.network == RUN_NETWORK_NONE ? PLAN_NETWORK_NONE : PLAN_NETWORK_HOST;
     plan->arch = making->stage->platform.arch;
+    plan->shm_size = o->shm_size;
+    plan->limits = o->limits;
     if (spec->script_name) {
         AUTO_FREE char *target = xasprintf("/dev/pipes/%s", spec->script_name);
 
         plan_add_file(plan, target, str_of(spec->script), 0755);
     }
+    if (!p->work->flags.insecure)
+        return 0;
+    plan->caps = CAPS_ALL;
+    plan->unconfined = true;
+    return run_devices_add(&p->devices, plan, err);
 }
 
 static int set_user(struct build *build, struct place *p, struct making *making, struct err *err)
@@ -98,16 +165,20 @@ static int set_user(struct build *build, struct place *p, struct making *making,
     return 0;
 }
 
+/* Said before the first thing that only a sandbox's root can do fails in words of its own. */
+static int can_run(const struct build *build, struct err *err)
+{
+    if (build->tools->session->rung != SESSION_NONE)
+        return 0;
+    *err = build->tools->session->why;
+    return err_wrap(err, "no command can be run here");
+}
+
 /* Both output streams in one pipe, so that their lines keep their order. */
 static int start(struct build *build, struct place *p, struct making *making, struct err *err)
 {
     int ends[2], rc;
 
-    /* Said before the first thing that only a sandbox's root can do fails in words of its own. */
-    if (build->tools->session->rung == SESSION_NONE) {
-        *err = build->tools->session->why;
-        return err_wrap(err, "no command can be run here");
-    }
     if (root_open(&p->root, p->layout, build->tools->session, &making->stack, &p->plan, err) < 0)
         return -1;
     if (pipe2(ends, O_CLOEXEC) < 0)
@@ -117,37 +188,6 @@ static int start(struct build *build, struct place *p, struct making *making, st
     rc = run_start(build->tools->session, &p->plan, &p->run, err);
     close(ends[1]);
     return rc;
-}
-
-static void keep_tail(struct buf *tail, const char *bytes, size_t size)
-{
-    buf_add(tail, bytes, size);
-    if (tail->size > 2 * OUTPUT_KEPT) {
-        size_t drop = tail->size - OUTPUT_KEPT;
-
-        memmove(tail->ptr, tail->ptr + drop, OUTPUT_KEPT);
-        tail->size = OUTPUT_KEPT;
-        tail->ptr[tail->size] = 0;
-    }
-}
-
-static int follow(struct build *build, struct place *p, struct err *err)
-{
-    AUTO_FREE char *bytes = xmalloc(65536);
-
-    buf_clear(&build->result->output);
-    for (;;) {
-        ssize_t n = read(p->output_fd, bytes, 65536);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return err_errno(err, "read the step's output");
-        if (n == 0)
-            return 0;
-        progress_output(build->shown, bytes, (size_t)n);
-        keep_tail(&build->result->output, bytes, (size_t)n);
-    }
 }
 
 /* Overlay reports a full disk as an I/O error, so the command's own words do not tell. */
@@ -160,16 +200,45 @@ static bool disk_is_full(const struct place *p)
     return (uint64_t)st.f_bavail * st.f_frsize < FULL_BELOW || (st.f_files && !st.f_favail);
 }
 
-static int finish(struct build *build, struct place *p, struct err *err)
+/* What waiting for the command means: its output, its agents, its end. 0 and *status, or -1. */
+static int attend(struct place *p, int *status, struct err *err)
 {
-    int status = 0;
+    const struct mounts *mounts = &p->work->mounts;
+    AUTO_FREE struct pollfd *fds = xcalloc(2 + mounts->relays_count, sizeof(*fds));
+    AUTO_FREE char *bytes = xmalloc(65536);
+    int rc = 1;
 
-    if (follow(build, p, err) < 0 || run_wait(&p->run, 0, &status, err) < 0)
-        return -1;
-    if (status == 0) {
-        buf_clear(&build->result->output);
-        return 0;
+    fds[1] = (struct pollfd){.fd = p->run.socket_fd, .events = POLLIN};
+    for (size_t i = 0; i < mounts->relays_count; i++)
+        fds[2 + i] = (struct pollfd){.fd = relay_fd(mounts->relays[i]), .events = POLLIN};
+    /* The output may end before the command and goes on after its end until it is read. */
+    while (rc > 0 || p->output_fd >= 0) {
+        fds[0] = (struct pollfd){.fd = p->output_fd, .events = POLLIN};
+        if (poll(fds, 2 + mounts->relays_count, -1) < 0 && errno != EINTR)
+            return err_errno(err, "wait for the step");
+        if (fds[0].revents) {
+            ssize_t n = read(p->output_fd, bytes, 65536);
+
+            if (n < 0 && errno != EINTR)
+                return err_errno(err, "read the step's output");
+            if (n == 0)
+                scope_close(&p->output_fd);
+            if (n >= 0)
+                step_log_add(&p->log, bytes, (size_t)n);
+        }
+        for (size_t i = 0; i < mounts->relays_count; i++)
+            if (fds[2 + i].revents)
+                relay_serve(mounts->relays[i]);
+        if (fds[1].revents) {
+            rc = run_check(&p->run, status, err);
+            fds[1].fd = rc > 0 ? fds[1].fd : -1;
+        }
     }
+    return rc;
+}
+
+static int tell_failure(struct place *p, int status, struct err *err)
+{
     err_set(err, ERR_COMMAND, status, "the command failed with exit status %d", status);
     if (status > 128)
         err_add(err, " (killed by signal %d%s)", status - 128,
@@ -179,23 +248,60 @@ static int finish(struct build *build, struct place *p, struct err *err)
     return -1;
 }
 
+static int finish(struct build *build, struct place *p, struct err *err)
+{
+    int status = 0, rc = attend(p, &status, err);
+    AUTO_FREE char *path = NULL;
+
+    if (rc == 0 && status)
+        rc = tell_failure(p, status, err);
+    if (rc == 0 && p->log.scan.found)
+        rc = err_set(err, ERR_INPUT, 0,
+                     "the command printed the value of secret %s; it is not shown, but a step that "
+                     "prints a secret is not to be relied on",
+                     p->log.scan.found);
+    if (rc == 0)
+        return 0;
+    path = step_log_keep(&p->log);
+    if (path)
+        err_add(err, "; all it printed is in %s", path);
+    buf_release(&build->result->output);
+    build->result->output = p->log.tail;
+    p->log.tail = (struct buf){0};
+    return -1;
+}
+
 int exec_run(struct build *build, struct making *making, void *arg, struct layer *layer,
              struct err *err)
 {
     SCOPED(place_release)
     struct place p = {.layout = build->tools->layout,
+                      .work = arg,
                       .root = ROOT_CLOSED,
                       .output_fd = -1,
                       .plan = PLAN_INIT,
-                      .run = RUN_CLOSED};
+                      .run = RUN_CLOSED,
+                      .log = STEP_LOG_CLOSED};
     struct layer_options options = exec_layer_options(build);
+    const char *changed;
 
-    fill_plan(&p, making, arg);
-    if (set_user(build, &p, making, err) < 0 || start(build, &p, making, err) < 0 ||
-        finish(build, &p, err) < 0)
+    p.log.layout = p.layout;
+    p.log.shown = build->shown;
+    p.log.scan.wire = build->options->run->wire;
+    for (size_t i = 0; i < p.work->flags.devices.count; i++)
+        log_warn("RUN --device=%s: there is no such device, so the step runs without it",
+                 p.work->flags.devices.ptr[i]);
+    if (can_run(build, err) < 0 || fill_plan(build, &p, making, err) < 0 ||
+        set_user(build, &p, making, err) < 0 ||
+        mounts_open(&p.work->mounts, build, making, &p.plan, err) < 0 ||
+        start(build, &p, making, err) < 0 || finish(build, &p, err) < 0)
         return -1;
     run_release(&p.run);
     scope_close(&p.plan.root_fd);
+    changed = mounts_changed(&p.work->mounts);
+    build->forget = changed != NULL;
+    if (changed)
+        log_warn("%s changed while the step ran; it will not be remembered", changed);
     if (layer_from_upper(p.layout, build->tools->pool, p.root.upper_fd, &options, layer, err) < 0)
         return err_wrap(err, "make the layer");
     return layer_keep_tree(p.layout, layer->diff_id, p.root.tmp.fd, "upper", err);

@@ -5,18 +5,44 @@
 /* RUN: the stage's trees under an overlay, the command in a sandbox, its upper directory the new
  * layer. */
 #include "base/err.h"
+#include "builder/cache.h"
 #include "builder/exec.h"
 #include "builder/layer.h"
+#include "builder/mounts.h"
+#include "builder/origin.h"
+#include "builder/run_flags.h"
 
 struct user;
 
-/* arg: struct run_spec *. The step's title must be on show as build->shown. */
+/* One RUN, as its instruction, the stage and the command line make it. */
+struct run_work {
+    struct run_spec spec;
+    struct run_flags flags;
+    struct mounts mounts;
+};
+
+/* Fills work; on failure, too, it is to be released. */
+int run_work_take(struct build *build, struct making *making, const struct instruction *in,
+                  struct run_work *work, struct err *err);
+/* All that could change what the command does goes into the key, but no value of a secret. */
+int run_work_hash(const struct build *build, const struct making *making, struct run_work *work,
+                  struct cache_key *key, struct err *err);
+void run_work_release(struct run_work *work);
+
+/* arg: struct run_work *. The step's title must be on show. */
 int exec_run(struct build *build, struct making *making, void *arg, struct layer *layer,
              struct err *err);
+/* After an instruction: no value of a secret may be in the config, its history included. ERR_INPUT,
+ * with where it is and never what it is. */
+int exec_check_secrets(const struct build *build, const struct making *making, struct err *err);
 
-/* Of exec.c, for exec_run.c. */
+/* Of exec.c, for the files of RUN. */
 struct layer_options exec_layer_options(const struct build *build);
 int exec_lookup_user(struct build *build, struct making *making, const char *text,
                      struct user *user, struct err *err);
+/* Where COPY and mounts read. */
+int exec_open_origin(struct build *build, const struct making *making,
+                     const struct stage_source *from, struct origin *origin, char label[static 80],
+                     struct err *err);
 
 #endif

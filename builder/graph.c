@@ -10,6 +10,8 @@
 #include "base/alloc.h"
 #include "base/scope.h"
 #include "builder/expand.h"
+#include "builder/mount.h"
+#include "builder/run_flags.h"
 #include "registry/reference.h"
 
 static int wrong(struct dockerfile *doc, const struct instruction *in, struct err *err)
@@ -201,19 +203,21 @@ static void add_need(struct stage *s, size_t stage)
 }
 
 /* A stage that --from may not name from here: itself, or a later one. */
-static int refuse_later(const struct graph *g, const struct stage *s, size_t stage, struct err *err)
+static int refuse_later(const struct graph *g, const struct stage *s, const char *what,
+                        size_t stage, struct err *err)
 {
     char label[32];
 
     if (stage == s->index)
-        return err_set(err, ERR_INPUT, 0, "COPY --from names the stage it stands in");
-    return err_set(err, ERR_INPUT, 0, "COPY --from names %s, which begins later, on line %u",
+        return err_set(err, ERR_INPUT, 0, "%s names the stage it stands in", what);
+    return err_set(err, ERR_INPUT, 0, "%s names %s, which begins later, on line %u", what,
                    graph_stage_label(&g->stages[stage], label), g->stages[stage].from->first_line);
 }
 
-/* COPY --from: stage name, stage index or image. Variables are not looked up here. */
+/* COPY --from, and from= of RUN --mount (what): stage name, stage index or image. Variables are not
+ * looked up here. */
 static int set_source(const struct graph *g, const struct stage *s, const char *from,
-                      struct stage_source *source, struct err *err)
+                      const char *what, struct stage_source *source, struct err *err)
 {
     SCOPED(reference_release) struct reference ref = {0};
     uint64_t index;
@@ -225,28 +229,52 @@ static int set_source(const struct graph *g, const struct stage *s, const char *
     ssize_t stage = find_stage(g, from, s->index);
     if (stage < 0 && str_u64(str_of(from), &index)) {
         if (index >= g->count)
-            return err_set(err, ERR_INPUT, 0,
-                           "COPY --from=%s: there is no such stage; the last is %zu", from,
-                           g->count - 1);
+            return err_set(err, ERR_INPUT, 0, "%s=%s: there is no such stage; the last is %zu",
+                           what, from, g->count - 1);
         stage = (ssize_t)index;
     } else if (stage < 0) {
         stage = find_stage(g, from, g->count);
     }
     if (stage >= (ssize_t)s->index)
-        return refuse_later(g, s, (size_t)stage, err);
+        return refuse_later(g, s, what, (size_t)stage, err);
     if (stage >= 0) {
         source->kind = SOURCE_STAGE;
         source->stage = (size_t)stage;
         return 0;
     }
     if (strcmp(from, "scratch") == 0)
-        return err_set(err, ERR_INPUT, 0, "COPY --from=scratch: there is nothing in scratch");
+        return err_set(err, ERR_INPUT, 0, "%s=scratch: there is nothing in scratch", what);
     if (reference_parse(from, &ref, err) < 0) {
         err->kind = ERR_INPUT;
         return -1;
     }
     source->kind = SOURCE_IMAGE;
     source->image = xstrdup(from);
+    return 0;
+}
+
+/* The stages and images that RUN mounts from. What is wrong with a mount otherwise is told only
+ * when its stage is needed. */
+static int set_mount_sources(struct graph *g, struct stage *s, const struct instruction *in,
+                             struct err *err)
+{
+    for (size_t i = 0; i < in->flags_count; i++) {
+        SCOPED(mount_release) struct mount mount = {0};
+        struct mount_source *m;
+        struct err later = {0};
+
+        if (strcmp(in->flags[i].name, "mount") != 0 ||
+            mount_parse(str_of(in->flags[i].value), NULL, NULL, &mount, &later) < 0 || !mount.from)
+            continue;
+        VEC_GROW(s->mounts, s->mounts_count, s->mounts_capacity);
+        m = &s->mounts[s->mounts_count];
+        *m = (struct mount_source){.in = in, .flag = i, .source.line = in->flags[i].line};
+        if (set_source(g, s, mount.from, "RUN --mount: from", &m->source, err) < 0)
+            return -1;
+        s->mounts_count++;
+        if (m->source.kind == SOURCE_STAGE)
+            add_need(s, m->source.stage);
+    }
     return 0;
 }
 
@@ -261,9 +289,11 @@ static int set_sources(struct graph *g, struct dockerfile *doc, struct stage *s,
         struct stage_source *source = &s->sources[i - s->first];
 
         source->line = in->first_line;
+        if (in->kind == INSTR_RUN && set_mount_sources(g, s, in, err) < 0)
+            return wrong(doc, in, err);
         if (!from)
             continue;
-        if (set_source(g, s, from, source, err) < 0)
+        if (set_source(g, s, from, "COPY --from", source, err) < 0)
             return wrong(doc, in, err);
         if (source->kind == SOURCE_STAGE)
             add_need(s, source->stage);
@@ -357,6 +387,11 @@ static int check_instruction(struct dockerfile *doc, const struct instruction *i
     if (instr_check_flags(in, &line, err) < 0) {
         wrong(doc, in, err);
         return -1;
+    }
+    if (in->kind == INSTR_RUN) {
+        SCOPED(run_flags_release) struct run_flags flags = {0};
+
+        return run_flags_parse(in, &flags, NULL, err) < 0 ? wrong(doc, in, err) : 0;
     }
     if (in->kind != INSTR_ADD && in->kind != INSTR_COPY)
         return 0;
@@ -461,6 +496,9 @@ void graph_release(struct graph *graph)
         for (size_t k = 0; s->sources && k < s->end - s->first; k++)
             free(s->sources[k].image);
         free(s->sources);
+        for (size_t k = 0; k < s->mounts_count; k++)
+            free(s->mounts[k].source.image);
+        free(s->mounts);
         free(s->needs);
     }
     free(graph->stages);
@@ -474,6 +512,17 @@ void graph_release(struct graph *graph)
 const struct stage_source *graph_source(const struct stage *stage, size_t index)
 {
     return &stage->sources[index - stage->first];
+}
+
+const struct stage_source *graph_mount_source(const struct stage *stage,
+                                              const struct instruction *in, size_t flag)
+{
+    static const struct stage_source context = {.kind = SOURCE_CONTEXT};
+
+    for (size_t i = 0; i < stage->mounts_count; i++)
+        if (stage->mounts[i].in == in && stage->mounts[i].flag == flag)
+            return &stage->mounts[i].source;
+    return &context;
 }
 
 const char *graph_stage_label(const struct stage *stage, char out[static 32])

@@ -39,6 +39,13 @@ struct stage_source {
     unsigned line;
 };
 
+/* Where a RUN --mount with from= reads. */
+struct mount_source {
+    const struct instruction *in;
+    size_t flag; /* in->flags[flag] */
+    struct stage_source source;
+};
+
 struct stage {
     size_t index;                   /* place in the file */
     const char *name;               /* lower case, borrowed from doc; NULL: none */
@@ -50,6 +57,8 @@ struct stage {
     bool platform_set;        /* --platform was given */
     struct stage_source
         *sources; /* one for each of its instructions, first … end - 1: where COPY --from reads */
+    struct mount_source *mounts;
+    size_t mounts_count, mounts_capacity;
     size_t *needs; /* stages it needs, sorted, each once */
     size_t needs_count;
     bool needed; /* the target needs it (or it is the target) */
@@ -74,6 +83,9 @@ int graph_make(struct dockerfile *doc, const struct graph_options *options, stru
 void graph_release(struct graph *graph);
 /* Where COPY (or ADD) instruction `index` of the document reads from; borrowed. */
 const struct stage_source *graph_source(const struct stage *stage, size_t index);
+/* Where the mount that is in->flags[flag] reads: from= of it, else the context; borrowed. */
+const struct stage_source *graph_mount_source(const struct stage *stage,
+                                              const struct instruction *in, size_t flag);
 /* "stage builder" or "stage 2", for messages; borrowed or from out. */
 const char *graph_stage_label(const struct stage *stage, char out[static 32]);
 /* Predefined proxy variable (HTTP_PROXY …, either case): reaches RUN without ARG, never the cache

@@ -52,10 +52,10 @@ static const struct flag_rule rules[] = {
     {INSTR_HEALTHCHECK, "start-interval", .carried_out = true},
     {INSTR_HEALTHCHECK, "start-period", .carried_out = true},
     {INSTR_HEALTHCHECK, "timeout", .carried_out = true},
-    {INSTR_RUN, "device", .repeats = true},
-    {INSTR_RUN, "mount", .repeats = true},
-    {INSTR_RUN, "network", .harmless = "default"},
-    {INSTR_RUN, "security", .harmless = "sandbox"},
+    {INSTR_RUN, "device", .repeats = true, .carried_out = true},
+    {INSTR_RUN, "mount", .repeats = true, .carried_out = true},
+    {INSTR_RUN, "network", .carried_out = true},
+    {INSTR_RUN, "security", .carried_out = true},
 };
 
 void instr_release(struct instruction *in)

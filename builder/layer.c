@@ -16,6 +16,7 @@
 #include "builder/layer_parents.h"
 #include "builder/layer_read.h"
 #include "builder/tar.h"
+#include "builder/tripwire.h"
 #include "builder/view.h"
 
 static const char zeros[TAR_BLOCK];
@@ -31,6 +32,8 @@ struct layer_writer {
         left;   /* of the entry whose content is under way: all of it, what is still owed */
     bool keeps; /* its content goes into the index too */
     struct buf kept;
+    struct tripwire_scan scan; /* of the entry's content */
+    struct buf scanned;        /* its path, when there is something to look for */
     bool broken; /* an error in the middle of an entry left a tar that nothing can be added to */
     uint64_t entries;
 };
@@ -55,6 +58,7 @@ struct layer_writer *layer_writer_open(struct layout *layout, struct pool *pool,
     w->blob = blob;
     w->index = index_builder_new();
     w->parents.unsorted = options->unsorted;
+    w->scan.wire = options->wire;
     return w;
 }
 
@@ -67,7 +71,47 @@ void layer_writer_close(struct layer_writer *w)
     parents_release(&w->parents);
     buf_release(&w->header);
     buf_release(&w->kept);
+    tripwire_scan_release(&w->scan);
+    buf_release(&w->scanned);
     free(w);
+}
+
+/* Names and attributes of an entry against the secrets. The find itself is never shown. */
+static int check_names(struct layer_writer *w, const struct entry *e, struct err *err)
+{
+    SCOPED(buf_release) struct buf shown = {0};
+    const struct tripwire *wire = w->options.wire;
+    const char *found = tripwire_find(wire, str_of(e->path)), *other;
+
+    if (found)
+        return err_set(err, ERR_INPUT, 0,
+                       "the value of secret %s is in the layer, as the name of a file", found);
+    other = tripwire_find(wire, str_of(e->link));
+    for (size_t i = 0; i < e->xattrs_count && !other; i++) {
+        other = tripwire_find(wire, str_of(e->xattrs[i].name));
+        if (!other)
+            other = tripwire_find(wire, e->xattrs[i].value);
+    }
+    buf_clear(&w->scanned);
+    buf_adds(&w->scanned, e->path);
+    if (!other)
+        return 0;
+    buf_add_escaped(&shown, str_of(e->path));
+    return err_set(err, ERR_INPUT, 0,
+                   "the value of secret %s is in the layer, in the link or the attributes of /%s",
+                   other, buf_cstr(&shown));
+}
+
+static int check_content(struct layer_writer *w, struct err *err)
+{
+    SCOPED(buf_release) struct buf shown = {0};
+
+    tripwire_end(&w->scan);
+    if (!w->scan.found)
+        return 0;
+    buf_add_escaped(&shown, buf_str(&w->scanned));
+    return err_set(err, ERR_INPUT, 0, "the value of secret %s is in the layer, in /%s",
+                   w->scan.found, buf_cstr(&shown));
 }
 
 static int put_header(struct layer_writer *w, const struct entry *e, struct err *err)
@@ -77,6 +121,8 @@ static int put_header(struct layer_writer *w, const struct entry *e, struct err 
     if (w->options.clamp && clamped.mtime > w->options.epoch)
         clamped.mtime = w->options.epoch;
     clamped.implied = false;
+    if (w->options.wire && check_names(w, e, err) < 0)
+        return -1;
     buf_clear(&w->header);
     if (tar_put_header(&w->header, &clamped, err) < 0 ||
         index_builder_add(w->index, &clamped, err) < 0)
@@ -125,6 +171,8 @@ static int finish(struct layer_writer *w, struct err *err)
     if (w->keeps)
         index_builder_content(w->index, buf_str(&w->kept));
     w->keeps = false;
+    if (w->options.wire && check_content(w, err) < 0)
+        return -1;
     return blob_add(w->blob, zeros, tar_padding(w->size), err);
 }
 
@@ -146,6 +194,7 @@ int layer_add_piece(struct layer_writer *w, const void *bytes, size_t size, stru
     BUG_ON(size > w->left);
     if (blob_add(w->blob, bytes, size, err) < 0)
         return broken(w);
+    tripwire_feed(&w->scan, bytes, size);
     if (w->keeps)
         buf_add(&w->kept, bytes, size);
     w->left -= size;
@@ -174,7 +223,7 @@ static ssize_t add_some(struct layer_writer *w, int fd, off_t offset, struct err
     ssize_t n;
 
     if (!w->keeps) {
-        n = blob_add_fd(w->blob, fd, offset, w->left, err);
+        n = blob_add_fd(w->blob, fd, offset, w->left, &w->scan, err);
         if (n > 0)
             w->left -= (uint64_t)n;
         return n > 0 && !w->left && finish(w, err) < 0 ? -1 : n;

@@ -24,6 +24,7 @@
 
 struct layout;
 struct pool;
+struct tripwire;
 struct view;
 struct view_entry;
 
@@ -46,6 +47,9 @@ struct layer_options {
     /* Parents that were not added get an entry: as this view shows them, or 0755 0:0 with mtime
      * `epoch` or 0 where it has none. NULL: no entry is made up. Borrowed. */
     const struct view *below;
+    /* Values that must not be in the layer, in names, attributes and contents: a find is an error
+     * that names the file, and nothing is kept. NULL: nothing is looked for. Borrowed. */
+    const struct tripwire *wire;
 };
 #define LAYER_OPTIONS_DEFAULT ((struct layer_options){.codec = CODEC_GZIP})
 

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/fs.h"
 #include "base/scope.h"
+#include "builder/tripwire.h"
 #include "registry/layout.h"
 #include "registry/manifest.h"
 
@@ -83,7 +84,8 @@ int blob_add(struct blob_writer *b, const void *bytes, size_t size, struct err *
 }
 
 /* Up to size bytes of a file straight into the compressor: the count, 0 at its end. */
-ssize_t blob_add_fd(struct blob_writer *b, int fd, off_t offset, uint64_t size, struct err *err)
+ssize_t blob_add_fd(struct blob_writer *b, int fd, off_t offset, uint64_t size,
+                    struct tripwire_scan *scan, struct err *err)
 {
     size_t room;
     char *space = compressor_space(b->compressor, &room);
@@ -94,6 +96,7 @@ ssize_t blob_add_fd(struct blob_writer *b, int fd, off_t offset, uint64_t size, 
     } while (n < 0 && errno == EINTR);
     if (n < 0)
         return err_errno(err, "read");
+    tripwire_feed(scan, space, (size_t)n);
     sha256_add(&b->tar_hash, space, (size_t)n);
     b->tar_size += (uint64_t)n;
     return compressor_advance(b->compressor, (size_t)n, err) < 0 ? -1 : n;

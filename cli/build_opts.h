@@ -8,11 +8,13 @@
 #include "base/strv.h"
 #include "cli/opts.h"
 #include "cli/registry_opts.h"
+#include "cli/run_opts.h"
 
 struct build_opts {
     struct strv tags, build_args, labels;
     const char *file, *target, *platform, *iidfile, *metadata_file, *isolation, *call;
     bool no_cache, pull, push, check, print_ast;
+    struct run_opts run;
     struct registry_opts registry;
 };
 

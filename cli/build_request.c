@@ -17,6 +17,7 @@ void build_request_release(struct build_request *r)
     free(r->tags);
     strv_release(&r->build_args);
     free(r->dockerfile);
+    run_options_release(&r->run);
     *r = (struct build_request){0};
 }
 
@@ -91,7 +92,7 @@ int build_request_make(const struct build_opts *o, const char *context, struct b
                        struct err *err)
 {
     if (check_context(context, err) < 0 || set_platform(r, o->platform, err) < 0 ||
-        set_labels(r, &o->labels, err) < 0)
+        set_labels(r, &o->labels, err) < 0 || run_opts_make(&o->run, &r->run, err) < 0)
         return -1;
     if (o->file && strcmp(o->file, "-") == 0)
         return err_set(err, ERR_USAGE, 0,
@@ -114,6 +115,7 @@ int build_request_make(const struct build_opts *o, const char *context, struct b
     r->options.dockerfile = r->dockerfile;
     r->options.target = o->target;
     r->options.tags = r->tags;
+    r->options.run = &r->run;
     r->options.no_cache = o->no_cache;
     r->options.pull = o->pull;
     return 0;

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/strv.h"
 #include "builder/build.h"
+#include "builder/run_options.h"
 #include "cli/build_opts.h"
 #include "registry/reference.h"
 
@@ -14,6 +15,7 @@ struct build_request {
     struct reference *tags;
     struct strv build_args;
     char *dockerfile;
+    struct run_options run;
 };
 
 /* ERR_USAGE for what does not fit together, or is not carried out. Both o and context must outlive

@@ -140,7 +140,8 @@ static int build_command(struct cmd_context *context, const void *opts, int coun
         return -1;
     if (call.wanted)
         return build_call_run(context, o, &request, &call, err);
-    if (open_tools(context, o, &opened, err) < 0)
+    if (open_tools(context, o, &opened, err) < 0 ||
+        run_opts_open_ssh(&o->run, &request.run, err) < 0)
         return -1;
     int made = build_run(&request.options, &opened.tools, &built, err);
     print_warnings(&built);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/run_flags.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/csv.h"
+#include "base/scope.h"
+#include "base/str.h"
+#include "builder/mount.h"
+
+void run_flags_release(struct run_flags *flags)
+{
+    strv_release(&flags->devices);
+    *flags = (struct run_flags){0};
+}
+
+static int take_security(const char *value, struct run_flags *flags, struct err *err)
+{
+    SCOPED(buf_release) struct buf shown = {0};
+    bool insecure = strcmp(value, "insecure") == 0;
+
+    if (insecure || strcmp(value, "sandbox") == 0) {
+        flags->insecure = insecure;
+        return 0;
+    }
+    buf_add_escaped(&shown, str_slice(str_of(value), 0, 80));
+    err_set(err, ERR_INPUT, 0, "unknown security mode \"%s\"", buf_cstr(&shown));
+    if (str_distance(str_of(value), STR("insecure")) <= 2)
+        return err_add(err, "; did you mean insecure?");
+    return err_add(err, "; there are sandbox and insecure");
+}
+
+/* "vendor.com/class=name", "name=vendor.com/class,required": a device of the Container Device
+ * Interface. Its name may hold "=" itself. */
+static int take_device(const char *value, struct run_flags *flags, struct err *err)
+{
+    SCOPED(strv_release) struct strv fields = {0};
+    SCOPED(buf_release) struct buf shown = {0};
+    bool required = false;
+    struct str name = {0};
+
+    if (csv_fields(str_of(value), &fields, err) < 0) {
+        err->kind = ERR_INPUT;
+        return -1;
+    }
+    for (size_t i = 0; i < fields.count; i++) {
+        struct str field = str_of(fields.ptr[i]), key, rest;
+        bool pair = str_cut(field, '=', &key, &rest);
+
+        if (str_is_nocase(key, "required") &&
+            (!pair || str_is(rest, "true") || str_is(rest, "false")))
+            required = !str_is(rest, "false");
+        else if (str_is_nocase(key, "name") && pair)
+            name = rest;
+        else if (!name.size)
+            name = field;
+        else
+            return err_set(err, ERR_INPUT, 0, "unknown option \"%.80s\" of --device",
+                           fields.ptr[i]);
+    }
+    if (!name.size)
+        return err_set(err, ERR_INPUT, 0, "--device names no device");
+    buf_add_escaped(&shown, name);
+    if (required)
+        return err_set(err, ERR_INPUT, 0,
+                       "device %s is required and not there: devices of the Container Device "
+                       "Interface (CDI) are not supported",
+                       buf_cstr(&shown));
+    strv_add(&flags->devices, buf_cstr(&shown));
+    return 0;
+}
+
+static int take_mount(const char *value, struct err *err)
+{
+    SCOPED(mount_release) struct mount mount = {0};
+    SCOPED(buf_release) struct buf shown = {0};
+
+    if (mount_parse(str_of(value), NULL, NULL, &mount, err) == 0)
+        return 0;
+    buf_add_escaped(&shown, str_slice(str_of(value), 0, 120));
+    return err_wrap(err, "RUN --mount=%s", buf_cstr(&shown));
+}
+
+static int take(const struct flag *flag, struct run_flags *flags, struct err *err)
+{
+    if (strcmp(flag->name, "mount") == 0)
+        return take_mount(flag->value, err);
+    if (strcmp(flag->name, "security") == 0)
+        return take_security(flag->value, flags, err);
+    if (strcmp(flag->name, "device") == 0)
+        return take_device(flag->value, flags, err);
+    if (strcmp(flag->name, "network") != 0)
+        return 0;
+    flags->has_network = true;
+    if (run_network_parse(flag->value, &flags->network, err) == 0)
+        return 0;
+    err->kind = ERR_INPUT;
+    return -1;
+}
+
+int run_flags_parse(const struct instruction *in, struct run_flags *flags, unsigned *line,
+                    struct err *err)
+{
+    *flags = (struct run_flags){0};
+    for (size_t i = 0; i < in->flags_count; i++) {
+        if (take(&in->flags[i], flags, err) == 0)
+            continue;
+        run_flags_release(flags);
+        if (line)
+            *line = in->flags[i].line;
+        return -1;
+    }
+    return 0;
+}
+
+int run_flags_check_allowed(const struct run_flags *flags, unsigned allowed, struct err *err)
+{
+    if (flags->network == RUN_NETWORK_HOST && !(allowed & RUN_ALLOW_NETWORK_HOST))
+        return err_set(err, ERR_INPUT, 0,
+                       "RUN --network=host is not allowed without --allow network.host");
+    if (flags->insecure && !(allowed & RUN_ALLOW_INSECURE))
+        return err_set(err, ERR_INPUT, 0,
+                       "RUN --security=insecure is not allowed without --allow security.insecure");
+    return 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BUILDER_RUN_FLAGS_H
+#define BUILDER_RUN_FLAGS_H
+
+/* The flags of one RUN instruction, apart from what its mounts are. Pure. */
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/strv.h"
+#include "builder/instruction.h"
+#include "builder/run_options.h"
+
+struct run_flags {
+    bool has_network;
+    enum run_network network;
+    bool insecure;
+    struct strv devices; /* asked for, not there, and not required: worth a warning */
+};
+
+void run_flags_release(struct run_flags *flags);
+/*
+ * Judges --network, --security and --device of a RUN instruction, and its mounts as far as they
+ * have no variables. A device that is required is an error: there are none. ERR_INPUT, without the
+ * place; *line (or NULL): of the flag at fault.
+ */
+int run_flags_parse(const struct instruction *in, struct run_flags *flags, unsigned *line,
+                    struct err *err);
+/* What the instruction may do only when --allow has it. ERR_INPUT, with the option that is missing.
+ */
+int run_flags_check_allowed(const struct run_flags *flags, unsigned allowed, struct err *err);
+
+#endif

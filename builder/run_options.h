@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BUILDER_RUN_OPTIONS_H
+#define BUILDER_RUN_OPTIONS_H
+
+/* What the command line says about RUN steps: one for a whole build, read by all of its threads. */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/strv.h"
+#include "builder/secrets.h"
+#include "builder/ssh.h"
+#include "runtime/limits.h"
+
+struct tripwire;
+
+enum run_network { RUN_NETWORK_DEFAULT, RUN_NETWORK_NONE, RUN_NETWORK_HOST };
+
+/* Entitlements: what a Dockerfile may not ask for unless --allow has it. */
+#define RUN_ALLOW_NETWORK_HOST 1u
+#define RUN_ALLOW_INSECURE 2u
+
+struct run_options {
+    enum run_network network; /* of steps that say nothing */
+    struct strv hosts; /* "NAME:ADDRESS", for /etc/hosts; checked by run_options_add_host() */
+    uint64_t shm_size; /* 0: the default */
+    struct limits limits;
+    unsigned allowed;
+    struct secrets secrets;
+    struct ssh_agents ssh;
+    struct tripwire *wire; /* of the secrets; owned; NULL: there is nothing to look for */
+};
+
+void run_options_release(struct run_options *o);
+/* "default", "none", "host". ERR_USAGE with a hint at what is meant. */
+int run_network_parse(const char *text, enum run_network *network, struct err *err);
+/* "NAME:ADDRESS" or "NAME=ADDRESS"; host-gateway as address is the host itself, which steps share
+ * their network with. ERR_USAGE. */
+int run_options_add_host(struct run_options *o, const char *text, struct err *err);
+/* "network.host", "security.insecure". ERR_USAGE. */
+int run_options_allow(struct run_options *o, const char *text, struct err *err);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/run_opts.h"
+
+int run_opts_make(const struct run_opts *opts, struct run_options *out, struct err *err)
+{
+    if (opts->cgroup_parent)
+        return err_set(err, ERR_USAGE, 0,
+                       "--cgroup-parent is not supported: steps run in slipway's own cgroup; start "
+                       "slipway in the one you want");
+    if (opts->network && run_network_parse(opts->network, &out->network, err) < 0)
+        return err_wrap(err, "--network");
+    /* Who gives steps the host's network by default has allowed it (as with docker). */
+    if (out->network == RUN_NETWORK_HOST)
+        out->allowed |= RUN_ALLOW_NETWORK_HOST;
+    for (size_t i = 0; i < opts->allow.count; i++)
+        if (run_options_allow(out, opts->allow.ptr[i], err) < 0)
+            return err_wrap(err, "--allow");
+    for (size_t i = 0; i < opts->hosts.count; i++)
+        if (run_options_add_host(out, opts->hosts.ptr[i], err) < 0)
+            return err_wrap(err, "--add-host");
+    for (size_t i = 0; i < opts->ulimits.count; i++)
+        if (limits_add(&out->limits, str_of(opts->ulimits.ptr[i]), err) < 0)
+            return err_wrap(err, "--ulimit");
+    for (size_t i = 0; i < opts->secrets.count; i++)
+        if (secrets_add(&out->secrets, str_of(opts->secrets.ptr[i]), err) < 0)
+            return err_wrap(err, "--secret");
+    out->shm_size = opts->shm_size;
+    out->wire = secrets_tripwire(&out->secrets);
+    return 0;
+}
+
+int run_opts_open_ssh(const struct run_opts *opts, struct run_options *out, struct err *err)
+{
+    for (size_t i = 0; i < opts->ssh.count; i++)
+        if (ssh_agents_add(&out->ssh, str_of(opts->ssh.ptr[i]), err) < 0)
+            return err_wrap(err, "--ssh");
+    return 0;
+}

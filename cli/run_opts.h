@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_RUN_OPTS_H
+#define CLI_RUN_OPTS_H
+
+/* The options of build that are about RUN steps: rows for its table, and what they come to. */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/strv.h"
+#include "builder/run_options.h"
+#include "cli/opts.h"
+
+struct run_opts {
+    struct strv allow, hosts, secrets, ssh, ulimits;
+    const char *network, *cgroup_parent;
+    uint64_t shm_size;
+};
+
+/* clang-format off */
+#define RUN_OPTS(owner, field)                                                                                         \
+    {.type = OPT_LIST, .name = "secret", .value = "id=ID[,src=FILE|,env=NAME]",                                         \
+     .help = "a secret for RUN --mount=type=secret", .offset = offsetof(owner, field.secrets)},                         \
+    {.type = OPT_LIST, .name = "ssh", .value = "ID[=SOCKET|=KEY[,KEY]]",                                                \
+     .help = "an ssh agent for RUN --mount=type=ssh", .offset = offsetof(owner, field.ssh)},                            \
+    {.type = OPT_LIST, .name = "allow", .value = "ENTITLEMENT",                                                         \
+     .help = "what RUN may ask for: network.host, security.insecure", .offset = offsetof(owner, field.allow)},          \
+    {.type = OPT_STR, .name = "network", .value = "MODE",                                                               \
+     .help = "network of RUN steps: default, none, host", .offset = offsetof(owner, field.network)},                    \
+    {.type = OPT_LIST, .name = "add-host", .value = "NAME:ADDRESS",                                                     \
+     .help = "a line for /etc/hosts of RUN steps", .offset = offsetof(owner, field.hosts)},                             \
+    {.type = OPT_SIZE, .name = "shm-size", .value = "SIZE",                                                             \
+     .help = "size of /dev/shm in RUN steps (default: 64m)", .offset = offsetof(owner, field.shm_size)},                \
+    {.type = OPT_LIST, .name = "ulimit", .value = "NAME=SOFT[:HARD]",                                                   \
+     .help = "a resource limit of RUN steps", .offset = offsetof(owner, field.ulimits)},                                \
+    {.type = OPT_STR, .name = "cgroup-parent", .value = "PATH",                                                         \
+     .help = "refused: start slipway itself in that cgroup", .offset = offsetof(owner, field.cgroup_parent)}
+/* clang-format on */
+
+/* All but ssh; reads the secrets. ERR_USAGE for what is not understood or not carried out. */
+int run_opts_make(const struct run_opts *opts, struct run_options *out, struct err *err);
+/* In the session: the ssh agents. */
+int run_opts_open_ssh(const struct run_opts *opts, struct run_options *out, struct err *err);
+
+#endif

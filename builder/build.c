@@ -13,6 +13,7 @@
 #include "builder/build_lint.h"
 #include "builder/commit.h"
 #include "builder/exec.h"
+#include "builder/run_options.h"
 #include "builder/sources.h"
 #include "registry/config.h"
 #include "registry/layout.h"
@@ -165,7 +166,10 @@ int build_run(const struct build_options *options, const struct build_tools *too
         return -1;
     b.has_epoch = epoch > 0;
     b.sources = sources_open(&(struct sources_options){
-        .layout = tools->layout, .remote = tools->remote, .commit_time = b.has_epoch});
+        .layout = tools->layout,
+        .remote = tools->remote,
+        .secrets = options->run->secret_source.get ? &options->run->secret_source : NULL,
+        .commit_time = b.has_epoch});
     if (parse(&b, err) < 0)
         return -1;
     b.stages = xcalloc(b.graph.count, sizeof(*b.stages));

@@ -27,6 +27,7 @@ struct run_options {
     struct limits limits;
     unsigned allowed;
     struct secrets secrets;
+    struct secret_source secret_source; /* of the same; get NULL: none */
     struct ssh_agents ssh;
     struct tripwire *wire; /* of the secrets; owned; NULL: there is nothing to look for */
 };

@@ -143,6 +143,22 @@ const struct secret *secrets_find(const struct secrets *secrets, const char *id)
     return NULL;
 }
 
+static int get(void *arg, const char *id, struct buf *out, struct err *err)
+{
+    const struct secret *secret = secrets_find(arg, id);
+
+    (void)err;
+    if (!secret)
+        return 0;
+    buf_add_str(out, buf_str(&secret->value));
+    return 1;
+}
+
+struct secret_source secrets_source(struct secrets *secrets)
+{
+    return (struct secret_source){.get = get, .arg = secrets};
+}
+
 struct tripwire *secrets_tripwire(const struct secrets *secrets)
 {
     struct tripwire *wire = secrets->count ? tripwire_new() : NULL;

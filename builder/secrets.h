@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "builder/secret_source.h"
 
 #define SECRET_MAX (500u << 10) /* BuildKit's limit of a secret */
 
@@ -47,6 +48,8 @@ void secrets_release(struct secrets *secrets);
 int secrets_add(struct secrets *secrets, struct str text, struct err *err);
 /* NULL: none has this id. */
 const struct secret *secrets_find(const struct secrets *secrets, const char *id);
+/* The same for those who fetch; borrows secrets. */
+struct secret_source secrets_source(struct secrets *secrets);
 /* What a build looks for in all that it keeps; NULL without a secret that is long enough. */
 struct tripwire *secrets_tripwire(const struct secrets *secrets);
 

@@ -25,6 +25,7 @@ int run_opts_make(const struct run_opts *opts, struct run_options *out, struct e
         if (secrets_add(&out->secrets, str_of(opts->secrets.ptr[i]), err) < 0)
             return err_wrap(err, "--secret");
     out->shm_size = opts->shm_size;
+    out->secret_source = secrets_source(&out->secrets);
     out->wire = secrets_tripwire(&out->secrets);
     return 0;
 }

@@ -14,7 +14,9 @@
 #include "builder/expand.h"
 #include "builder/ignore.h"
 #include "builder/lint.h"
+#include "builder/mount.h"
 #include "builder/state.h"
+#include "builder/state_words.h"
 #include "builder/text.h"
 #include "registry/config.h"
 
@@ -232,14 +234,41 @@ static void check_unset(struct walker *w, struct walk *walk, size_t from)
     }
 }
 
+/* A --mount's values, for the variables in them. */
+struct mount_words {
+    struct walk *walk;
+    const struct instruction *in;
+};
+
+static int expand_mount(void *ctx, const char *value, struct buf *out, struct err *err)
+{
+    const struct mount_words *words = ctx;
+
+    return state_expand(&words->walk->state, words->in, value, out, err);
+}
+
+static int apply_run(struct walk *walk, const struct instruction *in, struct err *err)
+{
+    SCOPED(run_spec_release) struct run_spec run = {0};
+    struct mount_words words = {walk, in};
+
+    for (size_t i = 0; i < in->flags_count; i++) {
+        SCOPED(mount_release) struct mount mount = {0};
+
+        if (strcmp(in->flags[i].name, "mount") == 0 &&
+            mount_parse(str_of(in->flags[i].value), expand_mount, &words, &mount, err) < 0)
+            return dockerfile_wrap(walk->state.graph->doc, in->first_line, err);
+    }
+    return state_run(&walk->state, in, &run, err);
+}
+
 /* The instruction takes effect on config and environment, as far as it has one without files. */
 static int apply(struct walker *w, struct walk *walk, const struct instruction *in, struct err *err)
 {
-    SCOPED(run_spec_release) struct run_spec run = {0};
     SCOPED(copy_spec_release) struct copy_spec copy = {0};
 
     if (in->kind == INSTR_RUN)
-        return state_run(&walk->state, in, &run, err);
+        return apply_run(walk, in, err);
     if (in->kind != INSTR_COPY && in->kind != INSTR_ADD)
         return state_apply(&walk->state, in, NULL, err);
     if (state_copy(&walk->state, in, &copy, err) < 0)

@@ -3,13 +3,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/alloc.h"
-#include "base/csv.h"
-#include "base/path.h"
 #include "base/scope.h"
 #include "builder/expand.h"
+#include "builder/mount.h"
 #include "builder/state.h"
 
 /* What one stage asks for, before it is known whether another stage told it already. */
@@ -106,58 +104,35 @@ static void take_args(struct stage_view *v, const struct instruction *in)
     }
 }
 
-/* One --mount: type, id and whether it must be there. Its other parts are the builder's to judge.
- */
-static void take_mount(struct stage_view *v, const struct instruction *in, const char *text)
+static int expand_value(void *ctx, const char *value, struct buf *out, struct err *err)
 {
-    struct expand x = {
-        .lookup = expand_from_env, .arg = &v->state.env, .escape = v->state.graph->doc->escape};
-    SCOPED(strv_release) struct strv fields = {0};
-    SCOPED(buf_release) struct buf id = {0}, target = {0};
-    bool is_secret = false, is_ssh = false, required = false;
-    struct err ignored;
+    const struct state *s = ctx;
+    struct expand x = {.lookup = expand_from_env, .arg = &s->env, .escape = s->graph->doc->escape};
 
-    if (csv_fields(str_of(text), &fields, &ignored) < 0)
-        return;
-    for (size_t i = 0; i < fields.count; i++) {
-        SCOPED(buf_release) struct buf word = {0};
-        struct str key, value;
-        bool has_value = str_cut(str_of(fields.ptr[i]), '=', &key, &value);
+    return expand_word(&x, str_of(value), out, err);
+}
 
-        if (expand_word(&x, value, &word, &ignored) < 0)
-            return;
-        const char *plain = buf_cstr(&word);
-        if (str_is_nocase(key, "type")) {
-            is_secret = strcmp(plain, "secret") == 0;
-            is_ssh = strcmp(plain, "ssh") == 0;
-        } else if (str_is_nocase(key, "id") || str_is_nocase(key, "source") ||
-                   str_is_nocase(key, "src")) {
-            buf_clear(&id);
-            buf_adds(&id, plain);
-        } else if (str_is_nocase(key, "target") || str_is_nocase(key, "dst") ||
-                   str_is_nocase(key, "destination")) {
-            buf_clear(&target);
-            buf_adds(&target, plain);
-        } else if (str_is_nocase(key, "required")) {
-            required = !has_value || strcasecmp(plain, "true") == 0 || strcmp(plain, "1") == 0;
-        }
+static int take_mounts(struct stage_view *v, const struct instruction *in, struct err *err)
+{
+    for (size_t i = 0; i < in->flags_count; i++) {
+        SCOPED(mount_release) struct mount mount = {0};
+
+        if (strcmp(in->flags[i].name, "mount") != 0)
+            continue;
+        if (mount_parse(str_of(in->flags[i].value), expand_value, &v->state, &mount, err) < 0 ||
+            mount_resolve(&mount, v->state.workdir, 0, err) < 0)
+            return dockerfile_wrap(v->state.graph->doc, in->first_line, err);
+        if (mount.type == MOUNT_SECRET || mount.type == MOUNT_SSH)
+            add_need(&v->own, mount.type == MOUNT_SSH, mount.id, mount.required, in);
     }
-    if (is_secret && id.size == 0 && target.size > 0)
-        buf_add_str(&id, path_base(buf_str(&target)));
-    if (is_ssh && id.size == 0)
-        buf_adds(&id, "default");
-    if ((is_secret || is_ssh) && id.size > 0)
-        add_need(&v->own, is_ssh, buf_cstr(&id), required, in);
+    return 0;
 }
 
 static int take_instruction(struct stage_view *v, const struct instruction *in, struct err *err)
 {
     switch (in->kind) {
     case INSTR_RUN:
-        for (size_t i = 0; i < in->flags_count; i++)
-            if (strcmp(in->flags[i].name, "mount") == 0)
-                take_mount(v, in, in->flags[i].value);
-        return 0;
+        return take_mounts(v, in, err);
     case INSTR_COPY:
     case INSTR_ADD:
         return 0;

@@ -132,7 +132,6 @@ static int build_command(struct cmd_context *context, const void *opts, int coun
     SCOPED(opened_release)
     struct opened opened = {.layout = LAYOUT_CLOSED, .session = SESSION_CLOSED};
     SCOPED(build_result_release) struct build_result built = {0};
-
     struct build_call call;
 
     (void)count;

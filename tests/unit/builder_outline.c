@@ -165,15 +165,8 @@ static void mounts(void)
         "RUN --mount=type=cache,target=/c --mount=type=secret,src=$N,required=true c\n"
         "RUN --mount=type=ssh,id=gh,required=true d\n";
 
-    if (!dockerfile_parse(str_of(text), "Dockerfile", &w.doc, &err)) {
-        struct graph_options options = {0};
-        struct lint_input input = {.graph = &w.graph, .base_config = no_config};
-        struct span at = {0};
-
-        /* What a builder cannot carry out yet may be refused by the graph: the outline is not. */
-        graph_make(&w.doc, &options, &w.graph, &err);
-        OK(outline_make(&w.outline, &input, &at, &err) == 0);
-    }
+    if (!OKF(make(&w, text, NULL, &err), "%s", err.text))
+        return;
     outline_print(&w.outline, &w.text);
     EQ_STR(buf_cstr(&w.text), "TARGET: x\n\n"
                               "BUILD ARG   VALUE   DESCRIPTION\nN           dyn\n\n"

@@ -63,28 +63,54 @@ static int pull(struct build *build, const char *name, const struct reference *r
     return 0;
 }
 
-struct base_image *base_image_get(struct build *build, const char *name,
-                                  const struct platform *platform, struct err *err)
+/* The place of an image among those of the build; made when it is asked for first. */
+static struct base_image *place_of(struct build *build, const char *name,
+                                   const struct platform *platform)
+{
+    struct base_image *base = NULL;
+
+    pthread_mutex_lock(&build->lock);
+    for (size_t i = 0; !base && i < build->images_count; i++)
+        if (strcmp(build->images[i]->name, name) == 0 &&
+            platform_eq(&build->images[i]->platform, platform))
+            base = build->images[i];
+    if (!base) {
+        VEC_GROW(build->images, build->images_count, build->images_capacity);
+        base = xcalloc(1, sizeof(*base));
+        *base = (struct base_image){.name = xstrdup(name), .platform = *platform};
+        build->images[build->images_count++] = base;
+    }
+    pthread_mutex_unlock(&build->lock);
+    return base;
+}
+
+static int load(struct build *build, struct base_image *base, struct err *err)
 {
     SCOPED(reference_release) struct reference ref = {0};
     SCOPED(image_release) struct image image = {0};
-    struct base_image *base;
     int found = 0;
 
-    for (size_t i = 0; i < build->images_count; i++)
-        if (strcmp(build->images[i]->name, name) == 0 &&
-            platform_eq(&build->images[i]->platform, platform))
-            return build->images[i];
-    if (reference_parse(name, &ref, err) < 0)
-        return NULL;
+    if (reference_parse(base->name, &ref, err) < 0)
+        return -1;
     if (!build->options->pull)
-        found = from_store(build->tools->layout, &ref, platform, &image, err);
-    if (found < 0 || (!found && pull(build, name, &ref, platform, &image, err) < 0))
-        return NULL;
-    VEC_GROW(build->images, build->images_count, build->images_capacity);
-    base = xcalloc(1, sizeof(*base));
-    build->images[build->images_count++] = base;
-    *base = (struct base_image){.name = xstrdup(name), .platform = *platform};
+        found = from_store(build->tools->layout, &ref, &base->platform, &image, err);
+    if (found < 0 || (!found && pull(build, base->name, &ref, &base->platform, &image, err) < 0) ||
+        stack_push_image(&base->stack, &image, err) < 0)
+        return -1;
     base->config = json_incref(image.config);
-    return stack_push_image(&base->stack, &image, err) < 0 ? NULL : base;
+    base->loaded = true;
+    return 0;
+}
+
+struct base_image *base_image_get(struct build *build, const char *name,
+                                  const struct platform *platform, struct err *err)
+{
+    struct base_image *base = place_of(build, name, platform);
+    int rc = 0;
+
+    pthread_mutex_lock(&base->lock);
+    if (!base->loaded)
+        rc = load(build, base, err);
+    pthread_mutex_unlock(&base->lock);
+    return rc < 0 ? NULL : base;
 }

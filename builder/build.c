@@ -9,28 +9,37 @@
 #include "base/alloc.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/pool.h"
 #include "base/scope.h"
 #include "builder/build_lint.h"
 #include "builder/commit.h"
 #include "builder/exec.h"
 #include "builder/run_options.h"
 #include "builder/sources.h"
+#include "builder/stage.h"
 #include "registry/config.h"
 #include "registry/layout.h"
+#include "runtime/session.h"
+
+static void product_release(struct product *p)
+{
+    for (size_t i = 0; p->stages && i < p->graph.count; i++)
+        stage_release(&p->stages[i]);
+    free(p->stages);
+    graph_release(&p->graph);
+}
 
 static void build_release(struct build *b)
 {
-    for (size_t i = 0; b->stages && i < b->graph.count; i++) {
-        state_release(&b->stages[i].state);
-        stack_release(&b->stages[i].stack);
-    }
-    free(b->stages);
+    for (size_t i = 0; i < b->products_count; i++)
+        product_release(&b->products[i]);
+    free(b->products);
     for (size_t i = 0; i < b->images_count; i++)
         base_image_free(b->images[i]);
     free(b->images);
+    flights_release(&b->flights);
     context_close(b->context);
     sources_close(b->sources);
-    graph_release(&b->graph);
     dockerfile_release(&b->doc);
 }
 
@@ -46,86 +55,114 @@ struct context *build_open_context(const struct build_options *options, struct l
 
 static int parse(struct build *b, struct err *err)
 {
-    const struct build_options *o = b->options;
-    struct graph_options graph = {.build_args = o->build_args,
-                                  .target = o->target,
-                                  .build = platform_host(),
-                                  .wanted = o->platform};
+    const char *path = b->options->dockerfile, *name = strrchr(path, '/');
     SCOPED(buf_release) struct buf text = {0};
-    const char *name = strrchr(o->dockerfile, '/');
 
-    if (fs_read_file(AT_FDCWD, o->dockerfile, &text, DOCKERFILE_MAX, err) < 0)
+    if (fs_read_file(AT_FDCWD, path, &text, DOCKERFILE_MAX, err) < 0)
         return -1;
-    if (dockerfile_parse(buf_str(&text), name ? name + 1 : o->dockerfile, &b->doc, err) < 0 ||
-        graph_make(&b->doc, &graph, &b->graph, err) < 0) {
+    return dockerfile_parse(buf_str(&text), name ? name + 1 : path, &b->doc, err);
+}
+
+static int make_graph(struct build *b, struct product *p, const char *target,
+                      const struct platform *platform, struct err *err)
+{
+    struct graph_options options = {.build_args = b->options->build_args,
+                                    .target = target,
+                                    .build = platform_host(),
+                                    .wanted = *platform};
+
+    p->build = b;
+    if (graph_make(&b->doc, &options, &p->graph, err) < 0)
+        return -1;
+    p->stages = xcalloc(p->graph.count, sizeof(*p->stages));
+    for (size_t i = 0; i < p->graph.count; i++) {
+        p->stages[i].product = p;
+        p->stages[i].stage = &p->graph.stages[i];
+    }
+    return 0;
+}
+
+/* Every target for every platform. */
+static int plan(struct build *b, struct err *err)
+{
+    const struct build_options *o = b->options;
+    size_t targets = o->targets && o->targets->count ? o->targets->count : 1;
+
+    b->products = xcalloc(targets * o->platforms_count, sizeof(*b->products));
+    for (size_t t = 0; t < targets; t++)
+        for (size_t p = 0; p < o->platforms_count; p++)
+            if (make_graph(b, &b->products[b->products_count++],
+                           o->targets && o->targets->count ? o->targets->ptr[t] : NULL,
+                           &o->platforms[p], err) < 0)
+                return -1;
+    return 0;
+}
+
+/* The graphs of several products say the same; once is enough. */
+static void show_warnings(const struct strv *warnings)
+{
+    SCOPED(strv_release) struct strv said = {0};
+
+    for (size_t i = 0; i < warnings->count; i++)
+        if (!strv_has(&said, warnings->ptr[i])) {
+            strv_add(&said, warnings->ptr[i]);
+            log_warn("%s", warnings->ptr[i]);
+        }
+}
+
+static int prepare(struct build *b, struct err *err)
+{
+    const struct strv *unused;
+
+    if (parse(b, err) < 0 || plan(b, err) < 0) {
         dockerfile_excerpt(&b->doc, b->doc.failed.first, b->doc.failed.last, &b->result->excerpt);
         return -1;
     }
     if (dockerfile_directive(&b->doc, "syntax").size)
         log_debug("syntax " STR_FMT ": read by slipway itself",
                   STR_ARG(dockerfile_directive(&b->doc, "syntax")));
-    for (size_t i = 0; i < b->doc.warnings.count; i++)
-        log_warn("%s", b->doc.warnings.ptr[i]);
-    for (size_t i = 0; i < b->graph.unused.count; i++)
-        log_warn("build argument %s is not consumed by any ARG", b->graph.unused.ptr[i]);
+    show_warnings(&b->doc.warnings);
+    unused = &b->products[0].graph.unused;
+    for (size_t i = 0; i < unused->count; i++)
+        log_warn("build argument %s is not consumed by any ARG", unused->ptr[i]);
     return 0;
 }
 
-/* FROM: scratch, an earlier stage, or an image. */
-static int begin_stage(struct build *b, struct making *m, struct err *err)
+static void cancel(void *arg)
 {
-    const struct stage *stage = m->stage;
-    const struct making *before;
-    struct base_image *image;
-    struct timespec ignored;
+    const struct build *b = arg;
 
-    m->begun = true;
-    switch (stage->base.kind) {
-    case SOURCE_STAGE:
-        before = &b->stages[stage->base.stage];
-        stack_push_all(&m->stack, &before->stack);
-        memcpy(m->created, before->created, sizeof(m->created));
-        return state_inherit(&m->state, &b->graph, stage, &before->state, err);
-    case SOURCE_IMAGE:
-        image = base_image_get(b, stage->base.image, &stage->platform, err);
-        if (!image)
-            return -1;
-        stack_push_all(&m->stack, &image->stack);
-        if (config_created(image->config) &&
-            strlen(config_created(image->config)) < sizeof(m->created) &&
-            clock_parse_rfc3339(str_of(config_created(image->config)), &ignored))
-            memcpy(m->created, config_created(image->config),
-                   strlen(config_created(image->config)) + 1);
-        return state_begin(&m->state, &b->graph, stage, image->config, err);
-    default:
-        return state_begin(&m->state, &b->graph, stage, NULL, err);
-    }
+    session_cancel(b->tools->session);
 }
 
-static int make_stage(struct build *b, struct making *m, struct err *err)
+static int make(struct build *b, struct err *err)
 {
-    const struct stage *stage = m->stage;
+    unsigned jobs = b->options->jobs ? b->options->jobs : pool_threads(b->tools->pool);
 
-    b->number = b->numbers = 1; /* FROM */
-    for (size_t i = stage->first; i < stage->end; i++)
-        b->numbers += exec_is_step(&b->doc.instructions[i]);
-    if (begin_stage(b, m, err) < 0) {
-        dockerfile_excerpt(&b->doc, stage->from->first_line, stage->from->last_line,
-                           &b->result->excerpt);
-        return dockerfile_wrap(&b->doc, stage->from->first_line, err);
+    b->schedule = (struct schedule){.run = stage_make, .arg = b, .stop = cancel};
+    for (size_t i = 0; i < b->products_count; i++) {
+        struct product *p = &b->products[i];
+
+        for (size_t k = 0; k < p->graph.order_count; k++)
+            schedule_add(&b->schedule, &p->stages[p->graph.order[k]].task);
     }
-    if (b->has_epoch)
-        clock_rfc3339((struct timespec){.tv_sec = b->epoch}, m->created);
-    for (size_t i = stage->first; i < stage->end; i++)
-        if (exec_instruction(b, m, &b->doc.instructions[i], err) < 0)
-            return -1;
-    return 0;
+    if (schedule_run(&b->schedule, jobs, err) == 0)
+        return 0;
+    if (b->schedule.failed) {
+        struct making *m = (struct making *)b->schedule.failed;
+
+        b->result->excerpt = m->excerpt;
+        b->result->output = m->output;
+        m->excerpt = m->output = (struct buf){0};
+    }
+    return -1;
 }
 
 /* The target stage as an image, then the names, all of them or none. */
 static int commit(struct build *b, struct err *err)
 {
-    struct making *m = &b->stages[b->graph.target];
+    const struct product *p = &b->products[0];
+    const struct making *m = &p->stages[p->graph.target];
     struct layout *layout = b->tools->layout;
     struct commit_input in = {.config = m->state.config,
                               .stack = &m->stack,
@@ -144,18 +181,6 @@ static int commit(struct build *b, struct err *err)
     return layout_tag(layout, NULL, &made.descriptor, err);
 }
 
-static int make_stages(struct build *b, struct err *err)
-{
-    for (size_t i = 0; i < b->graph.order_count; i++) {
-        struct making *m = &b->stages[b->graph.order[i]];
-
-        m->stage = &b->graph.stages[b->graph.order[i]];
-        if (make_stage(b, m, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
 int build_run(const struct build_options *options, const struct build_tools *tools,
               struct build_result *result, struct err *err)
 {
@@ -170,11 +195,10 @@ int build_run(const struct build_options *options, const struct build_tools *too
         .remote = tools->remote,
         .secrets = options->run->secret_source.get ? &options->run->secret_source : NULL,
         .commit_time = b.has_epoch});
-    if (parse(&b, err) < 0)
+    if (prepare(&b, err) < 0)
         return -1;
-    b.stages = xcalloc(b.graph.count, sizeof(*b.stages));
-    int made = build_lint_first(&b, &b.graph, err) < 0 ? -1 : make_stages(&b, err);
-    build_lint_last(&b, &b.graph);
+    int made = build_lint_first(&b, &b.products[0].graph, err) < 0 ? -1 : make(&b, err);
+    build_lint_last(&b, &b.products[0].graph);
     return made < 0 ? -1 : commit(&b, err);
 }
 

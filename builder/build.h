@@ -29,12 +29,14 @@ struct remote;
 struct session;
 
 struct build_options {
-    const char *context;           /* directory */
-    const char *dockerfile;        /* its path */
-    const char *target;            /* NULL: the last stage */
-    const struct strv *build_args; /* "NAME=value" */
-    const struct strv *labels;     /* "name=value", they win over LABEL */
-    struct platform platform;      /* what is to come out */
+    const char *context;              /* directory */
+    const char *dockerfile;           /* its path */
+    const struct strv *targets;       /* stage names or indexes; NULL or empty: the last stage */
+    const struct strv *build_args;    /* "NAME=value" */
+    const struct strv *labels;        /* "name=value", they win over LABEL */
+    const struct platform *platforms; /* what is to come out, at least one */
+    size_t platforms_count;
+    unsigned jobs; /* stages that are made at once; 0: as many as the pool has threads */
     const struct reference *tags;
     size_t tags_count;
     bool no_cache; /* steps are carried out even when they are remembered */

@@ -57,6 +57,14 @@ void cache_record_release(struct cache_record *record)
     *record = (struct cache_record){0};
 }
 
+void cache_record_copy(struct cache_record *to, const struct cache_record *from)
+{
+    *to = *from;
+    to->blob = (struct descriptor){0};
+    if (from->has_layer)
+        descriptor_copy(&to->blob, &from->blob);
+}
+
 static int record_parse(struct str text, struct cache_record *record, struct err *err)
 {
     json_auto_t *doc = json_parse(text, err);

@@ -40,6 +40,8 @@ struct cache_record {
 };
 
 void cache_record_release(struct cache_record *record);
+void cache_record_copy(struct cache_record *to,
+                       const struct cache_record *from); /* `to` is empty */
 /* 1 found, and the layer's blob is in the store; 0 not. A damaged record counts as none. */
 int cache_find(const struct layout *layout, const struct cache_key *key,
                struct cache_record *record, struct err *err);

@@ -129,12 +129,18 @@ static int read_file(struct asking *a, struct buf *text, const char **name, stru
     return fs_read_file(AT_FDCWD, path, text, DOCKERFILE_MAX, err);
 }
 
+/* One target is asked about; build_call() refused more. NULL: the last stage. */
+static const char *target_of(const struct build_options *o)
+{
+    return o->targets && o->targets->count && *o->targets->ptr[0] ? o->targets->ptr[0] : NULL;
+}
+
 static int make_graph(struct asking *a, struct err *err)
 {
     struct graph_options options = {.build_args = a->options->build_args,
-                                    .target = a->options->target,
+                                    .target = target_of(a->options),
                                     .build = platform_host(),
-                                    .wanted = a->options->platform};
+                                    .wanted = a->options->platforms[0]};
 
     return graph_make(&a->doc, &options, &a->graph, err);
 }
@@ -143,7 +149,7 @@ static int make_graph(struct asking *a, struct err *err)
 static int check(struct asking *a, struct lint *lint, int parsed, struct span *at, struct err *err)
 {
     struct lint_input input = {.graph = &a->graph,
-                               .all_stages = !a->options->target || !*a->options->target,
+                               .all_stages = !target_of(a->options),
                                .base_config = base_config,
                                .arg = a};
 

@@ -28,14 +28,13 @@ bool exec_is_step(const struct instruction *in)
 }
 
 /* As docker shows it: FROM is step 1; a stage without a name goes by its number. */
-static char *exec_title(const struct build *build, const struct making *making,
-                        const struct instruction *in)
+static char *exec_title(const struct making *making, const struct instruction *in)
 {
     AUTO_FREE char *label = making->stage->name ? xstrdup(making->stage->name)
                                                 : xasprintf("stage-%zu", making->stage->index);
     bool cut = strlen(in->canonical) > TITLE_MAX;
 
-    return xasprintf("[%s %zu/%zu] %.*s%s", label, build->number, build->numbers, TITLE_MAX,
+    return xasprintf("[%s %zu/%zu] %.*s%s", label, making->number, making->numbers, TITLE_MAX,
                      in->canonical, cut ? "..." : "");
 }
 
@@ -84,48 +83,89 @@ static void take_layer(struct making *making, const struct cache_record *record,
                  record->created);
 }
 
-/*
- * The one road of every step that may make a layer: remembered, or carried out by fn and remembered
- * then. A layer without entries is kept when `keep_empty`.
- */
+/* A step that is about to be taken from memory or carried out. */
+struct step {
+    struct build *build;
+    struct making *making;
+    const struct cache_key *key;
+    const char *title;
+    bool keep_empty; /* a layer without entries is a layer all the same */
+    step_fn *fn;
+    void *arg;
+};
+
+/* 1: the disk remembers it. */
+static int remembered(const struct step *s, struct cache_record *record, struct err *err)
+{
+    if (s->build->options->no_cache)
+        return 0;
+    return cache_find(s->build->tools->layout, s->key, record, err);
+}
+
+/* Carries it out, and remembers it. */
+static int carry_out(const struct step *s, struct cache_record *record, struct err *err)
+{
+    SCOPED(layer_release) struct layer layer = {0};
+    struct making *m = s->making;
+
+    log_debug("step %s has key %s", s->title, s->key->hex);
+    m->forget = false;
+    if (s->fn(s->build, m, s->arg, &layer, err) < 0)
+        return -1;
+    stamp(s->build, record->created);
+    record->has_layer = layer.diff_id[0] && (layer.entries || s->keep_empty);
+    if (record->has_layer) {
+        memcpy(record->diff_id, layer.diff_id, DIGEST_SIZE);
+        descriptor_copy(&record->blob, &layer.descriptor);
+    }
+    return m->forget ? 0 : cache_save(s->build->tools->layout, s->key, record, err);
+}
+
+static void count_step(struct build *build, bool cached)
+{
+    pthread_mutex_lock(&build->lock);
+    build->result->steps++;
+    build->result->cached += cached;
+    pthread_mutex_unlock(&build->lock);
+}
+
+/* From this build, from the disk, or made: 1 remembered, 0 made, -1. */
+static int obtain(const struct step *s, struct cache_record *record, struct err *err)
+{
+    struct flights *flights = &s->build->flights;
+    int found = flights_begin(flights, s->key->hex, record);
+
+    if (found)
+        return 1;
+    found = remembered(s, record, err);
+    if (found == 0 && carry_out(s, record, err) < 0)
+        found = -1;
+    flights_end(flights, s->key->hex, found < 0 ? NULL : record);
+    return found;
+}
+
+/* The one road of every step that may make a layer. A layer without entries is kept when
+ * `keep_empty`. */
 static int step(struct build *build, struct making *making, const struct instruction *in,
                 struct cache_key *key, const char *created_by, bool keep_empty, step_fn *fn,
                 void *arg, struct err *err)
 {
-    AUTO_FREE char *title = exec_title(build, making, in);
+    AUTO_FREE char *title = exec_title(making, in);
     SCOPED(cache_record_release) struct cache_record record = {0};
-    SCOPED(layer_release) struct layer layer = {0};
-    int shown, found = 0;
+    struct step s = {build, making, key, title, keep_empty, fn, arg};
+    int found;
 
     cache_key_end(key);
-    build->result->steps++;
-    if (!build->options->no_cache)
-        found = cache_find(build->tools->layout, key, &record, err);
-    if (found < 0)
-        return -1;
-    shown = progress_begin("%s", title);
-    if (found) {
-        build->result->cached++;
-        take_layer(making, &record, created_by);
-        progress_finish(shown, PROGRESS_CACHED, NULL);
-        return 0;
-    }
-    log_debug("step %s has key %s", title, key->hex);
-    build->shown = shown;
-    build->forget = false;
-    if (fn(build, making, arg, &layer, err) < 0) {
-        progress_finish(shown, PROGRESS_FAILED, NULL);
+    making->shown = progress_begin("%s", title);
+    found = obtain(&s, &record, err);
+    if (found < 0) {
+        progress_finish(making->shown, PROGRESS_FAILED, NULL);
         return -1;
     }
-    stamp(build, record.created);
-    record.has_layer = layer.diff_id[0] && (layer.entries || keep_empty);
-    if (record.has_layer) {
-        memcpy(record.diff_id, layer.diff_id, DIGEST_SIZE);
-        descriptor_copy(&record.blob, &layer.descriptor);
-    }
+    count_step(build, found > 0);
     take_layer(making, &record, created_by);
-    progress_finish(shown, PROGRESS_DONE, NULL);
-    return build->forget ? 0 : cache_save(build->tools->layout, key, &record, err);
+    progress_finish(making->shown, found ? PROGRESS_CACHED : PROGRESS_DONE, NULL);
+    return 0;
 }
 
 /* "user[:group]" against the image's own files. */
@@ -156,6 +196,18 @@ static int run(struct build *build, struct making *making, const struct instruct
     return step(build, making, in, &key, work.spec.created_by, true, exec_run, &work, err);
 }
 
+static struct context *open_context(struct build *build, struct err *err)
+{
+    struct context *context;
+
+    pthread_mutex_lock(&build->lock);
+    if (!build->context)
+        build->context = build_open_context(build->options, build->tools->layout, err);
+    context = build->context;
+    pthread_mutex_unlock(&build->lock);
+    return context;
+}
+
 /* Where COPY reads; the context is opened when it is first needed. */
 int exec_open_origin(struct build *build, const struct making *making,
                      const struct stage_source *from, struct origin *origin, char label[static 80],
@@ -166,9 +218,9 @@ int exec_open_origin(struct build *build, const struct making *making,
     origin->layout = build->tools->layout;
     origin->label = label;
     if (from->kind == SOURCE_STAGE) {
-        origin->stack = &build->stages[from->stage].stack;
+        origin->stack = &making->product->stages[from->stage].stack;
         snprintf(label, 80, "stage %s",
-                 graph_stage_label(&build->graph.stages[from->stage], stage));
+                 graph_stage_label(&making->product->graph.stages[from->stage], stage));
     } else if (from->kind == SOURCE_IMAGE) {
         struct base_image *image =
             base_image_get(build, from->image, &making->stage->platform, err);
@@ -178,15 +230,9 @@ int exec_open_origin(struct build *build, const struct making *making,
         origin->stack = &image->stack;
         snprintf(label, 80, "image %.72s", from->image);
     } else {
-        if (!build->context) {
-            AUTO_FREE char *ignore = xasprintf("%s.dockerignore", build->options->dockerfile);
-            struct context_options options = {
-                .path = build->options->context, .label = "build context", .ignore_path = ignore};
-            build->context = context_open(origin->layout, &options, err);
-        }
-        if (!build->context)
+        origin->context = open_context(build, err);
+        if (!origin->context)
             return -1;
-        origin->context = build->context;
         snprintf(label, 80, "the build context");
     }
     return 0;
@@ -219,13 +265,12 @@ static int write_copy(struct build *build, struct making *making, void *arg, str
 
     const char *changed;
 
-    (void)making;
     if (work->added.deferred && plan_copy(work, err) < 0)
         return -1;
     if (copy_write(&work->request, &work->plan, build->tools->pool, &options, layer, err) < 0)
         return -1;
     changed = copy_plan_changed(&work->plan);
-    build->forget = changed != NULL;
+    making->forget = changed != NULL;
     if (changed)
         log_warn("%s changed while it was copied; this step will not be remembered", changed);
     return 0;
@@ -366,13 +411,20 @@ static int workdir(struct build *build, struct making *making, const struct inst
     return step(build, making, in, &key, text, false, write_workdir, &work, err);
 }
 
+int exec_failed(struct making *making, const struct instruction *in, struct err *err)
+{
+    if (!making->excerpt.size)
+        dockerfile_excerpt(in->doc, in->first_line, in->last_line, &making->excerpt);
+    return dockerfile_wrap(in->doc, in->first_line, err);
+}
+
 int exec_instruction(struct build *build, struct making *making, const struct instruction *in,
                      struct err *err)
 {
     int rc;
 
     if (exec_is_step(in))
-        build->number++;
+        making->number++;
     switch (in->kind) {
     case INSTR_RUN:
         rc = run(build, making, in, err);
@@ -390,9 +442,5 @@ int exec_instruction(struct build *build, struct making *making, const struct in
     }
     if (rc == 0)
         rc = exec_check_secrets(build, making, err);
-    if (rc == 0)
-        return 0;
-    if (!build->result->excerpt.size)
-        dockerfile_excerpt(&build->doc, in->first_line, in->last_line, &build->result->excerpt);
-    return dockerfile_wrap(&build->doc, in->first_line, err);
+    return rc < 0 ? exec_failed(making, in, err) : 0;
 }

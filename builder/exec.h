@@ -7,6 +7,7 @@
  * is taken, or the instruction is carried out. Either way the stage grows by at most one layer and
  * its config by one history entry.
  */
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
@@ -15,46 +16,67 @@
 #include "base/err.h"
 #include "builder/build.h"
 #include "builder/context.h"
+#include "builder/flights.h"
 #include "builder/graph.h"
 #include "builder/parse.h"
+#include "builder/schedule.h"
 #include "builder/stack.h"
 #include "builder/state.h"
 
 struct sources;
+struct build;
 
-/* A stage in the making. */
+/* What is to come out: one target for one platform. */
+struct product {
+    struct build *build;
+    struct graph graph;
+    struct making *stages; /* one for each of graph.stages */
+};
+
+/* A stage in the making; one thread at a time works on it. */
 struct making {
-    const struct stage *stage; /* borrowed */
+    struct task task;
+    struct product *product;
+    struct stage *stage; /* borrowed */
     struct state state;
     struct stack stack;
     char created[CLOCK_TEXT_SIZE]; /* when its last layer was made; "" when nothing is known */
     bool begun;
+    size_t next;            /* of stage->body, to be carried out */
+    size_t number, numbers; /* of the step in its stage, for titles */
+    int shown;              /* the running step, as base/progress knows it */
+    bool forget;            /* the running step's result must not be remembered */
+    struct buf output;      /* the last of it, of a step that failed */
+    struct buf excerpt;     /* the lines at fault, after a failure */
 };
 
 /* An image that FROM or COPY --from names, once loaded. */
 struct base_image {
     char *name; /* as written */
     struct platform platform;
+    pthread_mutex_t lock; /* held while it is loaded */
+    bool loaded;
     struct stack stack;
     json_t *config;
 };
 
+/* What is shared by all stages. Threads change it only with the lock, or where said otherwise. */
 struct build {
     const struct build_options *options;
     const struct build_tools *tools;
     struct build_result *result;
     struct dockerfile doc;
-    struct graph graph;
-    struct making *stages;      /* one for each of graph.stages */
+    struct product *products;
+    size_t products_count;
+    struct schedule schedule;
+    struct flights flights;     /* has its own lock */
+    pthread_mutex_t lock;       /* of what follows, and of result */
     struct context *context;    /* opened when COPY first needs it */
     struct sources *sources;    /* what is fetched */
     struct base_image **images; /* each on its own: origins keep pointers into them */
     size_t images_count, images_capacity;
     bool has_epoch; /* SOURCE_DATE_EPOCH */
     int64_t epoch;
-    size_t number, numbers; /* of the step in its stage, for titles */
-    bool forget;            /* the running step's result must not be remembered */
-    int shown;              /* the running step, as base/progress knows it */
 };
 
 /* Carries out one instruction (not FROM). Errors say where. */
@@ -62,6 +84,8 @@ int exec_instruction(struct build *build, struct making *making, const struct in
                      struct err *err);
 /* Does it count in "[builder 2/5]"? */
 bool exec_is_step(const struct instruction *in);
+/* Puts the place before the error and keeps the lines at fault; returns -1. */
+int exec_failed(struct making *making, const struct instruction *in, struct err *err);
 /* The image that `source` names, for `platform`: from the store, else pulled. Borrowed from build.
  * NULL on failure. */
 struct base_image *base_image_get(struct build *build, const char *name,

@@ -248,7 +248,7 @@ static int tell_failure(struct place *p, int status, struct err *err)
     return -1;
 }
 
-static int finish(struct build *build, struct place *p, struct err *err)
+static int finish(struct making *making, struct place *p, struct err *err)
 {
     int status = 0, rc = attend(p, &status, err);
     AUTO_FREE char *path = NULL;
@@ -265,8 +265,8 @@ static int finish(struct build *build, struct place *p, struct err *err)
     path = step_log_keep(&p->log);
     if (path)
         err_add(err, "; all it printed is in %s", path);
-    buf_release(&build->result->output);
-    build->result->output = p->log.tail;
+    buf_release(&making->output);
+    making->output = p->log.tail;
     p->log.tail = (struct buf){0};
     return -1;
 }
@@ -286,7 +286,7 @@ int exec_run(struct build *build, struct making *making, void *arg, struct layer
     const char *changed;
 
     p.log.layout = p.layout;
-    p.log.shown = build->shown;
+    p.log.shown = making->shown;
     p.log.scan.wire = build->options->run->wire;
     for (size_t i = 0; i < p.work->flags.devices.count; i++)
         log_warn("RUN --device=%s: there is no such device, so the step runs without it",
@@ -294,12 +294,12 @@ int exec_run(struct build *build, struct making *making, void *arg, struct layer
     if (can_run(build, err) < 0 || fill_plan(build, &p, making, err) < 0 ||
         set_user(build, &p, making, err) < 0 ||
         mounts_open(&p.work->mounts, build, making, &p.plan, err) < 0 ||
-        start(build, &p, making, err) < 0 || finish(build, &p, err) < 0)
+        start(build, &p, making, err) < 0 || finish(making, &p, err) < 0)
         return -1;
     run_release(&p.run);
     scope_close(&p.plan.root_fd);
     changed = mounts_changed(&p.work->mounts);
-    build->forget = changed != NULL;
+    making->forget = changed != NULL;
     if (changed)
         log_warn("%s changed while the step ran; it will not be remembered", changed);
     if (layer_from_upper(p.layout, build->tools->pool, p.root.upper_fd, &options, layer, err) < 0)

@@ -278,25 +278,33 @@ static int set_mount_sources(struct graph *g, struct stage *s, const struct inst
     return 0;
 }
 
-static int set_sources(struct graph *g, struct dockerfile *doc, struct stage *s, struct err *err)
+/* Where one instruction reads, judged from the place of its stage. */
+static int set_step_source(struct graph *g, struct stage *s, const struct instruction *in,
+                           struct stage_source *source, struct err *err)
 {
-    s->sources = xcalloc(s->end - s->first + 1, sizeof(*s->sources));
+    const char *from = in->kind == INSTR_COPY ? instr_flag(in, "from") : NULL;
+
+    source->line = in->first_line;
+    if (in->kind == INSTR_RUN)
+        return set_mount_sources(g, s, in, err);
+    if (!from || set_source(g, s, from, "COPY --from", source, err) < 0)
+        return from ? -1 : 0;
+    if (source->kind == SOURCE_STAGE)
+        add_need(s, source->stage);
+    return 0;
+}
+
+static int set_body(struct graph *g, struct dockerfile *doc, struct stage *s, struct err *err)
+{
+    s->count = s->end - s->first;
+    s->body = xcalloc(s->count + 1, sizeof(const struct instruction *));
+    s->sources = xcalloc(s->count + 1, sizeof(*s->sources));
     if (s->base.kind == SOURCE_STAGE)
         add_need(s, s->base.stage);
-    for (size_t i = s->first; i < s->end; i++) {
-        const struct instruction *in = &doc->instructions[i];
-        const char *from = in->kind == INSTR_COPY ? instr_flag(in, "from") : NULL;
-        struct stage_source *source = &s->sources[i - s->first];
-
-        source->line = in->first_line;
-        if (in->kind == INSTR_RUN && set_mount_sources(g, s, in, err) < 0)
-            return wrong(doc, in, err);
-        if (!from)
-            continue;
-        if (set_source(g, s, from, "COPY --from", source, err) < 0)
-            return wrong(doc, in, err);
-        if (source->kind == SOURCE_STAGE)
-            add_need(s, source->stage);
+    for (size_t i = 0; i < s->count; i++) {
+        s->body[i] = &doc->instructions[s->first + i];
+        if (set_step_source(g, s, s->body[i], &s->sources[i], err) < 0)
+            return wrong(doc, s->body[i], err);
     }
     return 0;
 }
@@ -401,32 +409,11 @@ static int check_instruction(struct dockerfile *doc, const struct instruction *i
     return 0;
 }
 
-static int check_triggers(const struct graph *g, struct dockerfile *doc, const struct stage *s,
-                          struct err *err)
-{
-    char label[32];
-
-    if (s->base.kind != SOURCE_STAGE)
-        return 0;
-    const struct stage *base = &g->stages[s->base.stage];
-    for (size_t i = base->first; i < base->end; i++) {
-        if (doc->instructions[i].kind != INSTR_ONBUILD)
-            continue;
-        err_set(err, ERR_INPUT, 0,
-                "ONBUILD on line %u of %s would fire here; firing triggers is not supported",
-                doc->instructions[i].first_line, graph_stage_label(base, label));
-        return wrong(doc, s->from, err);
-    }
-    return 0;
-}
-
 static int check_needed(const struct graph *g, struct dockerfile *doc, struct err *err)
 {
     for (size_t i = 0; i < g->order_count; i++) {
         const struct stage *s = &g->stages[g->order[i]];
 
-        if (check_triggers(g, doc, s, err) < 0)
-            return -1;
         for (size_t k = s->first; k < s->end; k++)
             if (check_instruction(doc, &doc->instructions[k], err) < 0)
                 return -1;
@@ -479,7 +466,7 @@ int graph_make(struct dockerfile *doc, const struct graph_options *options, stru
         struct stage *s = &graph->stages[i];
 
         if (set_base(graph, doc, s, err) < 0 || set_platform(graph, doc, options, s, err) < 0 ||
-            set_sources(graph, doc, s, err) < 0)
+            set_body(graph, doc, s, err) < 0)
             return -1;
     }
     find_needed(graph);
@@ -487,20 +474,77 @@ int graph_make(struct dockerfile *doc, const struct graph_options *options, stru
     return check_needed(graph, doc, err);
 }
 
+static int fire(struct graph *g, struct stage *s, struct dockerfile *doc, struct err *err)
+{
+    size_t count = doc->count + s->count;
+    const struct instruction **body = xcalloc(count + 1, sizeof(const struct instruction *));
+    struct stage_source *sources = xcalloc(count + 1, sizeof(*sources));
+    int rc = 0;
+
+    for (size_t i = 0; i < doc->count && rc == 0; i++) {
+        unsigned line = doc->instructions[i].first_line;
+
+        body[i] = &doc->instructions[i];
+        rc = instr_check_flags(body[i], &line, err);
+        if (rc == 0)
+            rc = set_step_source(g, s, body[i], &sources[i], err);
+        if (rc < 0)
+            dockerfile_wrap(doc, line, err);
+    }
+    if (s->count) {
+        memcpy(body + doc->count, s->body, s->count * sizeof(*body));
+        memcpy(sources + doc->count, s->sources, s->count * sizeof(*sources));
+    }
+    free(s->body);
+    free(s->sources);
+    s->body = body;
+    s->sources = sources;
+    s->count = count;
+    return rc;
+}
+
+int graph_fire(struct graph *graph, struct stage *stage, const struct strv *triggers,
+               struct err *err)
+{
+    SCOPED(buf_release) struct buf text = {0}, name = {0};
+    char label[32];
+
+    BUG_ON(stage->triggers);
+    for (size_t i = 0; i < triggers->count; i++) {
+        buf_adds(&text, triggers->ptr[i]);
+        buf_addc(&text, '\n');
+    }
+    if (stage->base.kind == SOURCE_STAGE)
+        buf_adds(&name, graph_stage_label(&graph->stages[stage->base.stage], label));
+    else
+        buf_add_escaped(&name, str_of(stage->base.image));
+    buf_adds(&name, "'s ONBUILD");
+    stage->triggers = xcalloc(1, sizeof(*stage->triggers));
+    if (dockerfile_parse_triggers(buf_str(&text), buf_cstr(&name), stage->triggers, err) < 0)
+        return -1;
+    return fire(graph, stage, stage->triggers, err);
+}
+
+static void stage_release(struct stage *s)
+{
+    free(s->base.image);
+    for (size_t i = 0; s->sources && i < s->count; i++)
+        free(s->sources[i].image);
+    free(s->sources);
+    free(s->body);
+    for (size_t i = 0; i < s->mounts_count; i++)
+        free(s->mounts[i].source.image);
+    free(s->mounts);
+    free(s->needs);
+    if (s->triggers)
+        dockerfile_release(s->triggers);
+    free(s->triggers);
+}
+
 void graph_release(struct graph *graph)
 {
-    for (size_t i = 0; i < graph->count; i++) {
-        struct stage *s = &graph->stages[i];
-
-        free(s->base.image);
-        for (size_t k = 0; s->sources && k < s->end - s->first; k++)
-            free(s->sources[k].image);
-        free(s->sources);
-        for (size_t k = 0; k < s->mounts_count; k++)
-            free(s->mounts[k].source.image);
-        free(s->mounts);
-        free(s->needs);
-    }
+    for (size_t i = 0; i < graph->count; i++)
+        stage_release(&graph->stages[i]);
     free(graph->stages);
     free(graph->order);
     strv_release(&graph->globals);
@@ -509,9 +553,13 @@ void graph_release(struct graph *graph)
     *graph = (struct graph){0};
 }
 
-const struct stage_source *graph_source(const struct stage *stage, size_t index)
+const struct stage_source *graph_source(const struct stage *stage, const struct instruction *in)
 {
-    return &stage->sources[index - stage->first];
+    for (size_t i = 0; i < stage->count; i++)
+        if (stage->body[i] == in)
+            return &stage->sources[i];
+    BUG_ON(true);
+    return NULL;
 }
 
 const struct stage_source *graph_mount_source(const struct stage *stage,

@@ -50,16 +50,20 @@ struct stage {
     size_t index;                   /* place in the file */
     const char *name;               /* lower case, borrowed from doc; NULL: none */
     const struct instruction *from; /* its FROM */
-    size_t first, end;              /* its instructions: doc->instructions[first … end - 1] */
+    size_t first, end; /* its instructions in the file: doc->instructions[first … end - 1] */
+    /* What it carries out, in order, and where each COPY --from reads. At first its instructions in
+     * the file; graph_fire() puts the triggers of its base before them. */
+    const struct instruction **body;
+    struct stage_source *sources;
+    size_t count;
+    struct dockerfile *triggers; /* owned; NULL: none were fired */
     struct stage_source base;
     struct platform platform; /* of the base image: --platform, else that of the base stage, else
                                  options.wanted */
     bool platform_set;        /* --platform was given */
-    struct stage_source
-        *sources; /* one for each of its instructions, first … end - 1: where COPY --from reads */
     struct mount_source *mounts;
     size_t mounts_count, mounts_capacity;
-    size_t *needs; /* stages it needs, sorted, each once */
+    size_t *needs;            /* stages it needs, sorted, each once */
     size_t needs_count;
     bool needed; /* the target needs it (or it is the target) */
 };
@@ -81,8 +85,16 @@ struct graph {
 int graph_make(struct dockerfile *doc, const struct graph_options *options, struct graph *graph,
                struct err *err);
 void graph_release(struct graph *graph);
-/* Where COPY (or ADD) instruction `index` of the document reads from; borrowed. */
-const struct stage_source *graph_source(const struct stage *stage, size_t index);
+/*
+ * ONBUILD: puts the triggers of the stage's base ("RUN make", as the image config stores them)
+ * before the stage's own instructions. They may read from earlier stages, which are added to
+ * `needs`. The errors name the trigger. Only for a stage that nothing has carried out yet; needs no
+ * lock against the same for other stages.
+ */
+int graph_fire(struct graph *graph, struct stage *stage, const struct strv *triggers,
+               struct err *err);
+/* Where a COPY (or ADD) of the stage's body reads from; borrowed. */
+const struct stage_source *graph_source(const struct stage *stage, const struct instruction *in);
 /* Where the mount that is in->flags[flag] reads: from= of it, else the context; borrowed. */
 const struct stage_source *graph_mount_source(const struct stage *stage,
                                               const struct instruction *in, size_t flag);

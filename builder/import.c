@@ -172,9 +172,9 @@ static int apply_changes(json_t *config, struct dockerfile *doc, struct err *err
     struct graph_options options = {.build = platform_host()};
 
     if (config_platform(config, &options.wanted, err) < 0 ||
-        graph_make(doc, &options, &graph, err) < 0 ||
-        state_begin(&state, &graph, &graph.stages[0], config, err) < 0)
+        graph_make(doc, &options, &graph, err) < 0)
         return -1;
+    state_begin(&state, &graph, &graph.stages[0], config);
     for (size_t i = 1; i < doc->count; i++)
         if (state_apply(&state, &doc->instructions[i], NULL, err) < 0)
             return -1;

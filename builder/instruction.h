@@ -75,8 +75,11 @@ struct heredoc {
     unsigned first_line, last_line; /* from the body's first line to the line that ends it */
 };
 
+struct dockerfile;
+
 struct instruction {
     enum instr_kind kind;
+    const struct dockerfile *doc;   /* what it stands in, once dockerfile_parse() is done */
     const char *keyword;            /* "RUN", static */
     char *written;                  /* the same as it stands in the file: "run" */
     unsigned first_line, last_line; /* from 1; heredoc bodies included */

@@ -345,7 +345,8 @@ static int begin(struct walker *w, struct walk *walk, struct err *err)
 
         walk->unknown = base->unknown;
         walk->workdir_set = base->workdir_set;
-        return state_inherit(&walk->state, input->graph, stage, &base->state, err);
+        state_inherit(&walk->state, input->graph, stage, &base->state);
+        return 0;
     }
     if (stage->base.kind == SOURCE_IMAGE) {
         int known = input->base_config(input->arg, stage, &config, err);
@@ -356,7 +357,8 @@ static int begin(struct walker *w, struct walk *walk, struct err *err)
     }
     if (config)
         check_base_platform(w, stage, config);
-    return state_begin(&walk->state, input->graph, stage, config, err);
+    state_begin(&walk->state, input->graph, stage, config);
+    return 0;
 }
 
 static int walk_stage(struct walker *w, struct walk *walk, struct span *failed, struct err *err)

@@ -168,11 +168,14 @@ static int begin(struct stage_view *views, const struct stage *stage,
 
     take_used(input->graph, stage->from->words[0].text, &v->used);
     take_used(input->graph, instr_flag(stage->from, "platform"), &v->used);
-    if (stage->base.kind == SOURCE_STAGE)
-        return state_inherit(&v->state, input->graph, stage, &views[stage->base.stage].state, err);
+    if (stage->base.kind == SOURCE_STAGE) {
+        state_inherit(&v->state, input->graph, stage, &views[stage->base.stage].state);
+        return 0;
+    }
     if (stage->base.kind == SOURCE_IMAGE && input->base_config(input->arg, stage, &config, err) < 0)
         return dockerfile_wrap(input->graph->doc, stage->from->first_line, err);
-    return state_begin(&v->state, input->graph, stage, config, err);
+    state_begin(&v->state, input->graph, stage, config);
+    return 0;
 }
 
 static int view_stage(struct stage_view *views, const struct stage *stage,

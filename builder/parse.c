@@ -17,6 +17,7 @@ struct parser {
     struct lex_line line;
     size_t capacity;
     bool has_from;
+    bool triggers; /* of an image: no FROM among them */
 };
 
 int dockerfile_error(const struct dockerfile *doc, unsigned line, struct err *err, const char *fmt,
@@ -196,6 +197,13 @@ static int take_json(struct parser *p, struct instruction *in, struct str rest, 
     return json < 0 ? -1 : 0;
 }
 
+static int check_trigger_kind(const struct instruction *in, struct err *err)
+{
+    if (in->kind == INSTR_ONBUILD || in->kind == INSTR_FROM || in->kind == INSTR_MAINTAINER)
+        return err_set(err, ERR_INPUT, 0, "%s may not be an ONBUILD trigger", in->keyword);
+    return 0;
+}
+
 static int take_instruction(struct parser *p, struct str text, bool is_trigger,
                             struct instruction *in, struct err *err);
 
@@ -210,9 +218,8 @@ static int take_trigger(struct parser *p, struct instruction *in, struct str res
     in->trigger = trigger = xcalloc(1, sizeof(*trigger));
     if (take_instruction(p, rest, true, trigger, err) < 0)
         return -1;
-    if (trigger->kind == INSTR_ONBUILD || trigger->kind == INSTR_FROM ||
-        trigger->kind == INSTR_MAINTAINER)
-        return err_set(err, ERR_INPUT, 0, "%s may not be an ONBUILD trigger", trigger->keyword);
+    if (check_trigger_kind(trigger, err) < 0)
+        return -1;
     buf_add_str(&text, rest);
     for (size_t i = 0; i < trigger->heredocs_count; i++) {
         buf_addc(&text, '\n');
@@ -239,6 +246,17 @@ static int take_instruction(struct parser *p, struct str text, bool is_trigger,
     return arguments_parse(in, &p->line, rest, p->lex.escape, err);
 }
 
+static int check_place(struct parser *p, const struct instruction *in, struct err *err)
+{
+    if (p->triggers)
+        return check_trigger_kind(in, err);
+    p->has_from = p->has_from || in->kind == INSTR_FROM;
+    if (!p->has_from && in->kind != INSTR_ARG)
+        return err_set(err, ERR_INPUT, 0, "%s before the first FROM; only ARG may stand there",
+                       in->keyword);
+    return 0;
+}
+
 static int add_instruction(struct parser *p, struct err *err)
 {
     struct dockerfile *doc = p->doc;
@@ -254,13 +272,11 @@ static int add_instruction(struct parser *p, struct err *err)
     in.source = (struct str){start, (size_t)(doc->source.ptr + p->lex.at - start)};
     while (in.source.size > 0 && strchr("\r\n", in.source.ptr[in.source.size - 1]))
         in.source.size--;
-    p->has_from = p->has_from || in.kind == INSTR_FROM;
-    if (!p->has_from && in.kind != INSTR_ARG) {
-        err_set(err, ERR_INPUT, 0, "%s before the first FROM; only ARG may stand there",
-                in.keyword);
+    if (check_place(p, &in, err) < 0) {
         instr_release(&in);
         return wrong(p, p->line.first_line, p->line.last_line, err);
     }
+    in.doc = doc;
     VEC_GROW(doc->instructions, doc->count, p->capacity);
     doc->instructions[doc->count++] = in;
     return 0;
@@ -333,27 +349,43 @@ static void keep(struct parser *p)
     doc->comments = steal_ptr(&p->lex.comments);
 }
 
-int dockerfile_parse(struct str bytes, const char *name, struct dockerfile *doc, struct err *err)
+/* What dockerfile_parse() and dockerfile_parse_triggers() share: bytes to instructions. */
+static int parse(struct parser *p, struct str bytes, const char *name, struct err *err)
 {
-    struct parser p = {.doc = doc};
+    struct dockerfile *doc = p->doc;
     unsigned line;
 
     *doc = (struct dockerfile){.name = xstrdup(name), .escape = '\\'};
     if (bytes.size > DOCKERFILE_MAX)
         return dockerfile_error(doc, 0, err, "larger than %d bytes", DOCKERFILE_MAX);
     buf_add_str(&doc->source, bytes);
-    if (lex_begin(&p.lex, buf_str(&doc->source), &line, err) < 0)
-        return wrong(&p, line, line, err);
-    int failed = parse_lines(&p, err);
-    keep(&p);
-    lex_release(&p.lex);
-    if (failed < 0)
+    if (lex_begin(&p->lex, buf_str(&doc->source), &line, err) < 0)
+        return wrong(p, line, line, err);
+    int failed = parse_lines(p, err);
+    keep(p);
+    lex_release(&p->lex);
+    return failed;
+}
+
+int dockerfile_parse(struct str bytes, const char *name, struct dockerfile *doc, struct err *err)
+{
+    struct parser p = {.doc = doc};
+
+    if (parse(&p, bytes, name, err) < 0)
         return -1;
     if (doc->count == 0)
         return dockerfile_error(doc, 0, err, "no instructions in it");
     if (!p.has_from)
         return dockerfile_error(doc, 0, err, "no FROM in it, so there is nothing to build");
     return 0;
+}
+
+int dockerfile_parse_triggers(struct str bytes, const char *name, struct dockerfile *doc,
+                              struct err *err)
+{
+    struct parser p = {.doc = doc, .triggers = true};
+
+    return parse(&p, bytes, name, err);
 }
 
 void dockerfile_release(struct dockerfile *doc)

@@ -45,6 +45,9 @@ struct dockerfile {
 /* On failure doc still holds name, source, comments, and the instructions before the one that is
  * wrong. Release it in any case. */
 int dockerfile_parse(struct str bytes, const char *name, struct dockerfile *doc, struct err *err);
+/* Triggers of an image (ONBUILD), one a line: no FROM, no ONBUILD, no MAINTAINER among them. */
+int dockerfile_parse_triggers(struct str bytes, const char *name, struct dockerfile *doc,
+                              struct err *err);
 void dockerfile_release(struct dockerfile *doc);
 
 /* Sets "NAME:LINE: …" (ERR_INPUT); returns -1. */

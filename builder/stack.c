@@ -57,17 +57,27 @@ void stack_push_all(struct stack *stack, const struct stack *from)
         stack_push(stack, from->layers[i].diff_id, &from->layers[i].blob);
 }
 
-const struct view *stack_view(struct stack *stack, struct layout *layout, struct err *err)
+static int complete_view(struct stack *stack, struct layout *layout, struct err *err)
 {
     while (stack->view.count < stack->count) {
         struct stack_layer *layer = &stack->layers[stack->view.count];
 
         if (!layer->index &&
             layer_index(layout, &layer->blob, layer->diff_id, &layer->index, err) < 0)
-            return NULL;
+            return -1;
         view_push(&stack->view, layer->index);
     }
-    return &stack->view;
+    return 0;
+}
+
+const struct view *stack_view(struct stack *stack, struct layout *layout, struct err *err)
+{
+    int rc;
+
+    pthread_mutex_lock(&stack->lock);
+    rc = complete_view(stack, layout, err);
+    pthread_mutex_unlock(&stack->lock);
+    return rc < 0 ? NULL : &stack->view;
 }
 
 static int open_tree(struct stack_layer *layer, struct layout *layout, struct err *err)

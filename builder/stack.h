@@ -6,6 +6,7 @@
  * The layers of an image or of a stage that grows, bottom first. Indexes are opened and trees
  * unpacked only when something asks: a build in which every step is remembered touches neither.
  */
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -28,7 +29,8 @@ struct stack {
     struct stack_layer *layers;
     size_t count;
     size_t capacity;
-    struct view view; /* of the first view.count layers; see stack_view() */
+    struct view view;     /* of the first view.count layers; see stack_view() */
+    pthread_mutex_t lock; /* of indexes and view: a finished stack may be read by many threads */
 };
 
 void stack_release(struct stack *stack);
@@ -40,7 +42,8 @@ int stack_push_image(struct stack *stack, const struct image *image, struct err 
 void stack_push_all(struct stack *stack,
                     const struct stack *from); /* appends the layers of another */
 
-/* The file system the layers make; borrowed, valid until the next push. NULL on failure. */
+/* The file system the layers make; borrowed, valid until the next push. NULL on failure. From any
+ * thread, as long as none pushes. */
 const struct view *stack_view(struct stack *stack, struct layout *layout, struct err *err);
 /*
  * Unpacks what is not unpacked and opens what an overlay of the stack needs, topmost first: fds

@@ -55,50 +55,36 @@ static void adopt_config(struct state *s)
         set_config_env(s, "PATH", PATH_DEFAULT);
 }
 
-int state_begin(struct state *s, const struct graph *graph, const struct stage *stage,
-                const json_t *base_config, struct err *err)
+void state_begin(struct state *s, const struct graph *graph, const struct stage *stage,
+                 const json_t *base_config)
 {
     /* How the base was made is not how this image is. */
     static const char *const past[] = {"created", "container", "container_config",
                                        "docker_version"};
-    SCOPED(strv_release) struct strv triggers = {0};
 
     *s = (struct state){.graph = graph, .stage = stage};
     if (!base_config) {
         s->config = config_new(&stage->platform);
         config_set(s->config, "WorkingDir", "/");
         adopt_config(s);
-        return 0;
+        return;
     }
     s->config = json_deep_copy(base_config);
     for (size_t i = 0; i < ARRAY_SIZE(past); i++)
         json_object_del(s->config, past[i]);
-    config_get_list(s->config, "OnBuild", &triggers);
-    if (triggers.count > 0) {
-        SCOPED(buf_release) struct buf shown = {0};
-
-        buf_add_escaped(&shown, str_slice(str_of(triggers.ptr[0]), 0, 200));
-        return dockerfile_error(
-            graph->doc, stage->from->first_line, err,
-            "the base image has ONBUILD triggers, and firing them is not supported: ONBUILD %s",
-            buf_cstr(&shown));
-    }
     config_set_list(s->config, "OnBuild", NULL);
     adopt_config(s);
-    return 0;
 }
 
-int state_inherit(struct state *s, const struct graph *graph, const struct stage *stage,
-                  const struct state *base, struct err *err)
+void state_inherit(struct state *s, const struct graph *graph, const struct stage *stage,
+                   const struct state *base)
 {
-    (void)err; /* triggers of a stage were refused by graph_make */
     *s = (struct state){.graph = graph, .stage = stage};
     s->config = json_deep_copy(base->config);
     config_set_list(s->config, "OnBuild", NULL);
     strv_copy(&s->env, &base->env);
     strv_copy(&s->args, &base->args);
     adopt_config(s);
-    return 0;
 }
 
 void state_release(struct state *s)
@@ -418,7 +404,7 @@ int state_apply(struct state *s, const struct instruction *in, const char *creat
     BUG_ON(!appliers[in->kind]);
     buf_adds(&said, in->keyword);
     if (appliers[in->kind](s, in, &said, err) < 0)
-        return dockerfile_wrap(s->graph->doc, in->first_line, err);
+        return dockerfile_wrap(in->doc, in->first_line, err);
     if (in->kind != INSTR_ONBUILD && !state_needs_directory(s, in))
         add_history(s, created, buf_cstr(&said));
     return 0;

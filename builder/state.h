@@ -6,7 +6,7 @@
  * The image config as a stage grows, instruction by instruction. Pure: no file system, no clock.
  *
  *     SCOPED(state_release) struct state state = {0};
- *     state_begin(&state, &graph, &graph.stages[i], base_config, err)      base_config NULL:
+ *     state_begin(&state, &graph, &graph.stages[i], base_config)      base_config NULL:
  * scratch state_inherit(&state, &graph, &graph.stages[i], &states[base])       FROM an earlier
  * stage for each instruction of the stage ENV LABEL EXPOSE … : state_apply(&state, in, created,
  * err)       config and history RUN                : state_run(&state, in, &run, err), then
@@ -45,11 +45,11 @@ struct state {
 
 /* FROM scratch (base_config NULL) or FROM an image. Gives PATH its default when the base has none;
  * drops `created`. */
-int state_begin(struct state *s, const struct graph *graph, const struct stage *stage,
-                const json_t *base_config, struct err *err);
+void state_begin(struct state *s, const struct graph *graph, const struct stage *stage,
+                 const json_t *base_config);
 /* FROM an earlier stage: its config, environment and ARGs. */
-int state_inherit(struct state *s, const struct graph *graph, const struct stage *stage,
-                  const struct state *base, struct err *err);
+void state_inherit(struct state *s, const struct graph *graph, const struct stage *stage,
+                   const struct state *base);
 void state_release(struct state *s);
 
 /* Every instruction but FROM, RUN, COPY and ADD. `created` (RFC 3339, or NULL) goes to the history

@@ -118,14 +118,11 @@ static int fill_copy(struct state *s, const struct instruction *in, struct copy_
 int state_copy(struct state *s, const struct instruction *in, struct copy_spec *out,
                struct err *err)
 {
-    size_t index = (size_t)(in - s->graph->doc->instructions);
-
-    *out =
-        (struct copy_spec){.is_add = in->kind == INSTR_ADD, .from = graph_source(s->stage, index)};
+    *out = (struct copy_spec){.is_add = in->kind == INSTR_ADD, .from = graph_source(s->stage, in)};
     if (fill_copy(s, in, out, err) == 0 && state_add_flags(s, in, out, err) == 0)
         return 0;
     copy_spec_release(out);
-    return dockerfile_wrap(s->graph->doc, in->first_line, err);
+    return dockerfile_wrap(in->doc, in->first_line, err);
 }
 
 void copy_spec_release(struct copy_spec *copy)

@@ -24,10 +24,8 @@ int state_expand(struct state *s, const struct instruction *in, const char *word
                  struct err *err)
 {
     SCOPED(strv_release) struct strv unset = {0};
-    struct expand x = {.lookup = expand_from_env,
-                       .arg = &s->env,
-                       .escape = s->graph->doc->escape,
-                       .unset = &unset};
+    struct expand x = {
+        .lookup = expand_from_env, .arg = &s->env, .escape = in->doc->escape, .unset = &unset};
     int failed = expand_word(&x, str_of(word), out, err);
 
     note_unset(s, in, &unset);
@@ -38,10 +36,8 @@ int state_expand_words(struct state *s, const struct instruction *in, const char
                        struct strv *out, struct err *err)
 {
     SCOPED(strv_release) struct strv unset = {0};
-    struct expand x = {.lookup = expand_from_env,
-                       .arg = &s->env,
-                       .escape = s->graph->doc->escape,
-                       .unset = &unset};
+    struct expand x = {
+        .lookup = expand_from_env, .arg = &s->env, .escape = in->doc->escape, .unset = &unset};
     int failed = expand_words(&x, str_of(word), out, err);
 
     note_unset(s, in, &unset);

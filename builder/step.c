@@ -83,7 +83,7 @@ int state_run(const struct state *s, const struct instruction *in, struct run_sp
     *out = (struct run_spec){0};
     if (set_argv(s, in, out, err) < 0) {
         run_spec_release(out);
-        return dockerfile_wrap(s->graph->doc, in->first_line, err);
+        return dockerfile_wrap(in->doc, in->first_line, err);
     }
     strv_copy(&out->env, &s->env);
     set_proxy(s, out);

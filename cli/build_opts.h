@@ -13,6 +13,7 @@
 struct build_opts {
     struct strv tags, build_args, labels;
     const char *file, *target, *platform, *iidfile, *metadata_file, *isolation, *call;
+    uint64_t jobs;
     bool no_cache, pull, push, check, print_ast;
     struct run_opts run;
     struct registry_opts registry;

@@ -10,12 +10,15 @@
 #include "base/path.h"
 #include "base/scope.h"
 
+#define JOBS_MAX 256 /* ours: more stages at once than any Dockerfile has */
+
 void build_request_release(struct build_request *r)
 {
     for (size_t i = 0; i < r->options.tags_count; i++)
         reference_release(&r->tags[i]);
     free(r->tags);
     strv_release(&r->build_args);
+    strv_release(&r->targets);
     free(r->dockerfile);
     run_options_release(&r->run);
     *r = (struct build_request){0};
@@ -53,7 +56,9 @@ static int check_context(const char *context, struct err *err)
 
 static int set_platform(struct build_request *r, const char *text, struct err *err)
 {
-    r->options.platform = platform_host();
+    r->platforms[0] = platform_host();
+    r->options.platforms = r->platforms;
+    r->options.platforms_count = 1;
     if (!text)
         text = getenv("DOCKER_DEFAULT_PLATFORM");
     if (!text || !*text)
@@ -61,7 +66,7 @@ static int set_platform(struct build_request *r, const char *text, struct err *e
     if (strchr(text, ','))
         return err_set(err, ERR_USAGE, 0,
                        "--platform %.200s: one platform a build is carried out, not a list", text);
-    return platform_parse(text, &r->options.platform, err);
+    return platform_parse(text, &r->platforms[0], err);
 }
 
 /* NAME without value takes the environment's; one that is not set there counts as not given
@@ -113,9 +118,12 @@ int build_request_make(const struct build_opts *o, const char *context, struct b
     r->dockerfile = o->file ? xstrdup(o->file) : default_dockerfile(context);
     r->options.context = context;
     r->options.dockerfile = r->dockerfile;
-    r->options.target = o->target;
+    if (o->target)
+        strv_add(&r->targets, o->target);
+    r->options.targets = &r->targets;
     r->options.tags = r->tags;
     r->options.run = &r->run;
+    r->options.jobs = o->jobs < JOBS_MAX ? (unsigned)o->jobs : JOBS_MAX;
     r->options.no_cache = o->no_cache;
     r->options.pull = o->pull;
     return 0;

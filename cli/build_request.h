@@ -13,7 +13,8 @@
 struct build_request {
     struct build_options options; /* points into the members below, and into the build_opts */
     struct reference *tags;
-    struct strv build_args;
+    struct strv build_args, targets;
+    struct platform platforms[1];
     char *dockerfile;
     struct run_options run;
 };

@@ -50,9 +50,9 @@ static void build(const struct dockerfile *doc, const struct graph *g, struct st
         if (stage->base.kind == SOURCE_STAGE && !states[stage->base.stage].config)
             continue;
         if (stage->base.kind == SOURCE_STAGE)
-            state_inherit(s, g, stage, &states[stage->base.stage], &err);
+            state_inherit(s, g, stage, &states[stage->base.stage]);
         else
-            state_begin(s, g, stage, NULL, &err);
+            state_begin(s, g, stage, NULL);
         for (size_t k = stage->first; k < stage->end; k++) {
             if (apply(s, &doc->instructions[k], &err) < 0) {
                 check_err(&err);

@@ -172,10 +172,6 @@ static void refusals(void)
          "Dockerfile:2: COPY cannot fetch a URL: https://example.org/x; ADD does", 2},
         {"FROM a\nCOPY git@example.org:x /", NULL,
          "Dockerfile:2: COPY cannot fetch a git repository: git@example.org:x; ADD does", 2},
-        {"FROM a AS x\nONBUILD RUN q\nFROM x", NULL,
-         "Dockerfile:3: ONBUILD on line 2 of stage x would fire here; firing triggers is not "
-         "supported",
-         3},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -235,12 +231,57 @@ static void sources(void)
     const struct stage *s = &m.graph.stages[1];
     EQ_INT(s->first, 3);
     EQ_INT(s->end, 7);
-    EQ_INT(graph_source(s, 3)->kind, SOURCE_CONTEXT);
-    EQ_INT(graph_source(s, 4)->kind, SOURCE_STAGE);
-    EQ_INT(graph_source(s, 4)->stage, 0);
-    EQ_INT(graph_source(s, 5)->kind, SOURCE_IMAGE);
-    EQ_STR(graph_source(s, 5)->image, "img:2");
-    EQ_INT(graph_source(s, 6)->kind, SOURCE_CONTEXT);
+    EQ_INT(graph_source(s, s->body[0])->kind, SOURCE_CONTEXT);
+    EQ_INT(graph_source(s, s->body[1])->kind, SOURCE_STAGE);
+    EQ_INT(graph_source(s, s->body[1])->stage, 0);
+    EQ_INT(graph_source(s, s->body[2])->kind, SOURCE_IMAGE);
+    EQ_STR(graph_source(s, s->body[2])->image, "img:2");
+    EQ_INT(graph_source(s, s->body[3])->kind, SOURCE_CONTEXT);
+}
+
+static void triggers(void)
+{
+    SCOPED(made_release) struct made m = {0};
+    SCOPED(strv_release) struct strv list = {0};
+    struct stage *s;
+
+    make(&m, "FROM a AS x\nFROM x\nRUN own", "", NULL);
+    if (!OKF(m.result == 0, "%s", m.err.text))
+        return;
+    s = &m.graph.stages[1];
+    strv_add(&list, "COPY --from=x q q");
+    strv_add(&list, "RUN <<E\nhere\nE");
+    if (!OKF(graph_fire(&m.graph, s, &list, &m.err) == 0, "%s", m.err.text))
+        return;
+    EQ_INT(s->count, 3);
+    EQ_STR(s->body[0]->canonical, "COPY --from=x q q");
+    EQ_INT(graph_source(s, s->body[0])->kind, SOURCE_STAGE);
+    EQ_STR(s->body[1]->canonical, "RUN <<E");
+    EQ_STR(s->body[2]->canonical, "RUN own");
+    EQ_STR(s->body[2]->doc->name, "Dockerfile");
+}
+
+static void bad_triggers(void)
+{
+    static const struct {
+        const char *text, *err;
+    } rows[] = {
+        {"RUNN q", "stage x's ONBUILD:1: unknown instruction \"RUNN\"; did you mean RUN?"},
+        {"FROM b", "stage x's ONBUILD:1: FROM may not be an ONBUILD trigger"},
+        {"ONBUILD RUN b", "stage x's ONBUILD:1: ONBUILD may not be an ONBUILD trigger"},
+        {"COPY --from=3 q q",
+         "stage x's ONBUILD:1: COPY --from=3: there is no such stage; the last is 1"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        SCOPED(made_release) struct made m = {0};
+        SCOPED(strv_release) struct strv list = {0};
+
+        make(&m, "FROM a AS x\nFROM x\nRUN own", "", NULL);
+        strv_add(&list, rows[i].text);
+        OK(graph_fire(&m.graph, &m.graph.stages[1], &list, &m.err) < 0);
+        EQ_STR(m.err.text, rows[i].err);
+    }
 }
 
 static void build_args(void)
@@ -263,4 +304,5 @@ static void build_args(void)
 }
 
 TAP_MAIN({"stages", stages}, {"refusals", refusals}, {"bad names", bad_names},
-         {"platforms", platforms}, {"sources", sources}, {"build args", build_args})
+         {"platforms", platforms}, {"sources", sources}, {"triggers", triggers},
+         {"bad triggers", bad_triggers}, {"build args", build_args})

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/stage.h"
+
+#include <string.h>
+
+#include "base/scope.h"
+#include "registry/config.h"
+
+void stage_release(struct making *m)
+{
+    state_release(&m->state);
+    stack_release(&m->stack);
+    buf_release(&m->output);
+    buf_release(&m->excerpt);
+}
+
+static void adopt_created(struct making *m, const char *created)
+{
+    struct timespec ignored;
+
+    if (created && strlen(created) < sizeof(m->created) &&
+        clock_parse_rfc3339(str_of(created), &ignored))
+        memcpy(m->created, created, strlen(created) + 1);
+}
+
+/* FROM: scratch, an earlier stage, or an image. *triggers: what it leaves to do. */
+static int begin_base(struct build *b, struct making *m, struct strv *triggers, struct err *err)
+{
+    const struct stage *stage = m->stage;
+    const struct graph *graph = &m->product->graph;
+    const struct making *before;
+    struct base_image *image;
+
+    switch (stage->base.kind) {
+    case SOURCE_STAGE:
+        before = &m->product->stages[stage->base.stage];
+        stack_push_all(&m->stack, &before->stack);
+        memcpy(m->created, before->created, sizeof(m->created));
+        config_get_list(before->state.config, "OnBuild", triggers);
+        state_inherit(&m->state, graph, stage, &before->state);
+        return 0;
+    case SOURCE_IMAGE:
+        image = base_image_get(b, stage->base.image, &stage->platform, err);
+        if (!image)
+            return -1;
+        stack_push_all(&m->stack, &image->stack);
+        adopt_created(m, config_created(image->config));
+        config_get_list(image->config, "OnBuild", triggers);
+        state_begin(&m->state, graph, stage, image->config);
+        return 0;
+    default:
+        state_begin(&m->state, graph, stage, NULL);
+        return 0;
+    }
+}
+
+static int begin(struct build *b, struct making *m, struct err *err)
+{
+    SCOPED(strv_release) struct strv triggers = {0};
+
+    if (begin_base(b, m, &triggers, err) < 0)
+        return exec_failed(m, m->stage->from, err);
+    if (triggers.count && graph_fire(&m->product->graph, m->stage, &triggers, err) < 0) {
+        dockerfile_excerpt(&b->doc, m->stage->from->first_line, m->stage->from->last_line,
+                           &m->excerpt);
+        return -1;
+    }
+    if (b->has_epoch)
+        clock_rfc3339((struct timespec){.tv_sec = b->epoch}, m->created);
+    m->number = m->numbers = 1; /* FROM */
+    for (size_t i = 0; i < m->stage->count; i++)
+        m->numbers += exec_is_step(m->stage->body[i]);
+    m->begun = true;
+    return 0;
+}
+
+/* The stage that `source` names, while it is not done. */
+static struct task *not_done(struct build *b, struct making *m, const struct stage_source *source)
+{
+    struct task *task;
+
+    if (source->kind != SOURCE_STAGE)
+        return NULL;
+    task = &m->product->stages[source->stage].task;
+    return schedule_is_done(&b->schedule, task) ? NULL : task;
+}
+
+/* A stage that the instruction needs and that is not done. */
+static struct task *pending(struct build *b, struct making *m, size_t at)
+{
+    const struct instruction *in = m->stage->body[at];
+    struct task *task = not_done(b, m, &m->stage->sources[at]);
+
+    for (size_t i = 0; !task && i < m->stage->mounts_count; i++)
+        if (m->stage->mounts[i].in == in)
+            task = not_done(b, m, &m->stage->mounts[i].source);
+    return task;
+}
+
+int stage_make(void *arg, struct task *task, struct task **on, struct err *err)
+{
+    struct build *b = arg;
+    struct making *m = (struct making *)task; /* its first member */
+
+    if (!m->begun) {
+        *on = not_done(b, m, &m->stage->base);
+        if (*on)
+            return 0;
+        if (begin(b, m, err) < 0)
+            return -1;
+    }
+    while (m->next < m->stage->count) {
+        const struct instruction *in = m->stage->body[m->next];
+
+        *on = pending(b, m, m->next);
+        if (*on)
+            return 0;
+        if (schedule_stopped(&b->schedule))
+            return err_set(err, ERR_COMMAND, 0, "cancelled");
+        if (exec_instruction(b, m, in, err) < 0)
+            return -1;
+        m->next++;
+    }
+    return 1;
+}

@@ -219,7 +219,7 @@ int exec_open_origin(struct build *build, const struct making *making,
     origin->label = label;
     if (from->kind == SOURCE_STAGE) {
         origin->stack = &making->product->stages[from->stage].stack;
-        snprintf(label, 80, "stage %s",
+        snprintf(label, 80, "%s",
                  graph_stage_label(&making->product->graph.stages[from->stage], stage));
     } else if (from->kind == SOURCE_IMAGE) {
         struct base_image *image =

@@ -302,6 +302,8 @@ int exec_run(struct build *build, struct making *making, void *arg, struct layer
     making->forget = changed != NULL;
     if (changed)
         log_warn("%s changed while the step ran; it will not be remembered", changed);
+    if (root_tidy(&p.root, err) < 0)
+        return -1;
     if (layer_from_upper(p.layout, build->tools->pool, p.root.upper_fd, &options, layer, err) < 0)
         return err_wrap(err, "make the layer");
     return layer_keep_tree(p.layout, layer->diff_id, p.root.tmp.fd, "upper", err);

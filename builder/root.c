@@ -2,12 +2,16 @@
 #include "builder/root.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "base/path.h"
 #include "base/scope.h"
 #include "runtime/overlay.h"
 #include "runtime/plan.h"
@@ -29,6 +33,11 @@ void root_release(struct root *root)
 {
     scope_close(&root->upper_fd);
     scope_close(&root->work_fd);
+    for (size_t i = 0; i < root->parents_count; i++)
+        free(root->parents[i].path);
+    free(root->parents);
+    root->parents = NULL;
+    root->parents_count = root->parents_capacity = 0;
     if (root->layout)
         layout_tmp_close(root->layout, &root->tmp);
 }
@@ -50,6 +59,14 @@ static int make_upper(struct root *root, const struct view *view, struct err *er
     return 0;
 }
 
+/* Where stubs lie: each is one thing that prune may take. */
+static int open_stubs(const struct layout *layout, struct err *err)
+{
+    if (fs_mkdirs(layout->cache_fd, "stubs", 0755, err) < 0)
+        return -1;
+    return fs_open_dir(layout->cache_fd, "stubs", err);
+}
+
 static int open_lowers(struct root *root, struct stack *stack, const struct plan *plan,
                        struct lowers *l, struct err *err)
 {
@@ -60,12 +77,17 @@ static int open_lowers(struct root *root, struct stack *stack, const struct plan
     if (count < 0)
         return -1;
     l->count = (size_t)count;
-    l->fds[l->count] = rootfs_stubs(root->layout->cache_fd, plan, err);
+    AUTO_FD int stubs_fd = open_stubs(root->layout, err);
+    if (stubs_fd < 0)
+        return -1;
+    l->fds[l->count] = rootfs_stubs(stubs_fd, plan, err);
     if (l->fds[l->count] < 0)
         return -1;
     l->count++;
     return 0;
 }
+
+static void note_all(struct root *root, const struct view *view, const struct plan *plan);
 
 int root_open(struct root *root, struct layout *layout, struct session *session,
               struct stack *stack, struct plan *plan, struct err *err)
@@ -83,5 +105,78 @@ int root_open(struct root *root, struct layout *layout, struct session *session,
                                .upper_fd = root->upper_fd,
                                .work_fd = root->work_fd};
     plan->root_fd = overlay_mount(session, &overlay, err);
-    return plan->root_fd < 0 ? -1 : 0;
+    if (plan->root_fd < 0)
+        return -1;
+    note_all(root, view, plan);
+    return 0;
+}
+
+/* ---- directories of mount points ---- */
+
+/* The directory of a mount point and those above it, as they look before anything is made there. */
+static void note_parents(struct root *root, const struct view *view, int root_fd,
+                         const char *target)
+{
+    SCOPED(buf_release) struct buf resolved = {0};
+    AUTO_FREE char *point = NULL, *path = NULL;
+
+    if (view_resolve(view, target, VIEW_FOLLOW, &resolved, NULL, &(struct err){0}) < 0)
+        return;
+    point = path_beneath(buf_str(&resolved));
+    path = str_dup(path_dir(str_of(point)));
+    while (strcmp(path, ".") != 0) {
+        AUTO_FREE char *up = str_dup(path_dir(str_of(path)));
+        struct root_parent p = {.path = path};
+
+        if (fstatat(root_fd, path, &p.st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(p.st.st_mode)) {
+            VEC_GROW(root->parents, root->parents_count, root->parents_capacity);
+            root->parents[root->parents_count++] = p;
+        } else {
+            free(path);
+        }
+        path = steal_ptr(&up);
+    }
+}
+
+static void note_all(struct root *root, const struct view *view, const struct plan *plan)
+{
+    note_parents(root, view, plan->root_fd, "/etc/hosts");
+    note_parents(root, view, plan->root_fd, "/etc/resolv.conf");
+    for (size_t i = 0; i < plan->mounts_count; i++)
+        note_parents(root, view, plan->root_fd, plan->mounts[i].target);
+}
+
+/* An opaque one says that the layers below are hidden: it is a change. */
+static bool is_as_before(int fd, const struct stat *before)
+{
+    struct stat st;
+    char opaque;
+
+    return fstat(fd, &st) == 0 && st.st_mode == before->st_mode && st.st_uid == before->st_uid &&
+           st.st_gid == before->st_gid && st.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+           st.st_mtim.tv_nsec == before->st_mtim.tv_nsec &&
+           fgetxattr(fd, "user.overlay.opaque", &opaque, 1) != 1;
+}
+
+/* All are judged before any goes, for its going changes the one above. Of each mount point the
+ * deepest comes first: what is not empty stays, and so do those above it. */
+int root_tidy(struct root *root, struct err *err)
+{
+    AUTO_FREE bool *same = xcalloc(root->parents_count + 1, sizeof(*same));
+
+    for (size_t i = 0; i < root->parents_count; i++) {
+        const struct root_parent *p = &root->parents[i];
+        AUTO_FD int fd =
+            openat(root->upper_fd, p->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        same[i] = fd >= 0 && is_as_before(fd, &p->st);
+    }
+    for (size_t i = 0; i < root->parents_count; i++) {
+        const char *path = root->parents[i].path;
+
+        if (same[i] && unlinkat(root->upper_fd, path, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY &&
+            errno != EEXIST && errno != ENOENT)
+            return err_errno(err, "remove /%s", path);
+    }
+    return 0;
 }

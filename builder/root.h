@@ -7,6 +7,8 @@
  * mount points, a fresh upper directory, mounted as an overlay. What is written is in upper_fd,
  * tmp/<name>/upper, until the release.
  */
+#include <sys/stat.h>
+
 #include "base/err.h"
 #include "builder/stack.h"
 #include "registry/layout.h"
@@ -18,6 +20,11 @@ struct root {
     struct layout *layout;
     struct layout_tmp tmp;
     int upper_fd, work_fd;
+    struct root_parent {
+        char *path;
+        struct stat st;
+    } * parents; /* of mount points, before the sandbox */
+    size_t parents_count, parents_capacity;
 };
 #define ROOT_CLOSED                                                                                \
     {                                                                                              \
@@ -27,6 +34,12 @@ struct root {
 /* Fills root, and plan->root_fd with the detached mount. The plan's mounts must be there. */
 int root_open(struct root *root, struct layout *layout, struct session *session,
               struct stack *stack, struct plan *plan, struct err *err);
+/*
+ * After the sandbox: a directory in which a mount point had to be made (a layer hides the stub) was
+ * copied up for that alone. Where it is empty and looks as it did before, it goes from the upper
+ * directory, and those above it, so that the layer is the one that it would be without the mount.
+ */
+int root_tidy(struct root *root, struct err *err);
 void root_release(struct root *root); /* the mount must be gone */
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -331,15 +332,16 @@ static bool may_go(const struct item *item, const struct prune_options *o, uint6
     return !item->live || (o->all && item->kind == CACHE);
 }
 
+/* number: of the item, for a name that no other has. */
 static int remove_item(const struct layout *l, const struct layout_tmp *tmp,
-                       const struct item *item, struct err *err)
+                       const struct item *item, size_t number, struct err *err)
 {
-    struct str dir, name;
+    char name[24];
 
-    str_cut_last(str_of(item->path), '/', &dir, &name);
+    snprintf(name, sizeof(name), "%zu", number);
     /* A tree leaves in one step, so that no half of it is ever mounted. */
     if (item->kind == TREE || item->kind == CACHE) {
-        if (renameat(l->dir_fd, item->path, tmp->fd, name.ptr) == 0 || errno == ENOENT)
+        if (renameat(l->dir_fd, item->path, tmp->fd, name) == 0 || errno == ENOENT)
             return 0;
         return err_errno(err, "remove %s/%s", l->root, item->path);
     }
@@ -371,7 +373,7 @@ static int sweep(struct survey *s, const struct prune_options *o, struct prune_r
 
         if (!may_go(item, o, out->left_bytes))
             continue;
-        result = o->dry_run ? 0 : remove_item(s->l, &tmp, item, err);
+        result = o->dry_run ? 0 : remove_item(s->l, &tmp, item, i, err);
         if (result < 0)
             break;
         out->removed++;

@@ -182,6 +182,7 @@ static int run_check(struct asking *a, int parsed, bool json, struct err *err)
     int checked = check(a, &lint, parsed, &at, err);
 
     lint_sort(&lint);
+    strv_copy(&result->notes, &a->doc.warnings);
     strv_copy(&result->notes, &lint.notes);
     result->warnings = lint.count;
     if (json)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # slipway build --check and --call: each of docker's 22 build checks is made by a Dockerfile and not by its mended
 # twin; exit status, JSON, `# check=`, the summary of an ordinary build; outline, targets and --print-ast.
+# shellcheck disable=SC2016 # Dockerfiles expand their own variables
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 need userns overlay busybox jq
@@ -119,6 +120,12 @@ t "... and looks at the base image first" slipway build ctx
 printf '# check=skip\nFROM base:1\n' >ctx/Dockerfile
 t "options that cannot be read are an error" expect_fail 'Dockerfile:1: check option "skip"' slipway build ctx
 t "... with its line" has "$T/err" '>>> # check=skip'
+printf 'FROM base:1\nRUN ['"'a'"']\n' >ctx/Dockerfile
+t "our own warnings come on standard error, and are no violation" slipway build --check ctx
+t "... by line" has "$T/err" 'Dockerfile:2: RUN […] is not JSON'
+mkdir lower
+printf 'FROM base:1\n' >lower/dockerfile
+t "dockerfile is read where there is no Dockerfile" slipway build --check lower
 printf '# check=skip=Nothing\nFROM base:1\n' >ctx/Dockerfile
 t "a rule that does not exist is told" slipway build --check ctx
 t "... by name" has "$T/err" 'there is no build check "Nothing"'

@@ -17,7 +17,7 @@ git config --global protocol.file.allow always
 git config --global advice.detachedHead false
 mkdir -p git ctx
 git init -q git/inner && (cd git/inner && echo deep >deep && git add . && git commit -qm inner) || exit 1
-git init -q git/sub && (cd git/sub && echo s >s.txt && git submodule --quiet add ../inner in/ner && git commit -qam sub) || exit 1
+git init -q git/sub && (cd git/sub && echo s >s.txt && git add . && git submodule --quiet add ../inner in/ner && git commit -qam sub) || exit 1
 git init -q git/repo
 cd git/repo || exit 1
 mkdir dir

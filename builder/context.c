@@ -263,6 +263,17 @@ bool context_leaves_out(const struct context *context, const char *path)
            fstatat(context->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+int context_read(const struct context *context, const char *path, size_t max, struct buf *out,
+                 struct err *err)
+{
+    AUTO_FD int fd =
+        fs_open_beneath(context->root_fd, path, O_RDONLY | O_NONBLOCK, 0, FS_IN_ROOT, err);
+
+    if (fd < 0)
+        return err_wrap(err, "%s", context->label);
+    return fs_read(fd, out, max, err) < 0 ? err_wrap(err, "%s: %s", context->label, path) : 0;
+}
+
 int context_open_file(const struct context *context, const struct context_node *node,
                       struct err *err)
 {

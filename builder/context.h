@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <sys/stat.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/str.h"
@@ -66,6 +67,9 @@ bool context_leaves_out(const struct context *context, const char *path);
 
 /* Does it show modes or times that are not those of the files? */
 bool context_alters(const struct context *context);
+/* A small file by its path, links followed inside the context; the ignore file has no say. */
+int context_read(const struct context *context, const char *path, size_t max, struct buf *out,
+                 struct err *err);
 int context_open_file(const struct context *context, const struct context_node *node,
                       struct err *err);
 /* Has the file changed since the directory was read? What was copied may then be neither the old

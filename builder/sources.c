@@ -34,7 +34,7 @@ struct source {
     char *text, *checksum;
     bool keep_git_dir;
     pthread_mutex_t lock; /* held while it is resolved or opened; guards all below */
-    bool resolved, opened;
+    bool resolved, opened, is_archive;
     bool is_git;
     struct giturl url;
     struct git_commit commit;
@@ -242,6 +242,11 @@ bool source_is_git(const struct source *source)
     return source->is_git;
 }
 
+bool source_is_archive(const struct source *source)
+{
+    return source->is_archive;
+}
+
 static struct git git_of(const struct source *s)
 {
     return (struct git){.layout = s->table->options.layout, .secrets = s->table->options.secrets};
@@ -390,7 +395,7 @@ static int unpack_blob(struct source *s, const char *label, struct err *err)
 
     if (fd < 0)
         return -1;
-    s->context = sources_unpack(s->table, fd, label, NULL, err);
+    s->context = sources_unpack(s->table, fd, label, &s->is_archive, err);
     return s->context ? 0 : -1;
 }
 

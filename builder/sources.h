@@ -56,6 +56,9 @@ struct origin *source_open(struct source *source, struct err *err);
  * that gives something else, a directory with the one file "context". label: "build context". */
 struct context *source_open_context(struct source *source, const char *label, struct err *err);
 
+/* After source_open_context() of a URL: did it give an archive? */
+bool source_is_archive(const struct source *source);
+
 /* An archive, or else one file "context", in fd, as a directory; label as above. The context
  * belongs to the table. *is_archive may be NULL. */
 struct context *sources_unpack(struct sources *sources, int fd, const char *label, bool *is_archive,

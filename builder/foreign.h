@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BUILDER_FOREIGN_H
+#define BUILDER_FOREIGN_H
+
+/* An image of an OCI layout that is not ours (image-spec image-layout.md), into our store: what one
+ * platform needs of it, each blob checked against its descriptor. Nothing of ours is made there. */
+#include "base/err.h"
+#include "registry/descriptor.h"
+#include "registry/platform.h"
+
+struct layout;
+
+/* text: see named_split_layout(). Without tag and digest: the one called "latest", else the only
+ * one. *out: what index.json names; its blobs are in the store. */
+int foreign_load(struct layout *layout, const char *text, const struct platform *platform,
+                 struct descriptor *out, struct err *err);
+
+#endif

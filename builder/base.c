@@ -9,6 +9,8 @@
 #include "base/progress.h"
 #include "base/scope.h"
 #include "builder/exec.h"
+#include "builder/foreign.h"
+#include "builder/named.h"
 #include "registry/layout.h"
 #include "registry/pull.h"
 #include "registry/reference.h"
@@ -63,6 +65,18 @@ static int pull(struct build *build, const char *name, const struct reference *r
     return 0;
 }
 
+/* An image of --build-context NAME=oci-layout://…. */
+static int load_foreign(struct build *build, const struct base_image *base, struct image *image,
+                        struct err *err)
+{
+    SCOPED(descriptor_release) struct descriptor found = {0};
+    struct layout *layout = build->tools->layout;
+
+    return foreign_load(layout, base->name, &base->platform, &found, err) < 0
+               ? -1
+               : layout_load_image(layout, &found, &base->platform, image, err);
+}
+
 /* The place of an image among those of the build; made when it is asked for first. */
 static struct base_image *place_of(struct build *build, const char *name,
                                    const struct platform *platform)
@@ -90,10 +104,14 @@ static int load(struct build *build, struct base_image *base, struct err *err)
     SCOPED(image_release) struct image image = {0};
     int found = 0;
 
-    if (reference_parse(base->name, &ref, err) < 0)
-        return -1;
-    if (!build->options->pull)
-        found = from_store(build->tools->layout, &ref, &base->platform, &image, err);
+    if (str_starts(str_of(base->name), NAMED_LAYOUT_PREFIX)) {
+        found = load_foreign(build, base, &image, err) < 0 ? -1 : 1;
+    } else {
+        if (reference_parse(base->name, &ref, err) < 0)
+            return -1;
+        if (!build->options->pull)
+            found = from_store(build->tools->layout, &ref, &base->platform, &image, err);
+    }
     if (found < 0 || (!found && pull(build, base->name, &ref, &base->platform, &image, err) < 0) ||
         stack_push_image(&base->stack, &image, err) < 0)
         return -1;

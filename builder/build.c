@@ -13,6 +13,7 @@
 #include "base/scope.h"
 #include "builder/build_lint.h"
 #include "builder/commit.h"
+#include "builder/contexts.h"
 #include "builder/exec.h"
 #include "builder/run_options.h"
 #include "builder/sources.h"
@@ -38,29 +39,27 @@ static void build_release(struct build *b)
         base_image_free(b->images[i]);
     free(b->images);
     flights_release(&b->flights);
-    context_close(b->context);
+    contexts_close(b->contexts);
     sources_close(b->sources);
     dockerfile_release(&b->doc);
 }
 
-struct context *build_open_context(const struct build_options *options, struct layout *layout,
-                                   struct err *err)
-{
-    AUTO_FREE char *ignore = xasprintf("%s.dockerignore", options->dockerfile);
-    struct context_options context = {
-        .path = options->context, .label = "build context", .ignore_path = ignore};
-
-    return context_open(layout, &context, err);
-}
-
 static int parse(struct build *b, struct err *err)
 {
-    const char *path = b->options->dockerfile, *name = strrchr(path, '/');
+    const struct build_options *o = b->options;
+    struct contexts_options contexts = {.layout = b->tools->layout,
+                                        .sources = b->sources,
+                                        .context = o->context,
+                                        .dockerfile = o->dockerfile,
+                                        .input_fd = o->input_fd,
+                                        .named = o->named};
     SCOPED(buf_release) struct buf text = {0};
+    AUTO_FREE char *name = NULL;
 
-    if (fs_read_file(AT_FDCWD, path, &text, DOCKERFILE_MAX, err) < 0)
+    b->contexts = contexts_open(&contexts, &text, &name, err);
+    if (!b->contexts)
         return -1;
-    return dockerfile_parse(buf_str(&text), name ? name + 1 : path, &b->doc, err);
+    return dockerfile_parse(buf_str(&text), name, &b->doc, err);
 }
 
 static int make_graph(struct build *b, struct product *p, const char *target,
@@ -69,7 +68,8 @@ static int make_graph(struct build *b, struct product *p, const char *target,
     struct graph_options options = {.build_args = b->options->build_args,
                                     .target = target,
                                     .build = platform_host(),
-                                    .wanted = *platform};
+                                    .wanted = *platform,
+                                    .contexts = b->options->named};
 
     p->build = b;
     if (graph_make(&b->doc, &options, &p->graph, err) < 0)

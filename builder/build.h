@@ -23,25 +23,28 @@
 
 struct context;
 struct layout;
+struct named_contexts;
 struct run_options;
 struct pool;
 struct remote;
 struct session;
 
 struct build_options {
-    const char *context;              /* directory */
-    const char *dockerfile;           /* its path */
-    const struct strv *targets;       /* stage names or indexes; NULL or empty: the last stage */
-    const struct strv *build_args;    /* "NAME=value" */
-    const struct strv *labels;        /* "name=value", they win over LABEL */
-    const struct platform *platforms; /* what is to come out, at least one */
+    const char *context;                /* see builder/contexts.h */
+    const char *dockerfile;             /* as given; NULL: the context's own */
+    int input_fd;                       /* standard input, for "-" */
+    const struct named_contexts *named; /* --build-context; NULL: none */
+    const struct strv *targets;         /* stage names or indexes; NULL or empty: the last stage */
+    const struct strv *build_args;      /* "NAME=value" */
+    const struct strv *labels;          /* "name=value", they win over LABEL */
+    const struct platform *platforms;   /* what is to come out, at least one */
     size_t platforms_count;
     unsigned jobs; /* stages that are made at once; 0: as many as the pool has threads */
     const struct reference *tags;
     size_t tags_count;
-    bool no_cache; /* steps are carried out even when they are remembered */
+    bool no_cache;                 /* steps are carried out even when they are remembered */
     const struct run_options *run; /* what RUN may and gets */
-    bool pull;     /* ask the registry for base images even when the store has them */
+    bool pull; /* ask the registry for base images even when the store has them */
 };
 
 struct build_tools {
@@ -62,9 +65,6 @@ struct build_result {
     struct strv warnings; /* of the build checks, ready to print; after a failure too */
 };
 
-/* The main context, for who looks at no more than its ignore file. NULL on failure. */
-struct context *build_open_context(const struct build_options *options, struct layout *layout,
-                                   struct err *err);
 int build_run(const struct build_options *options, const struct build_tools *tools,
               struct build_result *result, struct err *err);
 void build_result_release(struct build_result *result);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/scope.h"
+#include "builder/contexts.h"
 #include "builder/exec.h"
 #include "builder/lint.h"
 
@@ -35,8 +36,9 @@ static int needed_config(void *arg, const struct stage *stage, const json_t **co
 static int walk(struct build *b, const struct graph *graph, struct lint *lint, bool load,
                 struct span *at, struct err *err)
 {
+    const struct context *context = contexts_main_opened(b->contexts);
     struct lint_input input = {.graph = graph,
-                               .ignore = b->context ? context_ignore(b->context) : NULL,
+                               .ignore = context ? context_ignore(context) : NULL,
                                .base_config = load ? needed_config : loaded_config,
                                .arg = b};
     lint_file(lint, &b->doc, true);
@@ -63,9 +65,7 @@ int build_lint_first(struct build *build, const struct graph *graph, struct err 
     int rc = lint_begin(&lint, &build->doc, build->options->build_args, &at, err);
 
     if (rc == 0 && lint.config.is_error) {
-        if (!build->context)
-            build->context = build_open_context(build->options, build->tools->layout, err);
-        if (!build->context || walk(build, graph, &lint, true, &at, err) < 0)
+        if (!contexts_main(build->contexts, err) || walk(build, graph, &lint, true, &at, err) < 0)
             rc = -1;
         else
             rc = lint_error(&lint, err);

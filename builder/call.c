@@ -11,8 +11,11 @@
 #include "base/scope.h"
 #include "builder/build.h"
 #include "builder/context.h"
+#include "builder/contexts.h"
+#include "builder/foreign.h"
 #include "builder/lint.h"
 #include "builder/outline.h"
+#include "builder/sources.h"
 #include "registry/layout.h"
 #include "registry/pull.h"
 #include "registry/remote.h"
@@ -29,6 +32,8 @@ struct asking {
     struct call_result *result;
     struct dockerfile doc;
     struct graph graph;
+    struct sources *sources;
+    struct contexts *contexts;
     struct base *bases;
     size_t bases_count, bases_capacity;
     bool may_lack; /* a base image that cannot be had is an unknown one, not an error */
@@ -39,6 +44,8 @@ static void asking_release(struct asking *a)
     for (size_t i = 0; i < a->bases_count; i++)
         json_decref(a->bases[i].config);
     free(a->bases);
+    contexts_close(a->contexts);
+    sources_close(a->sources);
     graph_release(&a->graph);
     dockerfile_release(&a->doc);
 }
@@ -79,6 +86,10 @@ static int fetch(const struct asking *a, const struct stage *stage, struct image
     SCOPED(descriptor_release) struct descriptor pulled = {0};
     const struct build_tools *tools = a->tools;
 
+    if (str_starts(str_of(stage->base.image), NAMED_LAYOUT_PREFIX))
+        return foreign_load(tools->layout, stage->base.image, &stage->platform, &pulled, err) < 0
+                   ? -1
+                   : load(tools->layout, &pulled, &stage->platform, image, err);
     if (reference_parse(stage->base.image, &ref, err) < 0)
         return -1;
     int rc = from_store(a, &ref, &stage->platform, image, err);
@@ -121,12 +132,20 @@ static int fail_at(struct asking *a, struct span at)
     return -1;
 }
 
-static int read_file(struct asking *a, struct buf *text, const char **name, struct err *err)
+static int read_file(struct asking *a, struct buf *text, char **name, struct err *err)
 {
-    const char *path = a->options->dockerfile, *slash = strrchr(path, '/');
+    const struct build_options *o = a->options;
+    struct contexts_options contexts = {.layout = a->tools->layout,
+                                        .context = o->context,
+                                        .dockerfile = o->dockerfile,
+                                        .input_fd = o->input_fd,
+                                        .named = o->named};
 
-    *name = slash ? slash + 1 : path;
-    return fs_read_file(AT_FDCWD, path, text, DOCKERFILE_MAX, err);
+    a->sources = sources_open(
+        &(struct sources_options){.layout = a->tools->layout, .remote = a->tools->remote});
+    contexts.sources = a->sources;
+    a->contexts = contexts_open(&contexts, text, name, err);
+    return a->contexts ? 0 : -1;
 }
 
 /* One target is asked about; build_call() refused more. NULL: the last stage. */
@@ -140,7 +159,8 @@ static int make_graph(struct asking *a, struct err *err)
     struct graph_options options = {.build_args = a->options->build_args,
                                     .target = target_of(a->options),
                                     .build = platform_host(),
-                                    .wanted = a->options->platforms[0]};
+                                    .wanted = a->options->platforms[0],
+                                    .contexts = a->options->named};
 
     return graph_make(&a->doc, &options, &a->graph, err);
 }
@@ -165,12 +185,11 @@ static int check(struct asking *a, struct lint *lint, int parsed, struct span *a
     *at = a->doc.failed;
     if (made < 0)
         return -1;
-    struct context *context = build_open_context(a->options, a->tools->layout, err);
+    struct context *context = contexts_main(a->contexts, err);
     if (!context)
         return -1;
     input.ignore = context_ignore(context);
     int walked = lint_stages(lint, &input, at, err);
-    context_close(context);
     return walked < 0 ? -1 : lint_error(lint, err);
 }
 
@@ -222,7 +241,7 @@ int call_run(const struct build_options *options, const struct build_tools *tool
     SCOPED(asking_release)
     struct asking a = {.options = options, .tools = tools, .result = result};
     SCOPED(buf_release) struct buf text = {0};
-    const char *name;
+    AUTO_FREE char *name = NULL;
 
     if (read_file(&a, &text, &name, err) < 0)
         return -1;

@@ -286,6 +286,16 @@ struct context *contexts_main(struct contexts *contexts, struct err *err)
     return found;
 }
 
+struct context *contexts_main_opened(struct contexts *contexts)
+{
+    struct context *found;
+
+    pthread_mutex_lock(&contexts->lock);
+    found = contexts->main;
+    pthread_mutex_unlock(&contexts->lock);
+    return found;
+}
+
 static struct context *open_named(struct contexts *contexts, const struct named_context *n,
                                   struct err *err)
 {

@@ -41,6 +41,8 @@ struct contexts *contexts_open(const struct contexts_options *options, struct bu
 void contexts_close(struct contexts *contexts); /* NULL is fine */
 /* The main context, opened when it is first asked for; any thread may ask. */
 struct context *contexts_main(struct contexts *contexts, struct err *err);
+/* The same if somebody asked already, else NULL. */
+struct context *contexts_main_opened(struct contexts *contexts);
 /* That of named->items[index], which is NAMED_DIR or NAMED_FETCHED. */
 struct context *contexts_named(struct contexts *contexts, size_t index, struct err *err);
 

@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "base/scope.h"
 #include "builder/cache.h"
+#include "builder/contexts.h"
 #include "builder/copy.h"
 #include "builder/exec_add.h"
 #include "builder/exec_run.h"
@@ -196,18 +197,6 @@ static int run(struct build *build, struct making *making, const struct instruct
     return step(build, making, in, &key, work.spec.created_by, true, exec_run, &work, err);
 }
 
-static struct context *open_context(struct build *build, struct err *err)
-{
-    struct context *context;
-
-    pthread_mutex_lock(&build->lock);
-    if (!build->context)
-        build->context = build_open_context(build->options, build->tools->layout, err);
-    context = build->context;
-    pthread_mutex_unlock(&build->lock);
-    return context;
-}
-
 /* Where COPY reads; the context is opened when it is first needed. */
 int exec_open_origin(struct build *build, const struct making *making,
                      const struct stage_source *from, struct origin *origin, char label[static 80],
@@ -230,10 +219,14 @@ int exec_open_origin(struct build *build, const struct making *making,
         origin->stack = &image->stack;
         snprintf(label, 80, "image %.72s", from->image);
     } else {
-        origin->context = open_context(build, err);
+        bool named = from->kind == SOURCE_NAMED;
+
+        origin->context = named ? contexts_named(build->contexts, from->named, err)
+                                : contexts_main(build->contexts, err);
         if (!origin->context)
             return -1;
-        snprintf(label, 80, "the build context");
+        snprintf(label, 80, named ? "context %.70s" : "the build context",
+                 named ? build->options->named->items[from->named].name : "");
     }
     return 0;
 }
@@ -293,33 +286,56 @@ static int set_owner(struct build *build, struct making *making, const struct co
     return 0;
 }
 
-static int copy(struct build *build, struct making *making, const struct instruction *in,
-                struct err *err)
+static int copy_as_said(struct build *build, struct making *making, const struct instruction *in,
+                        const struct copy_spec *spec, struct err *err)
 {
-    SCOPED(copy_spec_release) struct copy_spec spec = {0};
     SCOPED(copy_step_release)
     struct copy_step work = {
-        .request = {.spec = &spec, .target = &making->stack, .layout = build->tools->layout}};
+        .request = {.spec = spec, .target = &making->stack, .layout = build->tools->layout}};
     struct origin origin = {0};
     char label[80];
     struct cache_key key;
 
-    if (state_copy(&making->state, in, &spec, err) < 0 ||
-        added_find(build->sources, &spec, &work.added, err) < 0 ||
-        (work.added.local && exec_open_origin(build, making, spec.from, &origin, label, err) < 0) ||
-        set_owner(build, making, &spec, &work.request, err) < 0)
+    if (added_find(build->sources, spec, &work.added, err) < 0 ||
+        (work.added.local &&
+         exec_open_origin(build, making, spec->from, &origin, label, err) < 0) ||
+        set_owner(build, making, spec, &work.request, err) < 0)
         return -1;
     work.request.origin = &origin;
     work.request.now = build->has_epoch ? build->epoch : clock_now().tv_sec;
     if (!work.added.deferred && plan_copy(&work, err) < 0)
         return -1;
-    cache_key_begin(&key, &making->stack, spec.is_add ? "ADD" : "COPY");
+    cache_key_begin(&key, &making->stack, spec->is_add ? "ADD" : "COPY");
     key_common(build, making, &key);
     if (work.added.deferred)
         added_hash(&work.added, &work.request, in, &key.hash);
     else if (copy_plan_hash(&work.request, &work.plan, &key.hash, err) < 0)
         return -1;
-    return step(build, making, in, &key, spec.created_by, true, write_copy, &work, err);
+    return step(build, making, in, &key, spec->created_by, true, write_copy, &work, err);
+}
+
+static int copy(struct build *build, struct making *making, const struct instruction *in,
+                struct err *err)
+{
+    SCOPED(copy_spec_release) struct copy_spec spec = {0};
+
+    if (state_copy(&making->state, in, &spec, err) < 0)
+        return -1;
+    return copy_as_said(build, making, in, &spec, err);
+}
+
+int exec_from_context(struct build *build, struct making *making, struct err *err)
+{
+    const struct stage_source *base = &making->stage->base;
+    SCOPED(copy_spec_release) struct copy_spec spec = {.from = base, .dest = xstrdup("/")};
+
+    making->number = making->numbers = 1;
+    for (size_t i = 0; i < making->stage->count; i++)
+        making->numbers += exec_is_step(making->stage->body[i]);
+    strv_add(&spec.sources, "/");
+    spec.created_by =
+        xasprintf("COPY --from=%s / / # buildkit", build->options->named->items[base->named].name);
+    return copy_as_said(build, making, making->stage->from, &spec, err);
 }
 
 /* WORKDIR makes what is missing of its directory, owned by USER. */

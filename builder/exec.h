@@ -23,6 +23,7 @@
 #include "builder/stack.h"
 #include "builder/state.h"
 
+struct contexts;
 struct sources;
 struct build;
 
@@ -70,8 +71,8 @@ struct build {
     size_t products_count;
     struct schedule schedule;
     struct flights flights;     /* has its own lock */
+    struct contexts *contexts;  /* has its own lock */
     pthread_mutex_t lock;       /* of what follows, and of result */
-    struct context *context;    /* opened when COPY first needs it */
     struct sources *sources;    /* what is fetched */
     struct base_image **images; /* each on its own: origins keep pointers into them */
     size_t images_count, images_capacity;
@@ -82,6 +83,8 @@ struct build {
 /* Carries out one instruction (not FROM). Errors say where. */
 int exec_instruction(struct build *build, struct making *making, const struct instruction *in,
                      struct err *err);
+/* FROM a context of --build-context: all its files as one layer on nothing. */
+int exec_from_context(struct build *build, struct making *making, struct err *err);
 /* Does it count in "[builder 2/5]"? */
 bool exec_is_step(const struct instruction *in);
 /* Puts the place before the error and keeps the lines at fault; returns -1. */

@@ -15,14 +15,16 @@
 
 #include "base/err.h"
 #include "base/strv.h"
+#include "builder/named.h"
 #include "builder/parse.h"
 #include "registry/platform.h"
 
 struct graph_options {
-    const struct strv *build_args; /* "NAME=value", the last of a name counts; NULL: none */
-    const char *target;            /* stage name or index; NULL or "": the last stage */
-    struct platform build;         /* where we run: BUILDPLATFORM … */
-    struct platform wanted;        /* what is to come out: TARGETPLATFORM … */
+    const struct strv *build_args;         /* "NAME=value", the last of a name counts; NULL: none */
+    const char *target;                    /* stage name or index; NULL or "": the last stage */
+    struct platform build;                 /* where we run: BUILDPLATFORM … */
+    struct platform wanted;                /* what is to come out: TARGETPLATFORM … */
+    const struct named_contexts *contexts; /* they come before stages and images; NULL: none */
 };
 
 enum source_kind {
@@ -30,12 +32,14 @@ enum source_kind {
     SOURCE_SCRATCH,
     SOURCE_STAGE,
     SOURCE_IMAGE,
+    SOURCE_NAMED,
 };
 
 struct stage_source {
     enum source_kind kind;
     size_t stage; /* SOURCE_STAGE: index into graph.stages */
-    char *image;  /* SOURCE_IMAGE: reference as written, variables expanded */
+    char *image; /* SOURCE_IMAGE: reference as written, variables expanded; or "oci-layout://…" */
+    size_t named; /* SOURCE_NAMED: files of graph_options.contexts->items[named] */
     unsigned line;
 };
 
@@ -63,14 +67,15 @@ struct stage {
     bool platform_set;        /* --platform was given */
     struct mount_source *mounts;
     size_t mounts_count, mounts_capacity;
-    size_t *needs;            /* stages it needs, sorted, each once */
+    size_t *needs; /* stages it needs, sorted, each once */
     size_t needs_count;
     bool needed; /* the target needs it (or it is the target) */
 };
 
 struct graph {
-    const struct dockerfile *doc; /* borrowed */
-    struct stage *stages;         /* in the order of the file */
+    const struct dockerfile *doc;          /* borrowed */
+    const struct named_contexts *contexts; /* borrowed, may be NULL */
+    struct stage *stages;                  /* in the order of the file */
     size_t count;
     size_t target;
     size_t *order; /* the needed stages; each after all it needs */

@@ -23,7 +23,7 @@ static void adopt_created(struct making *m, const char *created)
         memcpy(m->created, created, strlen(created) + 1);
 }
 
-/* FROM: scratch, an earlier stage, or an image. *triggers: what it leaves to do. */
+/* FROM: scratch, an earlier stage, an image, or a context. *triggers: what it leaves to do. */
 static int begin_base(struct build *b, struct making *m, struct strv *triggers, struct err *err)
 {
     const struct stage *stage = m->stage;
@@ -48,6 +48,9 @@ static int begin_base(struct build *b, struct making *m, struct strv *triggers, 
         config_get_list(image->config, "OnBuild", triggers);
         state_begin(&m->state, graph, stage, image->config);
         return 0;
+    case SOURCE_NAMED:
+        state_begin(&m->state, graph, stage, NULL);
+        return exec_from_context(b, m, err);
     default:
         state_begin(&m->state, graph, stage, NULL);
         return 0;

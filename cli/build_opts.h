@@ -11,7 +11,7 @@
 #include "cli/run_opts.h"
 
 struct build_opts {
-    struct strv tags, build_args, labels;
+    struct strv tags, build_args, labels, build_contexts;
     const char *file, *target, *platform, *iidfile, *metadata_file, *isolation, *call;
     uint64_t jobs;
     bool no_cache, pull, push, check, print_ast;

@@ -3,11 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/path.h"
 #include "base/scope.h"
 
 #define JOBS_MAX 256 /* ours: more stages at once than any Dockerfile has */
@@ -19,39 +17,9 @@ void build_request_release(struct build_request *r)
     free(r->tags);
     strv_release(&r->build_args);
     strv_release(&r->targets);
-    free(r->dockerfile);
+    named_release(&r->named);
     run_options_release(&r->run);
     *r = (struct build_request){0};
-}
-
-/* CONTEXT/Dockerfile, or CONTEXT/dockerfile when only that is there. */
-static char *default_dockerfile(const char *context)
-{
-    char *name = path_join(context, "Dockerfile"), *lower;
-
-    if (access(name, F_OK) == 0)
-        return name;
-    lower = path_join(context, "dockerfile");
-    if (access(lower, F_OK) == 0) {
-        free(name);
-        return lower;
-    }
-    free(lower);
-    return name;
-}
-
-static int check_context(const char *context, struct err *err)
-{
-    struct stat st;
-
-    if (strcmp(context, "-") == 0 || strstr(context, "://") || strncmp(context, "git@", 4) == 0)
-        return err_set(err, ERR_USAGE, 0,
-                       "build context \"%.200s\": only a directory is carried out", context);
-    if (stat(context, &st) < 0)
-        return err_errno(err, "build context %s", context);
-    if (!S_ISDIR(st.st_mode))
-        return err_set(err, ERR_USAGE, 0, "build context %s is not a directory", context);
-    return 0;
 }
 
 static int set_platform(struct build_request *r, const char *text, struct err *err)
@@ -96,12 +64,10 @@ static int set_labels(struct build_request *r, const struct strv *given, struct 
 int build_request_make(const struct build_opts *o, const char *context, struct build_request *r,
                        struct err *err)
 {
-    if (check_context(context, err) < 0 || set_platform(r, o->platform, err) < 0 ||
-        set_labels(r, &o->labels, err) < 0 || run_opts_make(&o->run, &r->run, err) < 0)
+    if (named_parse(&o->build_contexts, &r->named, err) < 0 ||
+        set_platform(r, o->platform, err) < 0 || set_labels(r, &o->labels, err) < 0 ||
+        run_opts_make(&o->run, &r->run, err) < 0)
         return -1;
-    if (o->file && strcmp(o->file, "-") == 0)
-        return err_set(err, ERR_USAGE, 0,
-                       "--file -: a Dockerfile from standard input is not carried out");
     if (o->push && !o->tags.count)
         return err_set(err, ERR_USAGE, 0, "--push needs a name: -t REGISTRY/REPOSITORY:TAG");
     r->tags = xcalloc(o->tags.count, sizeof(*r->tags));
@@ -115,9 +81,10 @@ int build_request_make(const struct build_opts *o, const char *context, struct b
         }
     }
     set_build_args(r, &o->build_args);
-    r->dockerfile = o->file ? xstrdup(o->file) : default_dockerfile(context);
     r->options.context = context;
-    r->options.dockerfile = r->dockerfile;
+    r->options.dockerfile = o->file;
+    r->options.input_fd = STDIN_FILENO;
+    r->options.named = &r->named;
     if (o->target)
         strv_add(&r->targets, o->target);
     r->options.targets = &r->targets;

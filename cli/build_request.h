@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/strv.h"
 #include "builder/build.h"
+#include "builder/named.h"
 #include "builder/run_options.h"
 #include "cli/build_opts.h"
 #include "registry/reference.h"
@@ -15,7 +16,7 @@ struct build_request {
     struct reference *tags;
     struct strv build_args, targets;
     struct platform platforms[1];
-    char *dockerfile;
+    struct named_contexts named;
     struct run_options run;
 };
 

@@ -138,23 +138,6 @@ static ssize_t find_stage(const struct graph *g, const char *name, size_t before
     return -1;
 }
 
-/* --build-context says what this name is. */
-static bool is_named(const struct graph *g, const char *name, struct stage_source *source)
-{
-    ssize_t index = named_find(g->contexts, name);
-    const struct named_context *c = index < 0 ? NULL : &g->contexts->items[index];
-
-    if (!c)
-        return false;
-    source->named = (size_t)index;
-    source->kind = c->kind == NAMED_DIR || c->kind == NAMED_FETCHED ? SOURCE_NAMED
-                   : strcmp(c->value, "scratch") == 0               ? SOURCE_SCRATCH
-                                                                    : SOURCE_IMAGE;
-    if (source->kind == SOURCE_IMAGE)
-        source->image = xstrdup(c->value);
-    return true;
-}
-
 static int set_base(struct graph *g, struct dockerfile *doc, struct stage *s, struct err *err)
 {
     SCOPED(buf_release) struct buf image = {0};
@@ -162,13 +145,13 @@ static int set_base(struct graph *g, struct dockerfile *doc, struct stage *s, st
 
     /* A context of the stage's own name takes its place, instructions and all. */
     s->base.line = s->from->words[0].line;
-    if (s->name && is_named(g, s->name, &s->base)) {
+    if (s->name && graph_named(g, s->name, &s->base)) {
         s->end = s->first;
         return 0;
     }
     if (expand_from(g, doc, s->from, "image", s->from->words[0].text, &image, err) < 0)
         return -1;
-    if (is_named(g, buf_cstr(&image), &s->base))
+    if (graph_named(g, buf_cstr(&image), &s->base))
         return 0;
     ssize_t stage = find_stage(g, buf_cstr(&image), s->index);
     if (stage >= 0) {
@@ -250,7 +233,7 @@ static int set_source(const struct graph *g, const struct stage *s, const char *
         return err_set(err, ERR_INPUT, 0,
                        "variables do not work in --from; write FROM with the variable, AS a name, "
                        "and copy from that");
-    if (is_named(g, from, source))
+    if (graph_named(g, from, source))
         return source->kind != SOURCE_SCRATCH
                    ? 0
                    : err_set(err, ERR_INPUT, 0, "%s=%s: there is nothing in scratch", what, from);

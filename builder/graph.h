@@ -103,6 +103,8 @@ const struct stage_source *graph_source(const struct stage *stage, const struct 
 /* Where the mount that is in->flags[flag] reads: from= of it, else the context; borrowed. */
 const struct stage_source *graph_mount_source(const struct stage *stage,
                                               const struct instruction *in, size_t flag);
+/* Fills source when --build-context says what this name is; false: it does not. */
+bool graph_named(const struct graph *graph, const char *name, struct stage_source *source);
 /* "stage builder" or "stage 2", for messages; borrowed or from out. */
 const char *graph_stage_label(const struct stage *stage, char out[static 32]);
 /* Predefined proxy variable (HTTP_PROXY …, either case): reaches RUN without ARG, never the cache

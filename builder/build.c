@@ -171,7 +171,7 @@ static int commit(struct build *b, struct err *err)
                               .labels = b->options->labels};
     SCOPED(commit_release) struct commit made = {0};
 
-    if (commit_image(layout, &in, &made, err) < 0)
+    if (commit_image(layout, b->tools->pool, &in, &COMMIT_OPTIONS_DEFAULT, &made, err) < 0)
         return -1;
     descriptor_copy(&b->result->descriptor, &made.descriptor);
     memcpy(b->result->config_digest, made.config_digest, DIGEST_SIZE);

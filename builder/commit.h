@@ -3,35 +3,53 @@
 #define BUILDER_COMMIT_H
 
 /*
- * A finished stage as an image in the store: config and manifest beside the layers that are there
- * already. Nothing gets a name here.
+ * A finished stage as an image in the store: its layers in the codec that is wanted, config and
+ * manifest; and several of them as an index. Nothing gets a name here.
  */
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/strv.h"
+#include "builder/compress.h"
+#include "builder/output_spec.h"
 #include "builder/stack.h"
 #include "registry/config.h"
 #include "registry/descriptor.h"
 #include "registry/platform.h"
 
 struct layout;
+struct pool;
 
 /* All borrowed. */
 struct commit_input {
     const json_t *config; /* whole image config; stays as it is */
-    const struct stack *stack;
+    struct stack *stack;
     const struct platform *platform;
     const char *created;       /* RFC 3339; NULL or "": the image has no date */
     const struct strv *labels; /* "name=value", they win over the config's; NULL: none */
 };
 
+struct commit_options {
+    enum codec codec;                      /* of the layers that the build made */
+    int level;                             /* 0: the codec's default */
+    bool force;                            /* base layers too */
+    bool docker_types;                     /* Docker's media types instead of OCI's */
+    const struct annotations *annotations; /* borrowed; NULL: none */
+};
+#define COMMIT_OPTIONS_DEFAULT ((struct commit_options){.codec = CODEC_GZIP})
+
 struct commit {
-    struct descriptor descriptor; /* of the manifest, with platform */
-    char config_digest[DIGEST_SIZE];
+    struct descriptor descriptor;    /* of the manifest, with platform; of an index, without */
+    char config_digest[DIGEST_SIZE]; /* "" for an index */
 };
 
-int commit_image(const struct layout *layout, const struct commit_input *in, struct commit *out,
-                 struct err *err);
+int commit_image(struct layout *layout, struct pool *pool, const struct commit_input *in,
+                 const struct commit_options *options, struct commit *out, struct err *err);
+/* An index of manifests that are in the store. */
+int commit_index(struct layout *layout, const struct commit *images, size_t count,
+                 const struct commit_options *options, struct commit *out, struct err *err);
 void commit_release(struct commit *commit);
 
 #endif

@@ -46,15 +46,19 @@ int stack_push_image(struct stack *stack, const struct image *image, struct err 
         return err_set(err, ERR_INPUT, 0,
                        "image %s: its config has %zu diff ids and its manifest %zu layers",
                        image->manifest.digest, diff_ids.count, image->manifest.layers_count);
-    for (size_t i = 0; i < diff_ids.count; i++)
+    for (size_t i = 0; i < diff_ids.count; i++) {
         stack_push(stack, diff_ids.ptr[i], &image->manifest.layers[i]);
+        stack->layers[stack->count - 1].base = true;
+    }
     return 0;
 }
 
 void stack_push_all(struct stack *stack, const struct stack *from)
 {
-    for (size_t i = 0; i < from->count; i++)
+    for (size_t i = 0; i < from->count; i++) {
         stack_push(stack, from->layers[i].diff_id, &from->layers[i].blob);
+        stack->layers[stack->count - 1].base = from->layers[i].base;
+    }
 }
 
 static int complete_view(struct stack *stack, struct layout *layout, struct err *err)

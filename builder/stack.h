@@ -23,6 +23,7 @@ struct stack_layer {
     char diff_id[DIGEST_SIZE];
     struct descriptor blob;
     struct index *index; /* NULL until it is needed */
+    bool base;           /* of an image that others made: stack_push_image() */
 };
 
 struct stack {

@@ -289,21 +289,45 @@ static void print_document(json_t *doc, const json_t *annotations, struct buf *o
     json_print(doc, out);
 }
 
+static void print_image(const char *type, const struct descriptor *config,
+                        const struct descriptor *layers, size_t count, const json_t *annotations,
+                        struct buf *out)
+{
+    json_auto_t *doc =
+        json_pack("{s:i, s:s, s:o, s:o}", "schemaVersion", 2, "mediaType", type, "config",
+                  descriptor_to_json(config), "layers", list_to_json(layers, count));
+
+    print_document(doc, annotations, out);
+}
+
+static void print_index(const char *type, const struct descriptor *manifests, size_t count,
+                        const json_t *annotations, struct buf *out)
+{
+    json_auto_t *doc = json_pack("{s:i, s:s, s:o}", "schemaVersion", 2, "mediaType", type,
+                                 "manifests", list_to_json(manifests, count));
+
+    print_document(doc, annotations, out);
+}
+
 void manifest_print_image(const struct descriptor *config, const struct descriptor *layers,
                           size_t count, const json_t *annotations, struct buf *out)
 {
-    json_auto_t *doc =
-        json_pack("{s:i, s:s, s:o, s:o}", "schemaVersion", 2, "mediaType", MEDIA_OCI_MANIFEST,
-                  "config", descriptor_to_json(config), "layers", list_to_json(layers, count));
-
-    print_document(doc, annotations, out);
+    print_image(MEDIA_OCI_MANIFEST, config, layers, count, annotations, out);
 }
 
 void manifest_print_index(const struct descriptor *manifests, size_t count,
                           const json_t *annotations, struct buf *out)
 {
-    json_auto_t *doc = json_pack("{s:i, s:s, s:o}", "schemaVersion", 2, "mediaType",
-                                 MEDIA_OCI_INDEX, "manifests", list_to_json(manifests, count));
+    print_index(MEDIA_OCI_INDEX, manifests, count, annotations, out);
+}
 
-    print_document(doc, annotations, out);
+void manifest_print_docker_image(const struct descriptor *config, const struct descriptor *layers,
+                                 size_t count, struct buf *out)
+{
+    print_image(MEDIA_DOCKER_MANIFEST, config, layers, count, NULL, out);
+}
+
+void manifest_print_docker_list(const struct descriptor *manifests, size_t count, struct buf *out)
+{
+    print_index(MEDIA_DOCKER_LIST, manifests, count, NULL, out);
 }

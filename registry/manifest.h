@@ -81,5 +81,9 @@ void manifest_print_image(const struct descriptor *config, const struct descript
                           size_t count, const json_t *annotations, struct buf *out);
 void manifest_print_index(const struct descriptor *manifests, size_t count,
                           const json_t *annotations, struct buf *out);
+/* The same as Docker schema 2, which knows no annotations. The descriptors have Docker's types. */
+void manifest_print_docker_image(const struct descriptor *config, const struct descriptor *layers,
+                                 size_t count, struct buf *out);
+void manifest_print_docker_list(const struct descriptor *manifests, size_t count, struct buf *out);
 
 #endif

@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "builder/outputs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/progress.h"
+#include "base/scope.h"
+#include "builder/bundle.h"
+#include "builder/export.h"
+#include "builder/layer.h"
+#include "builder/oci_dir.h"
+#include "builder/output_file.h"
+#include "builder/view.h"
+#include "registry/layout.h"
+#include "registry/push.h"
+
+/* One output on its way. */
+struct work {
+    const struct output_spec *spec;
+    struct reference *refs; /* its names */
+    size_t refs_count;
+    struct strv names; /* the same, in full */
+    struct commit made;
+    struct output_file file;
+};
+
+struct works {
+    struct work *items;
+    size_t count;
+};
+
+static void works_release(struct works *works)
+{
+    for (size_t i = 0; i < works->count; i++) {
+        struct work *w = &works->items[i];
+
+        for (size_t k = 0; k < w->refs_count; k++)
+            reference_release(&w->refs[k]);
+        free(w->refs);
+        strv_release(&w->names);
+        commit_release(&w->made);
+        output_file_release(&w->file);
+    }
+    free(works->items);
+}
+
+void outputs_result_release(struct outputs_result *result)
+{
+    commit_release(&result->image);
+    strv_release(&result->names);
+    strv_release(&result->pushed);
+    *result = (struct outputs_result){0};
+}
+
+enum codec outputs_codec(const struct output_spec *specs, size_t count)
+{
+    bool found = false;
+    enum codec codec = CODEC_GZIP;
+
+    for (size_t i = 0; i < count; i++) {
+        enum codec wants = specs[i].has_codec ? specs[i].codec : CODEC_GZIP;
+
+        if (!output_is_image(&specs[i]))
+            continue;
+        if (found && wants != codec)
+            return CODEC_GZIP;
+        codec = wants;
+        found = true;
+    }
+    return codec;
+}
+
+static int add_ref(struct work *w, const struct reference *ref)
+{
+    w->refs = xreallocarray(w->refs, w->refs_count + 1, sizeof(*w->refs));
+    reference_copy(&w->refs[w->refs_count++], ref);
+    strv_take(&w->names, reference_name(ref));
+    return 0;
+}
+
+/* Its own names, else the build's. */
+static int set_names(struct work *w, const struct outputs *o, struct err *err)
+{
+    const struct strv *own = &w->spec->names;
+
+    for (size_t i = 0; i < own->count; i++) {
+        SCOPED(reference_release) struct reference ref = {0};
+
+        if (reference_parse(own->ptr[i], &ref, err) < 0)
+            return -1;
+        if (ref.digest)
+            return err_set(err, ERR_USAGE, 0, "name %s: a name to give has no digest", own->ptr[i]);
+        add_ref(w, &ref);
+    }
+    for (size_t i = 0; !own->count && i < o->tags_count; i++)
+        add_ref(w, &o->tags[i]);
+    return 0;
+}
+
+static int begin(struct works *works, const struct outputs *o, struct err *err)
+{
+    works->items = xcalloc(o->count, sizeof(*works->items));
+    for (size_t i = 0; i < o->count; i++) {
+        struct work *w = &works->items[works->count++];
+
+        *w = (struct work){.spec = &o->specs[i], .file = OUTPUT_FILE_CLOSED};
+        if (output_is_image(w->spec) && set_names(w, o, err) < 0)
+            return err_wrap(err, "--output");
+    }
+    return 0;
+}
+
+/* mode=delete in the directory that holds the sources would take them along. */
+static int check_remove(const struct outputs *o, const struct output_spec *spec, struct err *err)
+{
+    char dest[PATH_MAX], context[PATH_MAX];
+    AUTO_FD int dest_fd = open(spec->dest, O_PATH | O_DIRECTORY | O_CLOEXEC), context_fd = -1;
+    char link[FS_FD_PATH_MAX];
+    ssize_t dest_size, context_size = 0;
+
+    if (dest_fd < 0)
+        return 0; /* it is not there yet */
+    if (o->context)
+        context_fd = open(o->context, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    dest_size = readlink(fs_fd_path(dest_fd, link), dest, sizeof(dest));
+    if (context_fd >= 0)
+        context_size = readlink(fs_fd_path(context_fd, link), context, sizeof(context));
+    if (dest_size < 0 || context_size < 0)
+        return err_errno(err, "look at %s", spec->dest);
+    if (dest_size == 1 ||
+        (context_size && path_is_under((struct str){context, (size_t)context_size},
+                                       (struct str){dest, (size_t)dest_size})))
+        return err_set(err, ERR_USAGE, 0, "mode=delete: %s %s; give it a directory of its own",
+                       spec->dest, dest_size == 1 ? "is the root" : "holds the build context");
+    return 0;
+}
+
+static int check_one(const struct outputs *o, const struct work *w, struct err *err)
+{
+    const struct output_spec *spec = w->spec;
+    struct stat st;
+
+    if (spec->push && !w->refs_count)
+        return err_set(err, ERR_USAGE, 0,
+                       "push needs a name: -t REGISTRY/REPOSITORY:TAG, or name=…");
+    if (spec->keep_timestamp && o->has_epoch)
+        return err_set(err, ERR_USAGE, 0,
+                       "rewrite-timestamp=false: with SOURCE_DATE_EPOCH the times in new layers "
+                       "are never later than it");
+    if (spec->rewrite_timestamp && !o->has_epoch)
+        log_warn("rewrite-timestamp=true has no effect without SOURCE_DATE_EPOCH");
+    if (spec->type == OUTPUT_LOCAL || spec->is_dir) {
+        if (stat(spec->dest, &st) == 0 && !S_ISDIR(st.st_mode))
+            return err_set(err, ERR_INPUT, ENOTDIR, "%s is not a directory", spec->dest);
+        return spec->remove ? check_remove(o, spec, err) : 0;
+    }
+    if (spec->dest && !output_to_stdout(spec) && stat(spec->dest, &st) == 0 && S_ISDIR(st.st_mode))
+        return err_set(err, ERR_INPUT, EISDIR, "%s is a directory, not a file to write",
+                       spec->dest);
+    if (output_to_stdout(spec) && isatty(STDOUT_FILENO))
+        return err_set(err, ERR_USAGE, 0,
+                       "an archive is not written to a terminal; give dest=FILE");
+    return 0;
+}
+
+int outputs_check(const struct outputs *o, struct err *err)
+{
+    SCOPED(works_release) struct works works = {0};
+    size_t to_stdout = 0, images = 0;
+
+    if (begin(&works, o, err) < 0)
+        return -1;
+    for (size_t i = 0; i < works.count; i++) {
+        if (check_one(o, &works.items[i], err) < 0)
+            return err_wrap(err, "--output");
+        to_stdout += output_to_stdout(works.items[i].spec);
+        images += output_is_image(works.items[i].spec);
+    }
+    if (to_stdout > 1)
+        return err_set(err, ERR_USAGE, 0, "--output: only one can go to standard output");
+    if (o->tags_count && o->count && !images)
+        log_warn("no output is an image: nothing gets the name that -t gives");
+    return 0;
+}
+
+static int check_annotations(const struct output_spec *spec, size_t count, struct err *err)
+{
+    for (size_t i = 0; count == 1 && i < spec->annotations.count; i++)
+        if (spec->annotations.items[i].place == ANNOTATION_INDEX ||
+            spec->annotations.items[i].place == ANNOTATION_INDEX_DESCRIPTOR)
+            return err_set(err, ERR_USAGE, 0,
+                           "annotation %s is for an index, and an image for one platform has none",
+                           spec->annotations.items[i].key);
+    return 0;
+}
+
+static int commit_work(const struct outputs *o, struct work *w, const struct commit_input *images,
+                       size_t count, struct err *err)
+{
+    const struct output_spec *spec = w->spec;
+    struct commit_options options = {.codec = spec->has_codec ? spec->codec : CODEC_GZIP,
+                                     .level = spec->level,
+                                     .force = spec->force,
+                                     .docker_types = spec->docker_types,
+                                     .annotations = &spec->annotations};
+    AUTO_FREE struct commit *each = xcalloc(count, sizeof(*each));
+    int rc = check_annotations(spec, count, err);
+
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = commit_image(o->layout, o->pool, &images[i], &options, &each[i], err);
+    if (rc == 0 && count == 1) {
+        w->made = each[0];
+        each[0] = (struct commit){0};
+    } else if (rc == 0) {
+        rc = commit_index(o->layout, each, count, &options, &w->made, err);
+    }
+    for (size_t i = 0; i < count; i++)
+        commit_release(&each[i]);
+    return rc;
+}
+
+/* "linux_amd64", or NULL when the output is not split. */
+static char *platform_dir(const struct output_spec *spec, const struct platform *platform,
+                          size_t count)
+{
+    char text[PLATFORM_TEXT_SIZE];
+    char *name;
+
+    if (spec->split == OUTPUT_SPLIT_NEVER || (spec->split == OUTPUT_SPLIT_AUTO && count == 1))
+        return NULL;
+    name = xstrdup(platform_format(platform, text));
+    for (char *p = name; *p; p++)
+        if (*p == '/')
+            *p = '_';
+    return name;
+}
+
+struct overlap {
+    const struct commit_input *images;
+    size_t before;
+};
+
+static int check_path(void *ctx, const struct view_entry *at, bool *skip, struct err *err)
+{
+    const struct overlap *o = ctx;
+    struct view_entry other;
+    char text[PLATFORM_TEXT_SIZE];
+
+    (void)skip;
+    for (size_t i = 0; i < o->before; i++)
+        if (view_lookup(&o->images[i].stack->view, at->entry.path, &other) &&
+            (at->entry.type != ENTRY_DIR || other.entry.type != ENTRY_DIR))
+            return err_set(err, ERR_INPUT, 0,
+                           "platform-split=false: %s is in the files of %s and of another platform",
+                           at->entry.path, platform_format(o->images[i].platform, text));
+    return 0;
+}
+
+/* Platforms that share a place must not share a name. */
+static int check_overlap(const struct outputs *o, const struct output_spec *spec,
+                         const struct commit_input *images, size_t count, struct err *err)
+{
+    if (count < 2 || spec->split != OUTPUT_SPLIT_NEVER)
+        return 0;
+    for (size_t i = 0; i < count; i++) {
+        struct overlap overlap = {images, i};
+        const struct view *view = stack_view(images[i].stack, o->layout, err);
+
+        if (!view || view_walk(view, ".", check_path, &overlap, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static struct export_options export_options(const struct outputs *o, const struct output_spec *spec)
+{
+    return (struct export_options){
+        .owners = o->owners, .remove = spec->remove, .clamp = o->has_epoch, .epoch = o->epoch};
+}
+
+static int write_tar(const struct outputs *o, struct work *w, const struct commit_input *images,
+                     size_t count, struct err *err)
+{
+    SCOPED(tar_writer_release) struct tar_writer tar = {.to = sink_of_fd(&w->file.fd)};
+    struct export_options options = export_options(o, w->spec);
+
+    if (check_overlap(o, w->spec, images, count, err) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        AUTO_FREE char *prefix = platform_dir(w->spec, images[i].platform, count);
+
+        options.prefix = prefix;
+        if (export_tar(images[i].stack, o->layout, &tar, &options, err) < 0)
+            return -1;
+    }
+    return tar_write_end(&tar, err);
+}
+
+static int write_bundle(const struct outputs *o, struct work *w, struct err *err)
+{
+    SCOPED(bundle_release) struct bundle bundle = {0};
+
+    for (size_t i = 0; i < w->names.count; i++)
+        bundle_add(&bundle, w->names.ptr[i], &w->made.descriptor);
+    if (!bundle.count)
+        bundle_add(&bundle, NULL, &w->made.descriptor);
+    return bundle_save(o->layout, &bundle, w->spec->type == OUTPUT_OCI ? BUNDLE_OCI : BUNDLE_DOCKER,
+                       NULL, w->file.fd, err);
+}
+
+/* Archives, beside their places. */
+static int write_archive(const struct outputs *o, struct work *w, const struct commit_input *images,
+                         size_t count, struct err *err)
+{
+    int step, rc;
+
+    if (w->spec->type == OUTPUT_LOCAL || w->spec->type == OUTPUT_IMAGE || w->spec->is_dir)
+        return 0;
+    step = progress_begin("write %s", w->spec->dest);
+    rc = output_file_open(&w->file, w->spec->dest, err);
+    if (rc == 0)
+        rc = w->spec->type == OUTPUT_TAR ? write_tar(o, w, images, count, err)
+                                         : write_bundle(o, w, err);
+    progress_finish(step, rc < 0 ? PROGRESS_FAILED : PROGRESS_DONE, NULL);
+    return rc < 0 ? err_wrap(err, "%s", w->spec->dest) : 0;
+}
+
+static int push(const struct outputs *o, const struct work *w, struct outputs_result *result,
+                struct err *err)
+{
+    for (size_t i = 0; w->spec->push && i < w->refs_count; i++) {
+        SCOPED(push_result_release) struct push_result pushed = {0};
+        AUTO_FREE char *repository = reference_repository(&w->refs[i]);
+        struct reference target = w->refs[i]; /* borrowed */
+        char digest[DIGEST_SIZE];
+
+        memcpy(digest, w->made.descriptor.digest, DIGEST_SIZE);
+        if (w->spec->push_by_digest) {
+            target.tag = NULL;
+            target.digest = digest;
+        }
+        if (push_image(o->remote, o->layout, o->pool, &w->made.descriptor, NULL, &target, 0,
+                       &pushed, err) < 0)
+            return -1;
+        strv_addf(&result->pushed, "%s@%s", repository, pushed.digest);
+    }
+    return 0;
+}
+
+/* Names in the store: those given, name@digest, prefix@digest. */
+static int tag(const struct outputs *o, struct work *w, struct err *err)
+{
+    const struct output_spec *spec = w->spec;
+    struct reference *refs = NULL;
+    size_t count = 0;
+    SCOPED(reference_release) struct reference dangling = {0};
+    AUTO_FREE char *digest = xstrdup(w->made.descriptor.digest);
+    int rc;
+
+    if (spec->type != OUTPUT_IMAGE || !spec->store)
+        return 0;
+    if (spec->dangling && !w->refs_count && reference_parse(spec->dangling, &dangling, err) < 0)
+        return err_wrap(err, "dangling-name-prefix");
+    refs = xcalloc(2 * w->refs_count + 1, sizeof(*refs)); /* all borrowed */
+    for (size_t i = 0; i < w->refs_count; i++) {
+        refs[count++] = w->refs[i];
+        if (spec->canonical)
+            refs[count++] = (struct reference){
+                .host = w->refs[i].host, .path = w->refs[i].path, .digest = digest};
+    }
+    if (dangling.path)
+        refs[count++] =
+            (struct reference){.host = dangling.host, .path = dangling.path, .digest = digest};
+    rc = count ? layout_tag_all(o->layout, refs, count, &w->made.descriptor, err)
+               : layout_tag(o->layout, NULL, &w->made.descriptor, err);
+    free(refs);
+    return rc;
+}
+
+static int unpack(const struct outputs *o, const struct commit_input *images, size_t count,
+                  struct err *err)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < images[i].stack->count; k++)
+            if (layer_tree(o->layout, &images[i].stack->layers[k].blob,
+                           images[i].stack->layers[k].diff_id, err) < 0)
+                return err_wrap(err, "unpack layer %s", images[i].stack->layers[k].blob.digest);
+    return 0;
+}
+
+static int write_dir(const struct outputs *o, const struct work *w,
+                     const struct commit_input *images, size_t count, struct err *err)
+{
+    struct export_options options = export_options(o, w->spec);
+
+    if (check_overlap(o, w->spec, images, count, err) < 0)
+        return -1;
+    if (count > 1 && w->spec->split == OUTPUT_SPLIT_NEVER && options.remove)
+        return err_set(err, ERR_USAGE, 0,
+                       "mode=delete with platform-split=false: platforms would remove each "
+                       "other's files");
+    for (size_t i = 0; i < count; i++) {
+        AUTO_FREE char *name = platform_dir(w->spec, images[i].platform, count);
+        AUTO_FREE char *dest = name ? path_join(w->spec->dest, name) : xstrdup(w->spec->dest);
+        AUTO_FD int fd = -1;
+
+        if (fs_mkdirs(AT_FDCWD, dest, 0755, err) < 0)
+            return -1;
+        fd = fs_open_dir(AT_FDCWD, dest, err);
+        if (fd < 0 || export_dir(images[i].stack, o->layout, fd, &options, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* What outlives the build appears. */
+static int publish(const struct outputs *o, struct work *w, const struct commit_input *images,
+                   size_t count, struct err *err)
+{
+    int step, rc;
+
+    if (tag(o, w, err) < 0)
+        return -1;
+    if (w->spec->unpack && unpack(o, images, count, err) < 0)
+        return -1;
+    if (w->spec->type != OUTPUT_LOCAL && !w->spec->is_dir)
+        return output_file_commit(&w->file, err);
+    step = progress_begin("write %s", w->spec->dest);
+    rc = w->spec->is_dir
+             ? oci_dir_write(o->layout, &w->made.descriptor, &w->names, w->spec->dest, err)
+             : write_dir(o, w, images, count, err);
+    progress_finish(step, rc < 0 ? PROGRESS_FAILED : PROGRESS_DONE, NULL);
+    return rc < 0 && !w->spec->is_dir ? err_wrap(err, "%s", w->spec->dest) : rc;
+}
+
+/* One name in the store can stand for one image only. */
+static int check_names(const struct works *works, struct err *err)
+{
+    for (size_t i = 0; i < works->count; i++)
+        for (size_t k = 0; k < i; k++) {
+            const struct work *a = &works->items[i], *b = &works->items[k];
+
+            if (!a->spec->store || !b->spec->store ||
+                strcmp(a->made.descriptor.digest, b->made.descriptor.digest) == 0)
+                continue;
+            for (size_t n = 0; n < a->names.count; n++)
+                if (strv_has(&b->names, a->names.ptr[n]))
+                    return err_set(err, ERR_USAGE, 0,
+                                   "--output: two outputs give the name %s to different images",
+                                   a->names.ptr[n]);
+        }
+    return 0;
+}
+
+static void tell(const struct works *works, struct outputs_result *result)
+{
+    for (size_t i = 0; i < works->count; i++) {
+        const struct work *w = &works->items[i];
+
+        if (!output_is_image(w->spec))
+            continue;
+        if (!result->has_image) {
+            descriptor_copy(&result->image.descriptor, &w->made.descriptor);
+            memcpy(result->image.config_digest, w->made.config_digest, DIGEST_SIZE);
+        }
+        result->has_image = true;
+        for (size_t k = 0; k < w->names.count; k++)
+            if (!strv_has(&result->names, w->names.ptr[k]))
+                strv_add(&result->names, w->names.ptr[k]);
+    }
+}
+
+int outputs_write(const struct outputs *o, const struct commit_input *images, size_t count,
+                  struct outputs_result *result, struct err *err)
+{
+    SCOPED(works_release) struct works works = {0};
+
+    if (begin(&works, o, err) < 0)
+        return -1;
+    for (size_t i = 0; i < works.count; i++)
+        if (output_is_image(works.items[i].spec) &&
+            commit_work(o, &works.items[i], images, count, err) < 0)
+            return -1;
+    if (check_names(&works, err) < 0)
+        return -1;
+    tell(&works, result);
+    for (size_t i = 0; i < works.count; i++)
+        if (write_archive(o, &works.items[i], images, count, err) < 0)
+            return -1;
+    for (size_t i = 0; i < works.count; i++)
+        if (push(o, &works.items[i], result, err) < 0)
+            return -1;
+    for (size_t i = 0; i < works.count; i++)
+        if (publish(o, &works.items[i], images, count, err) < 0)
+            return -1;
+    return 0;
+}

@@ -12,7 +12,6 @@
 #include "base/pool.h"
 #include "base/scope.h"
 #include "builder/build_lint.h"
-#include "builder/commit.h"
 #include "builder/contexts.h"
 #include "builder/exec.h"
 #include "builder/run_options.h"
@@ -158,38 +157,60 @@ static int make(struct build *b, struct err *err)
     return -1;
 }
 
-/* The target stage as an image, then the names, all of them or none. */
+static struct outputs outputs_of(const struct build *b)
+{
+    const struct build_options *o = b->options;
+    const struct session *session = b->tools->session;
+
+    return (struct outputs){.specs = o->outputs,
+                            .count = o->outputs_count,
+                            .tags = o->tags,
+                            .tags_count = o->tags_count,
+                            .context = o->context,
+                            .owners = session->uid_host == 0 && session->rung != SESSION_USERNS,
+                            .has_epoch = b->has_epoch,
+                            .epoch = b->epoch,
+                            .multi_platform = b->control.multi_platform,
+                            .layout = b->tools->layout,
+                            .pool = b->tools->pool,
+                            .remote = b->tools->remote};
+}
+
+/* The target stage to all outputs. */
 static int commit(struct build *b, struct err *err)
 {
-    const struct product *p = &b->products[0];
-    const struct making *m = &p->stages[p->graph.target];
-    struct layout *layout = b->tools->layout;
-    struct commit_input in = {.config = m->state.config,
-                              .stack = &m->stack,
-                              .platform = &m->stage->platform,
-                              .created = m->created,
-                              .labels = b->options->labels};
-    SCOPED(commit_release) struct commit made = {0};
+    const size_t count = b->options->platforms_count; /* products of a target stand together */
+    struct outputs outputs = outputs_of(b);
+    AUTO_FREE struct commit_input *in = xcalloc(count, sizeof(*in));
 
-    if (commit_image(layout, b->tools->pool, &in, &COMMIT_OPTIONS_DEFAULT, &made, err) < 0)
-        return -1;
-    descriptor_copy(&b->result->descriptor, &made.descriptor);
-    memcpy(b->result->config_digest, made.config_digest, DIGEST_SIZE);
-    if (b->options->tags_count)
-        return layout_tag_all(layout, b->options->tags, b->options->tags_count, &made.descriptor,
-                              err);
-    return layout_tag(layout, NULL, &made.descriptor, err);
+    for (size_t i = 0; i < count; i++) {
+        struct product *p = &b->products[i];
+        struct making *m = &p->stages[p->graph.target];
+
+        in[i] = (struct commit_input){.config = m->state.config,
+                                      .stack = &m->stack,
+                                      .platform = &m->stage->platform,
+                                      .created = m->created,
+                                      .labels = b->options->labels};
+    }
+    return outputs_write(&outputs, in, count, &b->result->outputs, err);
 }
 
 int build_run(const struct build_options *options, const struct build_tools *tools,
               struct build_result *result, struct err *err)
 {
     SCOPED(build_release) struct build b = {.options = options, .tools = tools, .result = result};
-    int epoch = clock_source_date_epoch(&b.epoch, err);
+    struct outputs outputs;
 
-    if (epoch < 0)
+    if (control_read(options->build_args, &b.control, err) < 0)
         return -1;
-    b.has_epoch = epoch > 0;
+    b.has_epoch = b.control.has_epoch;
+    b.epoch = b.control.epoch;
+    outputs = outputs_of(&b);
+    if (outputs_check(&outputs, err) < 0)
+        return -1;
+    if (b.control.inline_cache)
+        log_warn("BUILDKIT_INLINE_CACHE: the image will hold no cache");
     b.sources = sources_open(&(struct sources_options){
         .layout = tools->layout,
         .remote = tools->remote,
@@ -204,7 +225,7 @@ int build_run(const struct build_options *options, const struct build_tools *too
 
 void build_result_release(struct build_result *result)
 {
-    descriptor_release(&result->descriptor);
+    outputs_result_release(&result->outputs);
     buf_release(&result->excerpt);
     buf_release(&result->output);
     strv_release(&result->warnings);

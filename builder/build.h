@@ -17,7 +17,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/strv.h"
-#include "registry/descriptor.h"
+#include "builder/outputs.h"
 #include "registry/platform.h"
 #include "registry/reference.h"
 
@@ -42,6 +42,8 @@ struct build_options {
     unsigned jobs; /* stages that are made at once; 0: as many as the pool has threads */
     const struct reference *tags;
     size_t tags_count;
+    const struct output_spec *outputs; /* what is to come of it */
+    size_t outputs_count;
     bool no_cache;                 /* steps are carried out even when they are remembered */
     const struct run_options *run; /* what RUN may and gets */
     bool pull; /* ask the registry for base images even when the store has them */
@@ -55,8 +57,7 @@ struct build_tools {
 };
 
 struct build_result {
-    struct descriptor descriptor; /* of the manifest, with platform */
-    char config_digest[DIGEST_SIZE];
+    struct outputs_result outputs;
     size_t steps, cached; /* steps that make layers; how many were remembered */
     /* After a failure, when they are known: the lines of the Dockerfile, and the last output of the
      * step. */

@@ -43,6 +43,7 @@ struct layer_options exec_layer_options(const struct build *build)
 {
     struct layer_options options = LAYER_OPTIONS_DEFAULT;
 
+    options.codec = outputs_codec(build->options->outputs, build->options->outputs_count);
     options.clamp = build->has_epoch;
     options.epoch = build->epoch;
     options.wire = build->options->run->wire;

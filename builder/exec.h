@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "builder/build.h"
 #include "builder/context.h"
+#include "builder/control.h"
 #include "builder/flights.h"
 #include "builder/graph.h"
 #include "builder/parse.h"
@@ -76,7 +77,8 @@ struct build {
     struct sources *sources;    /* what is fetched */
     struct base_image **images; /* each on its own: origins keep pointers into them */
     size_t images_count, images_capacity;
-    bool has_epoch; /* SOURCE_DATE_EPOCH */
+    struct control control; /* of the build arguments */
+    bool has_epoch;         /* SOURCE_DATE_EPOCH */
     int64_t epoch;
 };
 

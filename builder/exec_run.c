@@ -72,6 +72,7 @@ int run_work_hash(const struct build *build, const struct making *making, struct
     cache_key_list(key, "env", &spec->env);
     cache_key_text(key, "cwd", making->state.workdir);
     cache_key_text(key, "user", making->state.user);
+    cache_key_text(key, "hostname", build->control.hostname);
     cache_key_text(key, "script name", spec->script_name);
     cache_key_text(key, "script", spec->script);
     cache_key_u64(key, "network", work->flags.network);
@@ -127,7 +128,7 @@ static int fill_plan(struct build *build, struct place *p, struct making *making
     strv_copy(&plan->env, &spec->env);
     strv_copy(&plan->env, &spec->proxy);
     plan->cwd = xstrdup(making->state.workdir);
-    plan->hostname = xstrdup(HOSTNAME);
+    plan->hostname = xstrdup(build->control.hostname ? build->control.hostname : HOSTNAME);
     if (net_hosts(HOSTNAME, &o->hosts, &hosts, err) < 0)
         return -1;
     plan->hosts = buf_steal(&hosts);

@@ -193,9 +193,9 @@ int outputs_check(const struct outputs *o, struct err *err)
     return 0;
 }
 
-static int check_annotations(const struct output_spec *spec, size_t count, struct err *err)
+static int check_annotations(const struct output_spec *spec, bool is_index, struct err *err)
 {
-    for (size_t i = 0; count == 1 && i < spec->annotations.count; i++)
+    for (size_t i = 0; !is_index && i < spec->annotations.count; i++)
         if (spec->annotations.items[i].place == ANNOTATION_INDEX ||
             spec->annotations.items[i].place == ANNOTATION_INDEX_DESCRIPTOR)
             return err_set(err, ERR_USAGE, 0,
@@ -214,11 +214,12 @@ static int commit_work(const struct outputs *o, struct work *w, const struct com
                                      .docker_types = spec->docker_types,
                                      .annotations = &spec->annotations};
     AUTO_FREE struct commit *each = xcalloc(count, sizeof(*each));
-    int rc = check_annotations(spec, count, err);
+    bool is_index = count > 1 || o->multi_platform;
+    int rc = check_annotations(spec, is_index, err);
 
     for (size_t i = 0; rc == 0 && i < count; i++)
         rc = commit_image(o->layout, o->pool, &images[i], &options, &each[i], err);
-    if (rc == 0 && count == 1) {
+    if (rc == 0 && !is_index) {
         w->made = each[0];
         each[0] = (struct commit){0};
     } else if (rc == 0) {

@@ -31,6 +31,7 @@ struct outputs {
     bool owners;         /* directories: see struct export_options */
     bool has_epoch;      /* SOURCE_DATE_EPOCH */
     int64_t epoch;
+    bool multi_platform; /* an index for one platform too */
     struct layout *layout;
     struct pool *pool;
     struct remote *remote;

@@ -6,15 +6,19 @@
 #include <stdbool.h>
 
 #include "base/strv.h"
+#include "cli/legacy_opts.h"
 #include "cli/opts.h"
+#include "cli/output_opts.h"
 #include "cli/registry_opts.h"
 #include "cli/run_opts.h"
 
 struct build_opts {
     struct strv tags, build_args, labels, build_contexts;
-    const char *file, *target, *platform, *iidfile, *metadata_file, *isolation, *call;
+    const char *file, *target, *platform, *isolation, *call;
     uint64_t jobs;
-    bool no_cache, pull, push, check, print_ast;
+    bool no_cache, pull, check, print_ast;
+    struct output_opts output;
+    struct legacy_opts legacy;
     struct run_opts run;
     struct registry_opts registry;
 };

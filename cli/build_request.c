@@ -18,6 +18,8 @@ void build_request_release(struct build_request *r)
     strv_release(&r->build_args);
     strv_release(&r->targets);
     named_release(&r->named);
+    output_list_release(&r->outputs);
+    strv_release(&r->insecure);
     run_options_release(&r->run);
     *r = (struct build_request){0};
 }
@@ -41,6 +43,11 @@ static int set_platform(struct build_request *r, const char *text, struct err *e
  * (docker). */
 static void set_build_args(struct build_request *r, const struct strv *given)
 {
+    const char *epoch = getenv("SOURCE_DATE_EPOCH");
+
+    /* Of the environment it counts as an argument too, so ARG can show it (docker buildx). */
+    if (epoch && *epoch)
+        strv_addf(&r->build_args, "SOURCE_DATE_EPOCH=%s", epoch);
     for (size_t i = 0; i < given->count; i++) {
         const char *value = strchr(given->ptr[i], '=') ? NULL : getenv(given->ptr[i]);
 
@@ -66,10 +73,10 @@ int build_request_make(const struct build_opts *o, const char *context, struct b
 {
     if (named_parse(&o->build_contexts, &r->named, err) < 0 ||
         set_platform(r, o->platform, err) < 0 || set_labels(r, &o->labels, err) < 0 ||
+        legacy_opts_check(&o->legacy, err) < 0 ||
+        output_opts_make(&o->output, &r->outputs, err) < 0 ||
         run_opts_make(&o->run, &r->run, err) < 0)
         return -1;
-    if (o->push && !o->tags.count)
-        return err_set(err, ERR_USAGE, 0, "--push needs a name: -t REGISTRY/REPOSITORY:TAG");
     r->tags = xcalloc(o->tags.count, sizeof(*r->tags));
     for (size_t i = 0; i < o->tags.count; i++, r->options.tags_count++) {
         if (reference_parse(o->tags.ptr[i], &r->tags[i], err) < 0)
@@ -89,6 +96,9 @@ int build_request_make(const struct build_opts *o, const char *context, struct b
         strv_add(&r->targets, o->target);
     r->options.targets = &r->targets;
     r->options.tags = r->tags;
+    r->options.outputs = r->outputs.specs;
+    r->options.outputs_count = r->outputs.count;
+    output_list_insecure(&r->outputs, &o->tags, &r->insecure);
     r->options.run = &r->run;
     r->options.jobs = o->jobs < JOBS_MAX ? (unsigned)o->jobs : JOBS_MAX;
     r->options.no_cache = o->no_cache;

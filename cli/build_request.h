@@ -17,6 +17,8 @@ struct build_request {
     struct strv build_args, targets;
     struct platform platforms[1];
     struct named_contexts named;
+    struct output_list outputs;
+    struct strv insecure; /* hosts of outputs with registry.insecure */
     struct run_options run;
 };
 

@@ -1,65 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/fs.h"
-#include "base/json.h"
 #include "base/pool.h"
 #include "base/progress.h"
 #include "base/scope.h"
 #include "builder/build.h"
 #include "cli/build_call.h"
 #include "cli/build_request.h"
+#include "cli/build_results.h"
 #include "cli/commands.h"
 #include "registry/layout.h"
-#include "registry/push.h"
 #include "registry/remote.h"
 #include "runtime/session.h"
-
-static int push_all(const struct build_request *r, const struct build_tools *tools,
-                    const struct build_result *built, struct err *err)
-{
-    for (size_t i = 0; i < r->options.tags_count; i++) {
-        SCOPED(push_result_release) struct push_result pushed = {0};
-        AUTO_FREE char *name = reference_repository(&r->tags[i]);
-
-        if (push_image(tools->remote, tools->layout, tools->pool, &built->descriptor, NULL,
-                       &r->tags[i], 0, &pushed, err) < 0)
-            return -1;
-        printf("%s@%s\n", name, pushed.digest);
-    }
-    return 0;
-}
-
-static int write_results(const struct build_opts *o, const struct build_request *r,
-                         const struct build_result *built, struct err *err)
-{
-    SCOPED(strv_release) struct strv names = {0};
-    SCOPED(buf_release) struct buf text = {0};
-    AUTO_FREE char *joined = NULL;
-    json_auto_t *doc = NULL;
-
-    if (o->iidfile && fs_replace(AT_FDCWD, o->iidfile, built->config_digest,
-                                 strlen(built->config_digest), 0644, false, err) < 0)
-        return err_wrap(err, "--iidfile");
-    if (!o->metadata_file)
-        return 0;
-    for (size_t i = 0; i < r->options.tags_count; i++)
-        strv_take(&names, reference_name(&r->tags[i]));
-    joined = strv_join(&names, ",");
-    doc = json_pack("{s:s, s:s, s:o}", "containerimage.digest", built->descriptor.digest,
-                    "containerimage.config.digest", built->config_digest,
-                    "containerimage.descriptor", descriptor_to_json(&built->descriptor));
-    if (names.count)
-        json_object_set_new(doc, "image.name", json_string(joined));
-    json_print_pretty(doc, &text);
-    if (fs_replace(AT_FDCWD, o->metadata_file, text.ptr, text.size, 0644, false, err) < 0)
-        return err_wrap(err, "--metadata-file");
-    return 0;
-}
 
 /* What the one line of the error cannot hold. */
 static void explain(const struct build_result *built)
@@ -108,14 +63,19 @@ static void opened_release(struct opened *o)
 
 /* The order matters: the default root depends on who the user is, the session wants one thread. */
 static int open_tools(const struct cmd_context *context, const struct build_opts *o,
-                      struct opened *out, struct err *err)
+                      const struct build_request *r, struct opened *out, struct err *err)
 {
+    struct registry_opts registry = o->registry; /* lists borrowed, but for: */
+    SCOPED(strv_release) struct strv insecure = {0};
     AUTO_FREE char *root = context->root ? xstrdup(context->root) : layout_default_root(err);
 
     if (!root || session_enter(o->isolation, &out->session, err) < 0 ||
         layout_open(&out->layout, root, err) < 0)
         return -1;
-    out->tools.remote = registry_opts_open(&o->registry, err);
+    strv_copy(&insecure, &o->registry.insecure);
+    strv_copy(&insecure, &r->insecure);
+    registry.insecure = insecure;
+    out->tools.remote = registry_opts_open(&registry, err);
     if (!out->tools.remote)
         return -1;
     out->tools.pool = pool_open(0);
@@ -139,7 +99,7 @@ static int build_command(struct cmd_context *context, const void *opts, int coun
         return -1;
     if (call.wanted)
         return build_call_run(context, o, &request, &call, err);
-    if (open_tools(context, o, &opened, err) < 0 ||
+    if (open_tools(context, o, &request, &opened, err) < 0 ||
         run_opts_open_ssh(&o->run, &request.run, err) < 0)
         return -1;
     int made = build_run(&request.options, &opened.tools, &built, err);
@@ -148,12 +108,7 @@ static int build_command(struct cmd_context *context, const void *opts, int coun
         explain(&built);
         return -1;
     }
-    if (write_results(o, &request, &built, err) < 0)
-        return -1;
-    if (o->push)
-        return push_all(&request, &opened.tools, &built, err);
-    printf("%s\n", built.descriptor.digest);
-    return 0;
+    return build_results_write(o, &request, &built, context->quiet, err);
 }
 
 const struct cmd cmd_build = {.name = "build",

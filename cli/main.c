@@ -109,6 +109,7 @@ static int run(const struct cmd *cmd, struct global_opts *g, int argc, char **ar
         status = apply_globals(g, &err);
         root = store_root(g);
         context.root = root;
+        context.quiet = g->quiet;
         if (status == 0)
             status = cmd->run(&context, opts, (int)operands.count, operands.ptr, &err);
     }

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/build_results.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/alloc.h"
+#include "base/fs.h"
+#include "base/json.h"
+#include "base/scope.h"
+
+#define REF_SIZE 25 /* characters of a build's own name, as BuildKit has it */
+
+/* The image's id is its config's digest; that of an index its own. */
+static const char *image_id(const struct outputs_result *result)
+{
+    return result->image.config_digest[0] ? result->image.config_digest
+                                          : result->image.descriptor.digest;
+}
+
+static void add_ref(json_t *doc)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    unsigned char bytes[REF_SIZE];
+    char name[REF_SIZE + 1] = {0};
+
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+        return;
+    for (size_t i = 0; i < REF_SIZE; i++)
+        name[i] = letters[bytes[i] % (sizeof(letters) - 1)];
+    json_object_set_new(doc, "buildx.build.ref", json_sprintf("slipway/slipway/%s", name));
+}
+
+static json_t *metadata(const struct build_result *built)
+{
+    const struct outputs_result *result = &built->outputs;
+    AUTO_FREE char *names = strv_join(&result->names, ",");
+    json_t *doc = json_object();
+
+    add_ref(doc);
+    if (built->warnings.count) {
+        json_t *list = json_array();
+
+        for (size_t i = 0; i < built->warnings.count; i++)
+            json_array_append_new(list, json_pack("{s:s}", "short", built->warnings.ptr[i]));
+        json_object_set_new(doc, "buildx.build.warnings", list);
+    }
+    if (!result->has_image)
+        return doc;
+    json_object_set_new(doc, "containerimage.digest", json_string(result->image.descriptor.digest));
+    if (result->image.config_digest[0])
+        json_object_set_new(doc, "containerimage.config.digest",
+                            json_string(result->image.config_digest));
+    json_object_set_new(doc, "containerimage.descriptor",
+                        descriptor_to_json(&result->image.descriptor));
+    if (result->names.count)
+        json_object_set_new(doc, "image.name", json_string(names));
+    return doc;
+}
+
+static void print(const struct build_request *r, const struct build_result *built, bool quiet)
+{
+    const struct outputs_result *result = &built->outputs;
+    bool taken = false;
+
+    for (size_t i = 0; i < r->outputs.count; i++)
+        taken = taken || output_to_stdout(&r->outputs.specs[i]);
+    if (taken || !result->has_image)
+        return;
+    if (quiet)
+        printf("%s\n", image_id(result));
+    for (size_t i = 0; !quiet && i < result->pushed.count; i++)
+        printf("%s\n", result->pushed.ptr[i]);
+    if (!quiet && !result->pushed.count)
+        printf("%s\n", result->image.descriptor.digest);
+}
+
+int build_results_write(const struct build_opts *o, const struct build_request *r,
+                        const struct build_result *built, bool quiet, struct err *err)
+{
+    const char *iidfile = o->output.iidfile, *path = o->output.metadata_file;
+    const char *id = image_id(&built->outputs);
+
+    if (iidfile && fs_replace(AT_FDCWD, iidfile, id, strlen(id), 0644, false, err) < 0)
+        return err_wrap(err, "--iidfile");
+    if (path) {
+        SCOPED(buf_release) struct buf text = {0};
+        json_auto_t *doc = metadata(built);
+
+        json_print_pretty(doc, &text);
+        if (fs_replace(AT_FDCWD, path, text.ptr, text.size, 0644, false, err) < 0)
+            return err_wrap(err, "--metadata-file");
+    }
+    print(r, built, quiet);
+    return 0;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/legacy_opts.h"
+
+#include <string.h>
+
+#include "base/csv.h"
+#include "base/scope.h"
+
+/* Zero, "" and -1 (no limit on swap) ask for nothing. */
+static int check_limits(const struct legacy_opts *o, struct err *err)
+{
+    const struct {
+        const char *name, *value, *remedy;
+    } rows[] = {
+        {"memory", o->memory, "systemd-run --scope -p MemoryMax=… slipway build …"},
+        {"memory-swap", o->memory_swap, "systemd-run --scope -p MemorySwapMax=… slipway build …"},
+        {"cpu-shares", o->cpu_shares, "systemd-run --scope -p CPUWeight=… slipway build …"},
+        {"cpu-period", o->cpu_period, "systemd-run --scope -p CPUQuota=… slipway build …"},
+        {"cpu-quota", o->cpu_quota, "systemd-run --scope -p CPUQuota=… slipway build …"},
+        {"cpuset-cpus", o->cpuset_cpus, "taskset -c … slipway build …"},
+        {"cpuset-mems", o->cpuset_mems, "numactl --membind=… slipway build …"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (rows[i].value && *rows[i].value && strcmp(rows[i].value, "0") != 0 &&
+            strcmp(rows[i].value, "-1") != 0)
+            return err_set(err, ERR_USAGE, 0,
+                           "--%s: steps have the limits of slipway itself; limit it as a whole: %s",
+                           rows[i].name, rows[i].remedy);
+    return 0;
+}
+
+static int refuse_attestation(const char *option, struct err *err)
+{
+    return err_set(err, ERR_USAGE, 0, "%s: attestations are not made; leave it out, or say false",
+                   option);
+}
+
+static bool is_off(const char *value)
+{
+    return !value || strcmp(value, "false") == 0 || strcmp(value, "0") == 0;
+}
+
+static int check_attestations(const struct legacy_opts *o, struct err *err)
+{
+    if (!is_off(o->provenance))
+        return refuse_attestation("--provenance", err);
+    if (!is_off(o->sbom))
+        return refuse_attestation("--sbom", err);
+    for (size_t i = 0; i < o->attest.count; i++) {
+        SCOPED(strv_release) struct strv fields = {0};
+
+        if (csv_fields(str_of(o->attest.ptr[i]), &fields, err) < 0)
+            return err_wrap(err, "--attest");
+        if (!strv_has(&fields, "disabled=true"))
+            return refuse_attestation("--attest", err);
+    }
+    return 0;
+}
+
+int legacy_opts_check(const struct legacy_opts *o, struct err *err)
+{
+    if (o->squash)
+        return err_set(err, ERR_USAGE, 0,
+                       "--squash: layers are not merged; end the Dockerfile with a stage FROM "
+                       "scratch that has COPY --from=STAGE / /");
+    for (size_t i = 0; i < o->security.count; i++)
+        if (o->security.ptr[i][0])
+            return err_set(err, ERR_USAGE, 0,
+                           "--security-opt %.100s: every step has the usual system call filter; "
+                           "RUN --security=insecure with --allow security.insecure lifts it",
+                           o->security.ptr[i]);
+    return check_limits(o, err) < 0 ? -1 : check_attestations(o, err);
+}

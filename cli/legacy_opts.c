@@ -6,7 +6,7 @@
 #include "base/csv.h"
 #include "base/scope.h"
 
-/* Zero, "" and -1 (no limit on swap) ask for nothing. */
+/* Zero, "" and -1 (no limit on swap) ask for nothing; for a set of CPUs, 0 is the first. */
 static int check_limits(const struct legacy_opts *o, struct err *err)
 {
     const struct {
@@ -22,8 +22,9 @@ static int check_limits(const struct legacy_opts *o, struct err *err)
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-        if (rows[i].value && *rows[i].value && strcmp(rows[i].value, "0") != 0 &&
-            strcmp(rows[i].value, "-1") != 0)
+        if (rows[i].value && *rows[i].value &&
+            (str_starts(str_of(rows[i].name), "cpuset") ||
+             (strcmp(rows[i].value, "0") != 0 && strcmp(rows[i].value, "-1") != 0)))
             return err_set(err, ERR_USAGE, 0,
                            "--%s: steps have the limits of slipway itself; limit it as a whole: %s",
                            rows[i].name, rows[i].remedy);

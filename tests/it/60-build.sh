@@ -120,7 +120,8 @@ unset SOURCE_DATE_EPOCH
 { echo FROM base:1; yes 'RUN true' | head -n 6; } >same.Dockerfile
 t "the same layer may stand many times in a stack" slipway build -f same.Dockerfile -t same:1 ctx
 is "$(layers same:1)" 7 "... each time as a layer"
-t "--iidfile and --metadata-file" sh -c 'slipway build -q -f repro.Dockerfile -t repro:1 --iidfile iid --metadata-file meta ctx >digest && [ "$(jq -r ".[\"containerimage.digest\"]" meta)" = "$(cat digest)" ] && [ "$(jq -r ".[\"containerimage.config.digest\"]" meta)" = "$(cat iid)" ]'
+t "--iidfile, --metadata-file and -q agree" sh -c 'slipway build -q -f repro.Dockerfile -t repro:1 --iidfile iid --metadata-file meta ctx >id && [ "$(cat id)" = "$(cat iid)" ] && [ "$(jq -r ".[\"containerimage.config.digest\"]" meta)" = "$(cat iid)" ]'
+is "$(jq -r '.["containerimage.digest"]' meta)" "$(manifest repro:1)" "... the metadata has the manifest's digest"
 t "--target stops at a stage" slipway build --target builder -t b:1 ctx
 t "... whose config has its own WORKDIR" json "$(config b:1)" '.config.WorkingDir == "/src"'
 

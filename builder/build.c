@@ -43,19 +43,42 @@ static void build_release(struct build *b)
     dockerfile_release(&b->doc);
 }
 
+struct sources *build_open_sources(const struct build_options *options,
+                                   const struct build_tools *tools, bool commit_time)
+{
+    const struct run_options *run = options->run;
+
+    return sources_open(
+        &(struct sources_options){.layout = tools->layout,
+                                  .remote = tools->remote,
+                                  .secrets = run->secret_source.get ? &run->secret_source : NULL,
+                                  .ssh_socket = ssh_agents_find(&run->ssh, "default"),
+                                  .commit_time = commit_time});
+}
+
+struct contexts *build_open_contexts(const struct build_options *options, struct layout *layout,
+                                     struct sources *sources, struct buf *dockerfile, char **name,
+                                     struct err *err)
+{
+    struct contexts_options contexts = {.layout = layout,
+                                        .sources = sources,
+                                        .context = options->context,
+                                        .dockerfile = options->dockerfile,
+                                        .input_fd = options->input_fd,
+                                        .named = options->named};
+    const char *keep =
+        options->build_args ? env_get(options->build_args, "BUILDKIT_CONTEXT_KEEP_GIT_DIR") : NULL;
+
+    contexts.keep_git_dir = keep && (strcmp(keep, "1") == 0 || strcmp(keep, "true") == 0);
+    return contexts_open(&contexts, dockerfile, name, err);
+}
+
 static int parse(struct build *b, struct err *err)
 {
-    const struct build_options *o = b->options;
-    struct contexts_options contexts = {.layout = b->tools->layout,
-                                        .sources = b->sources,
-                                        .context = o->context,
-                                        .dockerfile = o->dockerfile,
-                                        .input_fd = o->input_fd,
-                                        .named = o->named};
     SCOPED(buf_release) struct buf text = {0};
     AUTO_FREE char *name = NULL;
 
-    b->contexts = contexts_open(&contexts, &text, &name, err);
+    b->contexts = build_open_contexts(b->options, b->tools->layout, b->sources, &text, &name, err);
     if (!b->contexts)
         return -1;
     return dockerfile_parse(buf_str(&text), name, &b->doc, err);
@@ -211,11 +234,7 @@ int build_run(const struct build_options *options, const struct build_tools *too
         return -1;
     if (b.control.inline_cache)
         log_warn("BUILDKIT_INLINE_CACHE: the image will hold no cache");
-    b.sources = sources_open(&(struct sources_options){
-        .layout = tools->layout,
-        .remote = tools->remote,
-        .secrets = options->run->secret_source.get ? &options->run->secret_source : NULL,
-        .commit_time = b.has_epoch});
+    b.sources = build_open_sources(options, tools, b.has_epoch);
     if (prepare(&b, err) < 0)
         return -1;
     int made = build_lint_first(&b, &b.products[0].graph, err) < 0 ? -1 : make(&b, err);

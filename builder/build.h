@@ -21,13 +21,14 @@
 #include "registry/platform.h"
 #include "registry/reference.h"
 
-struct context;
+struct contexts;
 struct layout;
 struct named_contexts;
 struct run_options;
 struct pool;
 struct remote;
 struct session;
+struct sources;
 
 struct build_options {
     const char *context;                /* see builder/contexts.h */
@@ -66,6 +67,13 @@ struct build_result {
     struct strv warnings; /* of the build checks, ready to print; after a failure too */
 };
 
+/* What a build fetches with, and its contexts (builder/sources.h, builder/contexts.h): for those
+ * who ask about a Dockerfile, too. */
+struct sources *build_open_sources(const struct build_options *options,
+                                   const struct build_tools *tools, bool commit_time);
+struct contexts *build_open_contexts(const struct build_options *options, struct layout *layout,
+                                     struct sources *sources, struct buf *dockerfile, char **name,
+                                     struct err *err);
 int build_run(const struct build_options *options, const struct build_tools *tools,
               struct build_result *result, struct err *err);
 void build_result_release(struct build_result *result);

@@ -134,17 +134,8 @@ static int fail_at(struct asking *a, struct span at)
 
 static int read_file(struct asking *a, struct buf *text, char **name, struct err *err)
 {
-    const struct build_options *o = a->options;
-    struct contexts_options contexts = {.layout = a->tools->layout,
-                                        .context = o->context,
-                                        .dockerfile = o->dockerfile,
-                                        .input_fd = o->input_fd,
-                                        .named = o->named};
-
-    a->sources = sources_open(
-        &(struct sources_options){.layout = a->tools->layout, .remote = a->tools->remote});
-    contexts.sources = a->sources;
-    a->contexts = contexts_open(&contexts, text, name, err);
+    a->sources = build_open_sources(a->options, a->tools, false);
+    a->contexts = build_open_contexts(a->options, a->tools->layout, a->sources, text, name, err);
     return a->contexts ? 0 : -1;
 }
 

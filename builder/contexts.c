@@ -193,6 +193,20 @@ static int open_fetched(struct contexts *c, struct source *source, struct buf *o
     return context_read(c->main, "context", DOCKERFILE_MAX, out, err);
 }
 
+/* What the URL itself says about its .git counts more. */
+static int find_remote(const struct contexts *c, const char *text, struct source **source,
+                       struct err *err)
+{
+    SCOPED(giturl_release) struct giturl url = {0};
+    struct source_request request = {.text = text};
+    struct err ignored = {0};
+
+    if (c->options.keep_git_dir && giturl_parse(text, &url, &ignored) == 1 &&
+        url.keep_git_dir == GITURL_UNSAID)
+        request.keep_git_dir = GITURL_YES;
+    return sources_find(c->options.sources, &request, source, err);
+}
+
 static int open_main(struct contexts *c, struct buf *out, char **name, struct err *err)
 {
     const char *text = c->options.context;
@@ -205,8 +219,7 @@ static int open_main(struct contexts *c, struct buf *out, char **name, struct er
     if (is_dir(text))
         return open_dir(c, out, name, err);
     whole = long_form(text);
-    remote =
-        sources_find(c->options.sources, &(struct source_request){.text = whole}, &source, err);
+    remote = find_remote(c, whole, &source, err);
     if (remote)
         return remote < 0 ? -1 : open_fetched(c, source, out, name, err);
     if (strstr(text, "://"))

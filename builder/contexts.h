@@ -29,6 +29,7 @@ struct contexts_options {
     const char *context;
     const char *dockerfile;             /* NULL: the context's own */
     int input_fd;                       /* standard input */
+    bool keep_git_dir;                  /* a repository as main context keeps its .git */
     const struct named_contexts *named; /* NULL: none */
 };
 

@@ -28,6 +28,7 @@ struct secret_source;
 struct git {
     const struct layout *layout;
     const struct secret_source *secrets; /* NULL: none */
+    const char *ssh_socket; /* the agent that ssh asks, instead of SSH_AUTH_SOCK; NULL: none */
 };
 
 struct git_commit {

@@ -159,6 +159,8 @@ static int make_env(const struct git *git, const struct git_call *call, struct s
     for (size_t i = 0; i < ARRAY_SIZE(passed); i++)
         if (getenv(passed[i]))
             env_set(env, passed[i], getenv(passed[i]));
+    if (git->ssh_socket)
+        env_set(env, "SSH_AUTH_SOCK", git->ssh_socket);
     env_set(env, "LC_ALL", "C");
     env_set(env, "HOME", "/nonexistent");
     env_set(env, "GIT_CONFIG_NOSYSTEM", "1");

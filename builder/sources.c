@@ -249,7 +249,9 @@ bool source_is_archive(const struct source *source)
 
 static struct git git_of(const struct source *s)
 {
-    return (struct git){.layout = s->table->options.layout, .secrets = s->table->options.secrets};
+    return (struct git){.layout = s->table->options.layout,
+                        .secrets = s->table->options.secrets,
+                        .ssh_socket = s->table->options.ssh_socket};
 }
 
 static int resolve_url(struct source *s, struct err *err)

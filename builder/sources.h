@@ -25,6 +25,7 @@ struct sources_options {
     struct layout *layout;
     struct remote *remote;               /* for its http; NULL: only directories can be made */
     const struct secret_source *secrets; /* NULL: none */
+    const char *ssh_socket; /* the agent that ssh asks instead of SSH_AUTH_SOCK; NULL: none */
     bool commit_time; /* files of repositories are as old as their commit (SOURCE_DATE_EPOCH) */
 };
 

@@ -114,6 +114,23 @@ refuse "a circle of redirects" "redirect" "ADD $url/loop /"
 refuse "a password in a URL" "a user and a password cannot stand in it" "ADD http://me:secret@127.0.0.1:$port/plain/f.txt /"
 t "what was refused left nothing in tmp" sh -c "[ -z \"\$(ls '$SLIPWAY_ROOT/tmp')\" ]"
 
+# --- credentials
+printf 'let-me-in\n' >token
+printf 'Custom x' >header
+printf 'FROM scratch\nADD %s/auth/f.txt /d/\n' "$url" >Dockerfile
+t "without a credential the server refuses" expect_fail "the server answers 401; --secret id=HTTP_AUTH_TOKEN_<host>" slipway build -f Dockerfile ctx
+t "a token" slipway build -q --secret id=HTTP_AUTH_TOKEN_127.0.0.1,src=token -t c:1 -f Dockerfile ctx
+printf 'FROM scratch\nADD %s/raw/f.txt /d/\n' "$url" >Dockerfile
+t "a header" slipway build -q --secret id=HTTP_AUTH_HEADER_127.0.0.1,src=header -t c:1 -f Dockerfile ctx
+printf 'FROM scratch\nADD %s/away/%s/raw/f.txt /d/\n' "$url" "$(free_port)" >Dockerfile
+t "... does not follow to another port" expect_fail "Dockerfile:2" slipway build --secret id=HTTP_AUTH_HEADER_127.0.0.1,src=header -f Dockerfile ctx
+printf 'FROM scratch\nADD http://example.org/x /d/\n' >Dockerfile
+t "... nor goes out in plain text" expect_fail "plain http would tell it" slipway build --secret id=HTTP_AUTH_HEADER_example.org,src=header -f Dockerfile ctx
+printf 'a\nb' >lines
+printf 'FROM scratch\nADD %s/raw/f.txt /d/\n' "$url" >Dockerfile
+t "... nor is more than a line" expect_fail "control bytes cannot stand in" slipway build --secret id=HTTP_AUTH_HEADER_127.0.0.1,src=lines -f Dockerfile ctx
+t "nothing in the store tells them" sh -c "! grep -rq -e 'let-me-in' -e 'Custom x' '$SLIPWAY_ROOT'"
+
 if can user; then
     mkdir -p "$USER_HOME/ctx"
     printf 'FROM scratch\nADD %s/plain/f.txt /d/\nADD --unpack %s/plain/a.tar.xz /u/\n' "$url" "$url" >"$USER_HOME/ctx/Dockerfile"

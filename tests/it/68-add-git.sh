@@ -155,6 +155,12 @@ export GIT_SSH_COMMAND
 build "ssh" "ADD git@example.org:$PWD/git/repo.git#v1 /r/"
 content r/a a
 t "... by its command" has ssh.log "git@example.org git-upload-pack '$PWD/git/repo.git'"
+printf 'FROM scratch\nADD git@example.org:%s/git/repo.git#other /r/\n' "$PWD" >Dockerfile
+sed -i '2i echo "agent $SSH_AUTH_SOCK" >>'"$PWD/ssh.log" fakessh
+python3 -c 'import socket, time; s = socket.socket(socket.AF_UNIX); s.bind("agent.sock"); s.listen(1); time.sleep(600)' & on_exit "kill $!"
+wait_for 5 test -S agent.sock
+t "--ssh default is the agent it asks" slipway build -q --ssh "default=$PWD/agent.sock" -t c:1 -f Dockerfile ctx
+t "... and no other" has ssh.log "agent $PWD/agent.sock"
 unset GIT_SSH_COMMAND
 
 refuse "a branch that is not there" 'has no branch or tag "nowhere"' "ADD $url/repo.git#nowhere /r/"
@@ -168,6 +174,20 @@ refuse "an option for git" "its ref is not one that git allows" "ADD $url/repo.g
 refuse "an option for ssh" 'cannot begin with "-"' "ADD ssh://-oProxyCommand=x/r.git /r/"
 refuse "COPY of a repository" "COPY cannot fetch a git repository" "COPY $url/repo.git /r/"
 refuse "a login that is wanted" "terminal prompts disabled" "ADD $(echo "$url" | sed 's,/git$,,')/gitauth/repo.git /r/"
+
+# --- credentials
+host=$(echo "$url" | sed 's,^http://,,;s,/.*,,')
+printf 'git-token\n' >token
+printf 'basic %s' "$(printf 'x-access-token:git-token' | base64 -w0)" >header
+printf 'FROM scratch\nADD http://%s/gitauth/repo.git#v1 /r/\n' "$host" >Dockerfile
+for secret in GIT_AUTH_TOKEN,src=token "GIT_AUTH_TOKEN.$host,src=token" GIT_AUTH_HEADER,src=header "GIT_AUTH_HEADER.$host,src=header"; do
+    rm -rf "$SLIPWAY_ROOT/cache/git"
+    t "a secret $(echo "$secret" | sed 's/[.,].*//')" slipway build -q --no-cache --secret "id=$secret" -t c:1 -f Dockerfile ctx
+done
+t "... for another host is of no use" expect_fail "terminal prompts disabled" slipway build --no-cache --secret id=GIT_AUTH_TOKEN.example.org,src=token -f Dockerfile ctx
+t "nothing in the store tells it" sh -c "! grep -rqF -e git-token -e '$(cat header)' '$SLIPWAY_ROOT'"
+printf 'FROM scratch\nADD http://example.org/r.git /r/\n' >Dockerfile
+t "it does not go out in plain text" expect_fail "plain http would tell it" slipway build --secret id=GIT_AUTH_TOKEN,src=token -f Dockerfile ctx
 
 # Hostile ones: a submodule of this host's files, of a program; a .gitmodules with an option for a URL.
 for evil in "$PWD/git/inner" "file://$PWD/git/inner" "ext::sh -c touch% $T/owned" "--upload-pack=touch $T/owned"; do

@@ -123,6 +123,11 @@ line "with its own Dockerfile" ' other/Dockerfile$|other$'
 build "the query form, --file inside it" -f sub/Dockerfile "$url/git/repo.git?branch=main"
 build "--file - beside a repository" -f - "$url/git/repo.git" <ctx/Dockerfile
 line "sees the repository" ' all/a$'
+printf 'FROM scratch\nCOPY .git/HEAD /\n' >g.Dockerfile
+t "without its .git" expect_fail '".git/HEAD" is not in the build context' slipway build -f - "$url/git/repo.git" <g.Dockerfile
+build "BUILDKIT_CONTEXT_KEEP_GIT_DIR keeps it" --build-arg BUILDKIT_CONTEXT_KEEP_GIT_DIR=1 -f - "$url/git/repo.git" <g.Dockerfile
+t "the checks look into a repository, too" slipway build --check "$url/git/repo.git"
+t "... and an archive" slipway build --check - <ctx.tar
 t "a repository that is not there" expect_fail "none.git" slipway build "$url/git/none.git"
 t "a URL that is not there" expect_fail "the server answers 404" slipway build "$url/plain/none.tar"
 
@@ -154,6 +159,16 @@ build "an archive by URL" -f n.Dockerfile --build-context "files=$url/plain/ctx.
 line "its files" ' n/a$'
 build "a file by URL" -f n.Dockerfile --build-context "files=$url/plain/plain.Dockerfile" ctx
 line "is called context" ' n/context$'
+if can userns && can overlay; then
+    printf 'FROM base:1\nRUN --mount=type=bind,from=files,target=/m cat /m/n >/got\n' >m.Dockerfile
+    build "RUN --mount from= a directory" -f m.Dockerfile --build-context files=named ctx
+    is "$(tar -xOzf "$(top c:1)" got)" n "... reads its file"
+    printf 'FROM base:1\nRUN --mount=from=files,target=/m cat /m/a >/got\n' >m.Dockerfile
+    build "RUN --mount from= a repository" -f m.Dockerfile --build-context "files=$url/git/repo.git" ctx
+    is "$(tar -xOzf "$(top c:1)" got)" a "... reads its file"
+else
+    skip "RUN --mount from= a context" "$why"
+fi
 printf 'FROM scratch\nCOPY --from=files /etc/passwd /p\n' >i.Dockerfile
 build "an image" -f i.Dockerfile --build-context files=docker-image://base:1 ctx
 line "its file" ' p$'

@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/progress_json.h"
 #include "base/scope.h"
 #include "base/str.h"
 
@@ -25,6 +26,7 @@ struct step {
     int number;
     char *title;
     uint64_t begun_ms;
+    struct timespec started;
     uint64_t done, total;
     struct buf partial; /* output not yet ended by a newline */
 };
@@ -127,6 +129,11 @@ void progress_set_mode(enum progress_mode mode)
     pthread_mutex_unlock(&state.lock);
 }
 
+static struct progress_vertex vertex_of(const struct step *s)
+{
+    return (struct progress_vertex){s->number, s->title, s->started};
+}
+
 int progress_begin(const char *fmt, ...)
 {
     SCOPED(buf_release) struct buf title = {0}, safe = {0};
@@ -141,7 +148,8 @@ int progress_begin(const char *fmt, ...)
     pthread_mutex_lock(&state.lock);
     VEC_GROW(state.steps, state.count, state.capacity);
     s = &state.steps[state.count++];
-    *s = (struct step){.number = ++state.last_number, .begun_ms = clock_mono_ms()};
+    *s = (struct step){
+        .number = ++state.last_number, .begun_ms = clock_mono_ms(), .started = clock_now()};
     number = s->number;
     s->title = buf_steal(&safe);
     if (on_terminal()) {
@@ -151,9 +159,26 @@ int progress_begin(const char *fmt, ...)
 
         buf_addf(&line, "#%d %s\n", number, s->title);
         emit(line.ptr, line.size);
+    } else if (state.mode == PROGRESS_JSON) {
+        SCOPED(buf_release) struct buf line = {0};
+        struct progress_vertex v = vertex_of(s);
+
+        progress_json_begin(&line, &v);
+        emit(line.ptr, line.size);
     }
     pthread_mutex_unlock(&state.lock);
     return number;
+}
+
+/* As often as a terminal would be drawn. */
+static void emit_status(const struct step *s)
+{
+    SCOPED(buf_release) struct buf line = {0};
+    struct progress_vertex v = vertex_of(s);
+
+    progress_json_status(&line, &v, clock_now(), s->done, s->total);
+    emit(line.ptr, line.size);
+    state.drawn_ms = clock_mono_ms();
 }
 
 void progress_advance(int number, uint64_t done, uint64_t total)
@@ -167,6 +192,8 @@ void progress_advance(int number, uint64_t done, uint64_t total)
         s->total = total;
         if (on_terminal() && clock_mono_ms() - state.drawn_ms >= REDRAW_MS)
             emit("", 0);
+        else if (state.mode == PROGRESS_JSON && clock_mono_ms() - state.drawn_ms >= REDRAW_MS)
+            emit_status(s);
     }
     pthread_mutex_unlock(&state.lock);
 }
@@ -193,7 +220,13 @@ static void output_line(struct step *s)
 {
     SCOPED(buf_release) struct buf line = {0};
 
-    if (state.mode != PROGRESS_QUIET) {
+    if (state.mode == PROGRESS_JSON) {
+        struct progress_vertex v = vertex_of(s);
+
+        buf_addc(&s->partial, '\n');
+        progress_json_log(&line, &v, clock_now(), buf_str(&s->partial));
+        emit(line.ptr, line.size);
+    } else if (state.mode != PROGRESS_QUIET) {
         buf_addf(&line, "#%d ", s->number);
         drop_sequences(&s->partial);
         buf_add_columns(&line, str_trim_right(buf_str(&s->partial)));
@@ -220,29 +253,50 @@ void progress_output(int number, const void *bytes, size_t size)
     pthread_mutex_unlock(&state.lock);
 }
 
-void progress_finish(int number, enum progress_end how, const char *note)
+static bool has_colours(void)
+{
+    const char *no = getenv("NO_COLOR"); /* no-color.org: set and not empty */
+
+    return !no || !*no;
+}
+
+/* The line that ends a step. */
+static void print_end(struct buf *line, const struct step *s, enum progress_end how,
+                      const char *note)
 {
     static const char *const words[] = {"DONE", "CACHED", "ERROR", "SKIPPED"};
+    struct progress_vertex v = vertex_of(s);
+
+    if (state.mode == PROGRESS_JSON) {
+        progress_json_end(line, &v, clock_now(), how == PROGRESS_CACHED,
+                          how == PROGRESS_FAILED ? (note ? note : "failed") : NULL);
+        return;
+    }
+    if (!on_terminal())
+        buf_addf(line, "#%d", s->number);
+    else if (how == PROGRESS_FAILED)
+        buf_addf(line, "%s %s", has_colours() ? "\x1b[31m✗\x1b[0m" : "✗", s->title);
+    else
+        buf_addf(line, "✓ %s", s->title);
+    buf_addf(line, " %s", words[how]);
+    if (how == PROGRESS_DONE || how == PROGRESS_FAILED)
+        buf_addf(line, " %.2fs", (double)(clock_mono_ms() - s->begun_ms) / 1000);
+    if (note)
+        buf_addf(line, " %s", note);
+    buf_addc(line, '\n');
+}
+
+void progress_finish(int number, enum progress_end how, const char *note)
+{
     SCOPED(buf_release) struct buf line = {0};
     struct step *s;
 
     pthread_mutex_lock(&state.lock);
     s = find(number);
     if (s) {
-        double took = (double)(clock_mono_ms() - s->begun_ms) / 1000;
-
         if (s->partial.size)
             output_line(s);
-        if (on_terminal())
-            buf_addf(&line, "%s %s", how == PROGRESS_FAILED ? "\x1b[31m✗\x1b[0m" : "✓", s->title);
-        else
-            buf_addf(&line, "#%d", number);
-        buf_addf(&line, " %s", words[how]);
-        if (how == PROGRESS_DONE || how == PROGRESS_FAILED)
-            buf_addf(&line, " %.2fs", took);
-        if (note)
-            buf_addf(&line, " %s", note);
-        buf_addc(&line, '\n');
+        print_end(&line, s, how, note);
         free(s->title);
         buf_release(&s->partial);
         *s = state.steps[state.count - 1];
@@ -270,7 +324,31 @@ void progress_clear(void)
 
 void progress_write_line(const char *bytes, size_t size)
 {
+    SCOPED(buf_release) struct buf line = {0};
+
     pthread_mutex_lock(&state.lock);
-    emit(bytes, size);
+    if (state.mode == PROGRESS_JSON) {
+        progress_json_note(&line, str_trim_right((struct str){bytes, size}));
+        emit(line.ptr, line.size);
+    } else {
+        emit(bytes, size);
+    }
     pthread_mutex_unlock(&state.lock);
+}
+
+int progress_mode_parse(const char *name, enum progress_mode *mode)
+{
+    static const struct {
+        const char *name;
+        enum progress_mode mode;
+    } modes[] = {{"auto", PROGRESS_AUTO},   {"plain", PROGRESS_PLAIN}, {"tty", PROGRESS_TTY},
+                 {"quiet", PROGRESS_QUIET}, {"none", PROGRESS_QUIET},  {"rawjson", PROGRESS_JSON}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+        if (strcmp(modes[i].name, name) != 0)
+            continue;
+        *mode = modes[i].mode;
+        return 0;
+    }
+    return -1;
 }

@@ -10,10 +10,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum progress_mode { PROGRESS_AUTO, PROGRESS_PLAIN, PROGRESS_TTY, PROGRESS_QUIET };
+enum progress_mode {
+    PROGRESS_AUTO,
+    PROGRESS_PLAIN,
+    PROGRESS_TTY,
+    PROGRESS_QUIET,
+    PROGRESS_JSON, /* base/progress_json.h; all else that is said becomes a warning of it */
+};
 enum progress_end { PROGRESS_DONE, PROGRESS_CACHED, PROGRESS_FAILED, PROGRESS_SKIPPED };
 
 void progress_set_mode(enum progress_mode mode);
+/* "auto", "plain", "tty", "quiet", "none" (the same), "rawjson". -1: no such mode. */
+int progress_mode_parse(const char *name, enum progress_mode *mode);
 /* A step begins; the number names it in the calls below. Title is one line, e.g. "[builder 2/8] RUN
  * npm install". */
 int progress_begin(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -26,7 +34,8 @@ void progress_finish(int step, enum progress_end how,
 /* Takes the in-place lines off the terminal, before anything else is printed there. Log does it by
  * itself. */
 void progress_clear(void);
-/* Writes one whole line to stderr between the in-place lines; for base/log. */
+/* Writes whole lines to stderr between the in-place ones; for base/log, and for what no line of the
+ * log can hold. */
 void progress_write_line(const char *bytes, size_t size);
 
 #endif

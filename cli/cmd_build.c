@@ -19,32 +19,52 @@
 /* What the one line of the error cannot hold. */
 static void explain(const struct build_result *built)
 {
-    SCOPED(buf_release) struct buf safe = {0};
+    SCOPED(buf_release) struct buf text = {0};
     struct str rest = buf_str(&built->output), line;
 
-    progress_clear();
+    if (rest.size)
+        buf_adds(&text, "------\n");
     while (str_line(&rest, &line)) {
-        buf_add_columns(&safe, line);
-        buf_addc(&safe, '\n');
+        buf_add_columns(&text, line);
+        buf_addc(&text, '\n');
     }
-    if (safe.size)
-        fprintf(stderr, "------\n%s------\n", buf_cstr(&safe));
-    if (built->excerpt.size)
-        fputs(buf_cstr(&built->excerpt), stderr);
+    if (text.size)
+        buf_adds(&text, "------\n");
+    buf_add_str(&text, buf_str(&built->excerpt));
+    if (text.size)
+        progress_write_line(text.ptr, text.size);
 }
 
 /* In short, as docker does at a build's end. */
 static void print_warnings(const struct build_result *built)
 {
+    SCOPED(buf_release) struct buf text = {0};
     size_t count = built->warnings.count;
 
     if (count == 0)
         return;
-    progress_clear();
-    fprintf(stderr, "\n %zu warning%s found (use --check to expand):\n", count,
-            count == 1 ? "" : "s");
+    buf_addf(&text, "\n %zu warning%s found (use --check to expand):\n", count,
+             count == 1 ? "" : "s");
     for (size_t i = 0; i < count; i++)
-        fprintf(stderr, " - %s\n", built->warnings.ptr[i]);
+        buf_addf(&text, " - %s\n", built->warnings.ptr[i]);
+    progress_write_line(text.ptr, text.size);
+}
+
+/* Of the environment, when the command line says nothing (docker buildx). */
+static int set_progress(const struct cmd_context *context, struct err *err)
+{
+    const char *name = getenv("BUILDKIT_PROGRESS");
+    enum progress_mode mode;
+
+    if (context->progress || !name || !*name)
+        return 0;
+    if (progress_mode_parse(name, &mode) < 0)
+        return err_set(err, ERR_USAGE, 0,
+                       "BUILDKIT_PROGRESS: \"%.100s\" is not auto, plain, tty, quiet, none or "
+                       "rawjson",
+                       name);
+    progress_set_mode(mode);
+    return 0;
 }
 
 struct opened {
@@ -95,7 +115,8 @@ static int build_command(struct cmd_context *context, const void *opts, int coun
     struct build_call call;
 
     (void)count;
-    if (build_call_parse(o, &call, err) < 0 || build_request_make(o, args[0], &request, err) < 0)
+    if (set_progress(context, err) < 0 || build_call_parse(o, &call, err) < 0 ||
+        build_request_make(o, args[0], &request, err) < 0)
         return -1;
     if (call.wanted)
         return build_call_run(context, o, &request, &call, err);

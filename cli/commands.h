@@ -9,6 +9,7 @@ struct cmd_context {
     const char *root; /* --root, $SLIPWAY_ROOT or the default place, decided before any
                          session_enter(); NULL: there is none */
     bool quiet;       /* --quiet: a result is all that is said */
+    bool progress;    /* the command line says how progress is shown */
 };
 
 extern const struct cmd *const commands[]; /* NULL-ended, in the order of `slipway --help` */

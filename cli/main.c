@@ -46,14 +46,7 @@ static int finish_stdout(int status)
 
 static int apply_globals(const struct global_opts *g, struct err *err)
 {
-    static const struct {
-        const char *name;
-        enum progress_mode mode;
-    } modes[] = {{"auto", PROGRESS_AUTO},
-                 {"plain", PROGRESS_PLAIN},
-                 {"tty", PROGRESS_TTY},
-                 {"quiet", PROGRESS_QUIET}};
-    size_t i = 0;
+    enum progress_mode mode;
 
     if (g->quiet)
         progress_set_mode(PROGRESS_QUIET);
@@ -61,12 +54,11 @@ static int apply_globals(const struct global_opts *g, struct err *err)
         log_set_level(g->verbose ? LOG_DEBUG : LOG_WARN);
     if (!g->progress)
         return 0;
-    while (i < ARRAY_SIZE(modes) && strcmp(modes[i].name, g->progress) != 0)
-        i++;
-    if (i == ARRAY_SIZE(modes))
+    if (progress_mode_parse(g->progress, &mode) < 0)
         return err_set(err, ERR_USAGE, 0,
-                       "option --progress: \"%s\" is not auto, plain, tty or quiet", g->progress);
-    progress_set_mode(modes[i].mode);
+                       "option --progress: \"%s\" is not auto, plain, tty, quiet, none or rawjson",
+                       g->progress);
+    progress_set_mode(mode);
     return 0;
 }
 
@@ -110,6 +102,7 @@ static int run(const struct cmd *cmd, struct global_opts *g, int argc, char **ar
         root = store_root(g);
         context.root = root;
         context.quiet = g->quiet;
+        context.progress = g->progress || g->quiet;
         if (status == 0)
             status = cmd->run(&context, opts, (int)operands.count, operands.ptr, &err);
     }

@@ -25,7 +25,7 @@ t "no arguments" expect_status 2 'version: takes no arguments, got "x"' slipway 
 t "what to read next" sh -c 'slipway images --nope 2>&1 | grep -qx "see slipway images --help"'
 t "options of the program stand before or after" sh -c 'slipway --root "$T/r1" images && slipway images --root "$T/r1" &&
     test -f "$T/r1/oci-layout"'
-t "progress is checked" expect_status 2 'option --progress: "loud" is not auto, plain, tty or quiet' slipway --progress loud images
+t "progress is checked" expect_status 2 'option --progress: "loud" is not auto, plain, tty, quiet, none or rawjson' slipway --progress loud images
 t "version" sh -c 'slipway version | grep -Eq "^slipway [0-9.]+ linux/" && slipway --version | grep -q ^slipway &&
     slipway version --json | jq -e .version'
 t "a failure is status 1" expect_fail 'no image "absent" in the store' slipway inspect absent

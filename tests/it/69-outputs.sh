@@ -158,6 +158,19 @@ t "-q prints the id" slipway build -q --target app -t app:1 ctx
 is "$(cat "$T/out")" "$(jq -r .config.digest "$(blob "$gzip_digest")")" "... and nothing else"
 is "$(cat "$T/err")" "" "... anywhere"
 
+# --- progress ---
+t "--progress rawjson" slipway --progress rawjson build --no-cache --target app -t app:1 ctx
+cp "$T/err" events
+t "... is JSON, all of it" sh -c 'jq -es "length > 3" events && ! grep -v "^{" events'
+t "... steps begin and end" sh -c 'jq -se "[.[] | .vertexes[]? | select(.completed and (.name | contains(\"RUN echo one\")))] | length == 1" events'
+t "a step's output" sh -c 'printf "FROM base:1\nRUN echo words; false\n" | BUILDKIT_PROGRESS=rawjson slipway build -f - ctx 2>events; [ $? = 1 ] && jq -rse "[.[] | .logs[]?.data | @base64d] == [\"words\n\"]" events'
+t "... the failure" sh -c 'jq -se "[.[] | .vertexes[]? | select(.error)] | length == 1" events'
+t "... and the error" sh -c 'jq -rse ".[] | .warnings[]?.short | @base64d" events | grep -q "exit status 1"'
+t "--progress none" slipway --progress none build --no-cache --target app -t app:1 ctx
+is "$(cat "$T/err")" "" "... says nothing"
+t "no such mode" expect_status 2 'BUILDKIT_PROGRESS: "loud"' env BUILDKIT_PROGRESS=loud slipway build ctx
+t "the command line wins" env BUILDKIT_PROGRESS=loud slipway --progress plain build --target app ctx
+
 # --- refusals ---
 t "a key that the type has not" expect_status 2 'push: type=local has no such key' slipway build -o type=local,dest=x,push=true ctx
 t "estargz" expect_status 2 'estargz layers are not made here' slipway build -o type=image,compression=estargz ctx

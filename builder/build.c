@@ -237,8 +237,8 @@ int build_run(const struct build_options *options, const struct build_tools *too
     b.sources = build_open_sources(options, tools, b.has_epoch);
     if (prepare(&b, err) < 0)
         return -1;
-    int made = build_lint_first(&b, &b.products[0].graph, err) < 0 ? -1 : make(&b, err);
-    build_lint_last(&b, &b.products[0].graph);
+    int made = build_lint_first(&b, err) < 0 ? -1 : make(&b, err);
+    build_lint_last(&b);
     return made < 0 ? -1 : commit(&b, err);
 }
 

@@ -32,24 +32,54 @@ static int needed_config(void *arg, const struct stage *stage, const json_t **co
     return image ? 1 : -1;
 }
 
-/* The stages that are built, no others. The failure that stopped the walk is the build's own. */
-static int walk(struct build *b, const struct graph *graph, struct lint *lint, bool load,
-                struct span *at, struct err *err)
+/*
+ * The stages of one target, no others. The graph is our own: going through it, stages get the
+ * triggers of their bases.
+ */
+static int walk(struct build *b, const char *target, bool load, struct lint *lint, struct span *at,
+                struct err *err)
 {
     const struct context *context = contexts_main_opened(b->contexts);
-    struct lint_input input = {.graph = graph,
-                               .ignore = context ? context_ignore(context) : NULL,
-                               .base_config = load ? needed_config : loaded_config,
-                               .arg = b};
+    SCOPED(graph_release) struct graph graph = {0};
+    struct graph_options options = {.build_args = b->options->build_args,
+                                    .target = target,
+                                    .build = platform_host(),
+                                    .wanted = b->options->platforms[0],
+                                    .contexts = b->options->named};
+    struct lint_input input = {.stages = {&graph, load ? needed_config : loaded_config, b},
+                               .ignore = context ? context_ignore(context) : NULL};
+    size_t told = b->doc.warnings.count;
+    int rc = lint_begin(lint, &b->doc, b->options->build_args, at, err);
+
+    if (rc < 0 || graph_make(&b->doc, &options, &graph, err) < 0)
+        return -1;
+    while (b->doc.warnings.count > told)
+        strv_remove(&b->doc.warnings, b->doc.warnings.count - 1);
     lint_file(lint, &b->doc, true);
-    lint_from(lint, graph);
-    int rc = lint_stages(lint, &input, at, err);
+    lint_from(lint, &graph);
+    return lint_stages(lint, &input, at, err);
+}
+
+/* Every target, for the first platform: with another one the same would be said again. */
+static int walk_all(struct build *b, bool load, struct lint *lint, struct span *at, struct err *err)
+{
+    const struct strv *targets = b->options->targets;
+    int rc = walk(b, targets && targets->count ? targets->ptr[0] : NULL, load, lint, at, err);
+
+    for (size_t i = 1; rc == 0 && targets && i < targets->count; i++) {
+        SCOPED(lint_release) struct lint more = {0};
+
+        rc = walk(b, targets->ptr[i], load, &more, at, err);
+        lint_merge(lint, &more);
+    }
     lint_sort(lint);
     return rc;
 }
 
 static void tell(struct build *b, const struct lint *lint)
 {
+    for (size_t i = 0; i < lint->notes.count; i++)
+        log_warn("%s", lint->notes.ptr[i]);
     for (size_t i = 0; i < lint->count; i++) {
         SCOPED(buf_release) struct buf line = {0};
 
@@ -58,14 +88,14 @@ static void tell(struct build *b, const struct lint *lint)
     }
 }
 
-int build_lint_first(struct build *build, const struct graph *graph, struct err *err)
+int build_lint_first(struct build *build, struct err *err)
 {
-    SCOPED(lint_release) struct lint lint = {0};
+    SCOPED(lint_release) struct lint config = {0}, lint = {0};
     struct span at = {0};
-    int rc = lint_begin(&lint, &build->doc, build->options->build_args, &at, err);
+    int rc = lint_begin(&config, &build->doc, build->options->build_args, &at, err);
 
-    if (rc == 0 && lint.config.is_error) {
-        if (!contexts_main(build->contexts, err) || walk(build, graph, &lint, true, &at, err) < 0)
+    if (rc == 0 && config.config.is_error) {
+        if (!contexts_main(build->contexts, err) || walk_all(build, true, &lint, &at, err) < 0)
             rc = -1;
         else
             rc = lint_error(&lint, err);
@@ -75,17 +105,13 @@ int build_lint_first(struct build *build, const struct graph *graph, struct err 
     return rc;
 }
 
-void build_lint_last(struct build *build, const struct graph *graph)
+void build_lint_last(struct build *build)
 {
     SCOPED(lint_release) struct lint lint = {0};
     struct span ignored = {0};
     struct err why = {0};
 
-    if (lint_begin(&lint, &build->doc, build->options->build_args, &ignored, &why) < 0)
-        return;
-    if (walk(build, graph, &lint, false, &ignored, &why) < 0)
+    if (walk_all(build, false, &lint, &ignored, &why) < 0)
         log_debug("build checks end early: %s", why.text);
-    for (size_t i = 0; i < lint.notes.count; i++)
-        log_warn("%s", lint.notes.ptr[i]);
     tell(build, &lint);
 }

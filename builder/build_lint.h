@@ -6,13 +6,12 @@
 #include "base/err.h"
 
 struct build;
-struct graph;
 
 /* Before the first step. -1: the check directive cannot be read; or it says error=true, and a rule
  * is violated: then base images are loaded first, since rules look at them. */
-int build_lint_first(struct build *build, const struct graph *graph, struct err *err);
+int build_lint_first(struct build *build, struct err *err);
 /* At the end, whatever it was: warnings go to build->result. Bases that were not loaded are passed
  * over. */
-void build_lint_last(struct build *build, const struct graph *graph);
+void build_lint_last(struct build *build);
 
 #endif

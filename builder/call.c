@@ -159,10 +159,8 @@ static int make_graph(struct asking *a, struct err *err)
 /* Rule by rule, until something cannot be read on. */
 static int check(struct asking *a, struct lint *lint, int parsed, struct span *at, struct err *err)
 {
-    struct lint_input input = {.graph = &a->graph,
-                               .all_stages = !target_of(a->options),
-                               .base_config = base_config,
-                               .arg = a};
+    struct lint_input input = {.stages = {&a->graph, base_config, a},
+                               .all_stages = !target_of(a->options)};
 
     if (lint_begin(lint, &a->doc, a->options->build_args, at, err) < 0)
         return -1;
@@ -211,13 +209,13 @@ static int run_check(struct asking *a, int parsed, bool json, struct err *err)
 static int run_outline(struct asking *a, bool json, struct err *err)
 {
     SCOPED(outline_release) struct outline outline = {0};
-    struct lint_input input = {.graph = &a->graph, .base_config = base_config, .arg = a};
+    struct rehearsal rehearsal = {&a->graph, base_config, a};
     struct span at = {0};
 
     a->may_lack = true;
     if (make_graph(a, err) < 0)
         return fail_at(a, a->doc.failed);
-    if (outline_make(&outline, &input, &at, err) < 0)
+    if (outline_make(&outline, &rehearsal, &at, err) < 0)
         return fail_at(a, at);
     if (json)
         outline_print_json(&outline, &a->result->out);

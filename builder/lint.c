@@ -293,6 +293,31 @@ void lint_add(struct lint *lint, const struct dockerfile *doc, const struct inst
     va_end(ap);
 }
 
+static bool has_warning(const struct lint *lint, size_t count, const struct lint_warning *warning)
+{
+    for (size_t i = 0; i < count; i++)
+        if (lint->warnings[i].rule == warning->rule && lint->warnings[i].first == warning->first &&
+            strcmp(lint->warnings[i].text, warning->text) == 0)
+            return true;
+    return false;
+}
+
+void lint_merge(struct lint *lint, struct lint *from)
+{
+    size_t count = lint->count;
+
+    for (size_t i = 0; i < from->count; i++) {
+        if (has_warning(lint, count, &from->warnings[i]))
+            continue;
+        VEC_GROW(lint->warnings, lint->count, lint->capacity);
+        lint->warnings[lint->count++] = from->warnings[i];
+        from->warnings[i].text = NULL;
+    }
+    for (size_t i = 0; i < from->notes.count; i++)
+        if (!strv_has(&lint->notes, from->notes.ptr[i]))
+            strv_add(&lint->notes, from->notes.ptr[i]);
+}
+
 void lint_sort(struct lint *lint)
 {
     for (size_t i = 1; i < lint->count; i++) {

@@ -25,6 +25,7 @@
 #include "base/strv.h"
 #include "builder/graph.h"
 #include "builder/parse.h"
+#include "builder/rehearse.h"
 
 struct ignore;
 
@@ -98,16 +99,9 @@ void lint_file(struct lint *lint, const struct dockerfile *doc, bool is_whole);
 void lint_from(struct lint *lint, const struct graph *graph);
 
 struct lint_input {
-    const struct graph *graph;
+    struct rehearsal stages;
     bool all_stages;             /* also those that the target does not need */
     const struct ignore *ignore; /* of the build context; NULL: nothing is left out */
-    /*
-     * The config of the image that a stage is FROM: 1 and *config (borrowed); 0: it is not known,
-     * and rules that depend on it are passed over; -1.
-     */
-    int (*base_config)(void *arg, const struct stage *stage, const json_t **config,
-                       struct err *err);
-    void *arg;
 };
 /* -1: an instruction cannot be carried out; err says where, *failed its lines. */
 int lint_stages(struct lint *lint, const struct lint_input *input, struct span *failed,
@@ -118,6 +112,8 @@ void lint_add(struct lint *lint, const struct dockerfile *doc, const struct inst
               enum lint_rule rule, unsigned first, unsigned last, const char *fmt, ...)
     __attribute__((format(printf, 7, 8)));
 
+/* Takes what `from` has and lint has not: checks of another target of the same file. */
+void lint_merge(struct lint *lint, struct lint *from);
 /* By line; warnings of one line keep their order. */
 void lint_sort(struct lint *lint);
 /* "lint violation found for rules: A, B", or 0 when there are no warnings or they are no errors. */

@@ -14,45 +14,48 @@
 #include "builder/expand.h"
 #include "builder/ignore.h"
 #include "builder/lint.h"
-#include "builder/mount.h"
-#include "builder/state.h"
-#include "builder/state_words.h"
+#include "builder/rehearse.h"
 #include "builder/text.h"
 #include "registry/config.h"
 
 /* A stage on the way through. */
 struct walk {
-    const struct stage *stage;
-    struct state state;
-    bool unknown;     /* its base image is not known, so neither are its variables and its shell */
-    bool workdir_set; /* by a WORKDIR of the file */
+    struct rehearsed rehearsed;
+    bool workdir_set;                                         /* by a WORKDIR of the file */
     const struct instruction *cmd, *entrypoint, *healthcheck; /* the last one so far */
 };
 
 struct walker {
     struct lint *lint;
     const struct lint_input *input;
-    struct walk *walks; /* one for each stage */
+    const struct stage *stage; /* the one on the way */
+    struct walk *walks;        /* one for each stage */
 };
 
 static const struct dockerfile *doc_of(const struct walker *w)
 {
-    return w->input->graph->doc;
+    return w->input->stages.graph->doc;
+}
+
+/* Where it stands in this file: a trigger of the base stands where its FROM is. */
+static const struct instruction *here(const struct walker *w, const struct instruction *in)
+{
+    return in->doc == doc_of(w) ? in : w->stage->from;
 }
 
 static void add(struct walker *w, const struct instruction *in, enum lint_rule rule,
                 const char *before, const char *text, const char *after)
 {
+    in = here(w, in);
     lint_add(w->lint, doc_of(w), in, rule, in->first_line, in->last_line, "%s%s%s", before, text,
              after);
 }
 
 /* Words as the instruction sees them, without noting what is unset: that the state does. */
-static bool expand_quietly(const struct walk *walk, const struct strv *env, const char *word,
+static bool expand_quietly(const struct instruction *in, const struct strv *env, const char *word,
                            struct buf *out)
 {
-    struct expand x = {
-        .lookup = expand_from_env, .arg = env, .escape = walk->state.graph->doc->escape};
+    struct expand x = {.lookup = expand_from_env, .arg = env, .escape = in->doc->escape};
     struct err ignored;
 
     return expand_word(&x, str_of(word), out, &ignored) == 0;
@@ -88,8 +91,7 @@ static void check_secret(struct walker *w, const struct instruction *in, const c
         "Do not use ARG or ENV instructions for sensitive data (", buf_cstr(&text), ")");
 }
 
-static void check_pairs(struct walker *w, struct walk *walk, const struct instruction *in,
-                        const struct strv *before)
+static void check_pairs(struct walker *w, const struct instruction *in, const struct strv *before)
 {
     SCOPED(buf_release) struct buf legacy = {0};
 
@@ -103,7 +105,7 @@ static void check_pairs(struct walker *w, struct walk *walk, const struct instru
 
         if (in->kind == INSTR_ARG)
             buf_adds(&name, in->pairs[i].name);
-        else if (!expand_quietly(walk, before, in->pairs[i].name, &name))
+        else if (!expand_quietly(in, before, in->pairs[i].name, &name))
             continue;
         check_secret(w, in, buf_cstr(&name));
     }
@@ -117,8 +119,8 @@ static void check_once(struct walker *w, const struct instruction **last,
 
     if (*last) {
         buf_addf(&text, "Multiple %s instructions", in->written);
-        lint_add(w->lint, doc_of(w), in, LINT_MULTIPLE_INSTRUCTIONS_DISALLOWED, (*last)->first_line,
-                 (*last)->last_line,
+        lint_add(w->lint, doc_of(w), here(w, in), LINT_MULTIPLE_INSTRUCTIONS_DISALLOWED,
+                 here(w, *last)->first_line, here(w, *last)->last_line,
                  "%s should not be used in the same stage because only the last one will be used",
                  buf_cstr(&text));
     }
@@ -130,8 +132,8 @@ static void check_command(struct walker *w, struct walk *walk, const struct inst
     SCOPED(strv_release) struct strv shell = {0};
 
     check_once(w, in->kind == INSTR_CMD ? &walk->cmd : &walk->entrypoint, in);
-    config_get_list(walk->state.config, "Shell", &shell);
-    if (!in->json && shell.count == 0 && !walk->unknown)
+    config_get_list(walk->rehearsed.state.config, "Shell", &shell);
+    if (!in->json && shell.count == 0 && !walk->rehearsed.unknown)
         add(w, in, LINT_JSON_ARGS_RECOMMENDED, "JSON arguments recommended for ", in->written,
             " to prevent unintended behavior related to OS signals");
 }
@@ -143,7 +145,7 @@ static void check_workdir(struct walker *w, struct walk *walk, const struct inst
     bool first = !walk->workdir_set;
 
     walk->workdir_set = true;
-    if (!first || !expand_quietly(walk, before, in->text, &path) || str_starts(buf_str(&path), "/"))
+    if (!first || !expand_quietly(in, before, in->text, &path) || str_starts(buf_str(&path), "/"))
         return;
     text_quote(&text, buf_str(&path));
     add(w, in, LINT_WORKDIR_RELATIVE_PATH, "Relative workdir ", buf_cstr(&text),
@@ -177,9 +179,8 @@ static void check_port(struct walker *w, const struct instruction *in, const cha
 static void check_ports(struct walker *w, struct walk *walk, const struct instruction *in)
 {
     SCOPED(strv_release) struct strv words = {0}, specs = {0};
-    struct expand x = {.lookup = expand_from_env,
-                       .arg = &walk->state.env,
-                       .escape = walk->state.graph->doc->escape};
+    struct expand x = {
+        .lookup = expand_from_env, .arg = &walk->rehearsed.state.env, .escape = in->doc->escape};
     struct err ignored;
 
     for (size_t i = 0; i < in->words_count; i++)
@@ -220,8 +221,8 @@ static void check_sources(struct walker *w, const struct instruction *in,
 
 static void check_unset(struct walker *w, struct walk *walk, size_t from)
 {
-    for (size_t i = from; i < walk->state.unset_count && !walk->unknown; i++) {
-        const struct unset_name *unset = &walk->state.unset[i];
+    for (size_t i = from; i < walk->rehearsed.state.unset_count && !walk->rehearsed.unknown; i++) {
+        const struct unset_name *unset = &walk->rehearsed.state.unset[i];
         SCOPED(buf_release) struct buf text = {0};
 
         if (strcmp(unset->name, "BUILDKIT_SBOM_SCAN_CONTEXT") == 0 ||
@@ -234,32 +235,13 @@ static void check_unset(struct walker *w, struct walk *walk, size_t from)
     }
 }
 
-/* A --mount's values, for the variables in them. */
-struct mount_words {
-    struct walk *walk;
-    const struct instruction *in;
-};
-
-static int expand_mount(void *ctx, const char *value, struct buf *out, struct err *err)
-{
-    const struct mount_words *words = ctx;
-
-    return state_expand(&words->walk->state, words->in, value, out, err);
-}
-
 static int apply_run(struct walk *walk, const struct instruction *in, struct err *err)
 {
     SCOPED(run_spec_release) struct run_spec run = {0};
-    struct mount_words words = {walk, in};
 
-    for (size_t i = 0; i < in->flags_count; i++) {
-        SCOPED(mount_release) struct mount mount = {0};
-
-        if (strcmp(in->flags[i].name, "mount") == 0 &&
-            mount_parse(str_of(in->flags[i].value), expand_mount, &words, &mount, err) < 0)
-            return dockerfile_wrap(walk->state.graph->doc, in->first_line, err);
-    }
-    return state_run(&walk->state, in, &run, err);
+    if (rehearse_mounts(&walk->rehearsed, in, NULL, NULL, err) < 0)
+        return -1;
+    return state_run(&walk->rehearsed.state, in, &run, err);
 }
 
 /* The instruction takes effect on config and environment, as far as it has one without files. */
@@ -270,8 +252,8 @@ static int apply(struct walker *w, struct walk *walk, const struct instruction *
     if (in->kind == INSTR_RUN)
         return apply_run(walk, in, err);
     if (in->kind != INSTR_COPY && in->kind != INSTR_ADD)
-        return state_apply(&walk->state, in, NULL, err);
-    if (state_copy(&walk->state, in, &copy, err) < 0)
+        return state_apply(&walk->rehearsed.state, in, NULL, err);
+    if (state_copy(&walk->rehearsed.state, in, &copy, err) < 0)
         return -1;
     check_sources(w, in, &copy);
     return 0;
@@ -281,11 +263,11 @@ static int walk_instruction(struct walker *w, struct walk *walk, const struct in
                             struct err *err)
 {
     SCOPED(strv_release) struct strv before = {0};
-    size_t unset = walk->state.unset_count;
+    size_t unset = walk->rehearsed.state.unset_count;
     bool reads_before = in->kind == INSTR_ENV || in->kind == INSTR_ARG || in->kind == INSTR_WORKDIR;
 
     if (reads_before)
-        strv_copy(&before, &walk->state.env);
+        strv_copy(&before, &walk->rehearsed.state.env);
     int failed = apply(w, walk, in, err);
     check_unset(w, walk, unset);
     if (failed < 0)
@@ -294,7 +276,7 @@ static int walk_instruction(struct walker *w, struct walk *walk, const struct in
     case INSTR_ENV:
     case INSTR_ARG:
     case INSTR_LABEL:
-        check_pairs(w, walk, in, &before);
+        check_pairs(w, in, &before);
         break;
     case INSTR_CMD:
     case INSTR_ENTRYPOINT:
@@ -334,44 +316,24 @@ static void check_base_platform(struct walker *w, const struct stage *stage, con
              buf_cstr(&quoted));
 }
 
-static int begin(struct walker *w, struct walk *walk, struct err *err)
+static int walk_stage(struct walker *w, struct stage *stage, struct span *failed, struct err *err)
 {
-    const struct lint_input *input = w->input;
-    const struct stage *stage = walk->stage;
-    const json_t *config = NULL;
+    struct walk *walk = &w->walks[stage->index], *base = NULL;
 
-    if (stage->base.kind == SOURCE_STAGE) {
-        const struct walk *base = &w->walks[stage->base.stage];
-
-        walk->unknown = base->unknown;
-        walk->workdir_set = base->workdir_set;
-        state_inherit(&walk->state, input->graph, stage, &base->state);
-        return 0;
-    }
-    if (stage->base.kind == SOURCE_IMAGE) {
-        int known = input->base_config(input->arg, stage, &config, err);
-
-        if (known < 0)
-            return dockerfile_wrap(doc_of(w), stage->from->first_line, err);
-        walk->unknown = known == 0;
-    }
-    if (config)
-        check_base_platform(w, stage, config);
-    state_begin(&walk->state, input->graph, stage, config);
-    return 0;
-}
-
-static int walk_stage(struct walker *w, struct walk *walk, struct span *failed, struct err *err)
-{
-    const struct stage *stage = walk->stage;
-
+    w->stage = stage;
     *failed = (struct span){stage->from->first_line, stage->from->last_line};
-    if (begin(w, walk, err) < 0)
+    if (stage->base.kind == SOURCE_STAGE)
+        base = &w->walks[stage->base.stage];
+    if (rehearse_begin(&w->input->stages, stage, base ? &base->rehearsed : NULL, &walk->rehearsed,
+                       err) < 0)
         return -1;
-    for (size_t i = stage->first; i < stage->end; i++) {
-        const struct instruction *in = &doc_of(w)->instructions[i];
+    walk->workdir_set = base && base->workdir_set;
+    if (walk->rehearsed.base)
+        check_base_platform(w, stage, walk->rehearsed.base);
+    for (size_t i = 0; i < stage->count; i++) {
+        const struct instruction *in = stage->body[i], *place = here(w, in);
 
-        *failed = (struct span){in->first_line, in->last_line};
+        *failed = (struct span){place->first_line, place->last_line};
         if (walk_instruction(w, walk, in, err) < 0)
             return -1;
     }
@@ -381,18 +343,17 @@ static int walk_stage(struct walker *w, struct walk *walk, struct span *failed, 
 int lint_stages(struct lint *lint, const struct lint_input *input, struct span *failed,
                 struct err *err)
 {
-    const struct graph *graph = input->graph;
+    struct graph *graph = input->stages.graph;
     struct walker w = {.lint = lint, .input = input};
     int result = 0;
 
     w.walks = xcalloc(graph->count, sizeof(*w.walks));
     for (size_t i = 0; i < graph->count && result == 0; i++) {
-        w.walks[i].stage = &graph->stages[i];
         if (input->all_stages || graph->stages[i].needed)
-            result = walk_stage(&w, &w.walks[i], failed, err);
+            result = walk_stage(&w, &graph->stages[i], failed, err);
     }
     for (size_t i = 0; i < graph->count; i++)
-        state_release(&w.walks[i].state);
+        rehearsed_release(&w.walks[i].rehearsed);
     free(w.walks);
     if (result == 0)
         *failed = (struct span){0};

@@ -12,7 +12,7 @@
 
 /* What one stage asks for, before it is known whether another stage told it already. */
 struct stage_view {
-    struct state state;
+    struct rehearsed rehearsed;
     struct outline own; /* args, secrets and ssh of the stage itself */
     struct strv used;   /* names of global ARGs that it or its FROM uses */
     bool visited;
@@ -20,7 +20,7 @@ struct stage_view {
 
 static void view_release(struct stage_view *v)
 {
-    state_release(&v->state);
+    rehearsed_release(&v->rehearsed);
     outline_release(&v->own);
     strv_release(&v->used);
 }
@@ -85,10 +85,17 @@ static void add_need(struct outline *o, bool is_ssh, const char *name, bool requ
 
 /* --- one stage --- */
 
+/* Where it stands in the file: a trigger of the base stands where its FROM is. */
+static const struct instruction *here(const struct stage_view *v, const struct instruction *in)
+{
+    return in->doc == v->rehearsed.state.graph->doc ? in : v->rehearsed.state.stage->from;
+}
+
 /* ARG: with a value of its own it is this stage's; without one it is the global of that name. */
 static void take_args(struct stage_view *v, const struct instruction *in)
 {
-    const struct graph *g = v->state.graph;
+    const struct graph *g = v->rehearsed.state.graph;
+    const struct instruction *place = here(v, in);
 
     for (size_t i = 0; i < in->pairs_count; i++) {
         const struct pair *pair = &in->pairs[i];
@@ -99,45 +106,29 @@ static void take_args(struct stage_view *v, const struct instruction *in)
             continue;
         }
         drop_arg(&v->own, pair->name);
-        add_arg(&v->own, pair->name, env_get(&v->state.env, pair->name),
-                dockerfile_description(g->doc, in, pair->name), in);
+        add_arg(&v->own, pair->name, env_get(&v->rehearsed.state.env, pair->name),
+                dockerfile_description(in->doc, in, pair->name), place);
     }
 }
 
-static int expand_value(void *ctx, const char *value, struct buf *out, struct err *err)
+static void take_mount(void *arg, const struct mount *mount, const struct instruction *in)
 {
-    const struct state *s = ctx;
-    struct expand x = {.lookup = expand_from_env, .arg = &s->env, .escape = s->graph->doc->escape};
+    struct stage_view *v = arg;
 
-    return expand_word(&x, str_of(value), out, err);
-}
-
-static int take_mounts(struct stage_view *v, const struct instruction *in, struct err *err)
-{
-    for (size_t i = 0; i < in->flags_count; i++) {
-        SCOPED(mount_release) struct mount mount = {0};
-
-        if (strcmp(in->flags[i].name, "mount") != 0)
-            continue;
-        if (mount_parse(str_of(in->flags[i].value), expand_value, &v->state, &mount, err) < 0 ||
-            mount_resolve(&mount, v->state.workdir, 0, err) < 0)
-            return dockerfile_wrap(v->state.graph->doc, in->first_line, err);
-        if (mount.type == MOUNT_SECRET || mount.type == MOUNT_SSH)
-            add_need(&v->own, mount.type == MOUNT_SSH, mount.id, mount.required, in);
-    }
-    return 0;
+    if (mount->type == MOUNT_SECRET || mount->type == MOUNT_SSH)
+        add_need(&v->own, mount->type == MOUNT_SSH, mount->id, mount->required, here(v, in));
 }
 
 static int take_instruction(struct stage_view *v, const struct instruction *in, struct err *err)
 {
     switch (in->kind) {
     case INSTR_RUN:
-        return take_mounts(v, in, err);
+        return rehearse_mounts(&v->rehearsed, in, take_mount, v, err);
     case INSTR_COPY:
     case INSTR_ADD:
         return 0;
     default:
-        if (state_apply(&v->state, in, NULL, err) < 0)
+        if (state_apply(&v->rehearsed.state, in, NULL, err) < 0)
             return -1;
         if (in->kind == INSTR_ARG)
             take_args(v, in);
@@ -160,35 +151,24 @@ static void take_used(const struct graph *g, const char *word, struct strv *used
         add_name(used, names.ptr[i]);
 }
 
-static int begin(struct stage_view *views, const struct stage *stage,
-                 const struct lint_input *input, struct err *err)
+static int view_stage(struct stage_view *views, struct stage *stage,
+                      const struct rehearsal *rehearsal, struct span *failed, struct err *err)
 {
     struct stage_view *v = &views[stage->index];
-    const json_t *config = NULL;
+    const struct rehearsed *base =
+        stage->base.kind == SOURCE_STAGE ? &views[stage->base.stage].rehearsed : NULL;
 
-    take_used(input->graph, stage->from->words[0].text, &v->used);
-    take_used(input->graph, instr_flag(stage->from, "platform"), &v->used);
-    if (stage->base.kind == SOURCE_STAGE) {
-        state_inherit(&v->state, input->graph, stage, &views[stage->base.stage].state);
-        return 0;
-    }
-    if (stage->base.kind == SOURCE_IMAGE && input->base_config(input->arg, stage, &config, err) < 0)
-        return dockerfile_wrap(input->graph->doc, stage->from->first_line, err);
-    state_begin(&v->state, input->graph, stage, config);
-    return 0;
-}
-
-static int view_stage(struct stage_view *views, const struct stage *stage,
-                      const struct lint_input *input, struct span *failed, struct err *err)
-{
+    take_used(rehearsal->graph, stage->from->words[0].text, &v->used);
+    take_used(rehearsal->graph, instr_flag(stage->from, "platform"), &v->used);
     *failed = (struct span){stage->from->first_line, stage->from->last_line};
-    if (begin(views, stage, input, err) < 0)
+    if (rehearse_begin(rehearsal, stage, base, &v->rehearsed, err) < 0)
         return -1;
-    for (size_t i = stage->first; i < stage->end; i++) {
-        const struct instruction *in = &input->graph->doc->instructions[i];
+    for (size_t i = 0; i < stage->count; i++) {
+        const struct instruction *in = stage->body[i];
 
-        *failed = (struct span){in->first_line, in->last_line};
-        if (take_instruction(&views[stage->index], in, err) < 0)
+        if (in->doc == rehearsal->graph->doc)
+            *failed = (struct span){in->first_line, in->last_line};
+        if (take_instruction(v, in, err) < 0)
             return -1;
     }
     *failed = (struct span){0};
@@ -272,16 +252,16 @@ static int by_need(const void *a, const void *b)
     return order ? order : strcmp(x->name, y->name);
 }
 
-int outline_make(struct outline *outline, const struct lint_input *input, struct span *failed,
+int outline_make(struct outline *outline, const struct rehearsal *rehearsal, struct span *failed,
                  struct err *err)
 {
-    const struct graph *g = input->graph;
+    struct graph *g = rehearsal->graph;
     struct stage_view *views = xcalloc(g->count, sizeof(*views));
     int result = 0;
 
     *outline = (struct outline){.graph = g};
     for (size_t i = 0; i < g->order_count && result == 0; i++)
-        result = view_stage(views, &g->stages[g->order[i]], input, failed, err);
+        result = view_stage(views, &g->stages[g->order[i]], rehearsal, failed, err);
     if (result == 0) {
         visit(outline, views, &g->stages[g->target]);
         if (outline->args_count)

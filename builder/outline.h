@@ -11,7 +11,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "builder/lint.h"
+#include "builder/rehearse.h"
 
 struct outline_arg {
     char *name;
@@ -34,8 +34,8 @@ struct outline {
     size_t secrets_count, secrets_capacity, ssh_count, ssh_capacity;
 };
 
-/* Of the graph's target and all it needs. Of *input, the graph and the bases are looked at. */
-int outline_make(struct outline *outline, const struct lint_input *input, struct span *failed,
+/* Of the graph's target and all it needs. */
+int outline_make(struct outline *outline, const struct rehearsal *rehearsal, struct span *failed,
                  struct err *err);
 void outline_release(struct outline *outline);
 

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/scope.h"
 #include "base/strv.h"
+#include "builder/lint.h"
 #include "builder/outline.h"
 #include "builder/state_words.h"
 #include "builder/text.h"

@@ -70,17 +70,17 @@ static void lint(const struct dockerfile *doc, const struct graph *graph, bool p
     check_json(&json);
 }
 
-static void outline(const struct lint_input *input)
+static void outline(const struct rehearsal *rehearsal)
 {
     SCOPED(outline_release) struct outline outline = {0};
     SCOPED(buf_release) struct buf text = {0}, json = {0}, targets = {0};
     struct span at = {0};
     struct err err = {0};
 
-    targets_print(input->graph->doc, &text);
-    targets_print_json(input->graph->doc, &targets);
+    targets_print(rehearsal->graph->doc, &text);
+    targets_print_json(rehearsal->graph->doc, &targets);
     check_json(&targets);
-    int rc = outline_make(&outline, input, &at, &err);
+    int rc = outline_make(&outline, rehearsal, &at, &err);
     check_failure(rc, &err);
     if (rc < 0)
         return;
@@ -97,7 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct graph_options options = {.build = {.os = "linux", .arch = "amd64"},
                                     .wanted = {.os = "linux", .arch = "arm64"}};
     struct lint_input input = {
-        .graph = &graph, .all_stages = true, .ignore = &ignore, .base_config = base_config};
+        .stages = {&graph, base_config, NULL}, .all_stages = true, .ignore = &ignore};
     struct err err = {0};
 
     if (!base)
@@ -109,6 +109,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool made = parsed && graph_make(&doc, &options, &graph, &err) == 0;
     lint(&doc, &graph, parsed, made, &input);
     if (made)
-        outline(&input);
+        outline(&input.stages);
     return 0;
 }

@@ -109,6 +109,11 @@ t "a build says it in short, and succeeds" slipway build -t checked:1 ctx
 t "... with the count" has "$T/err" ' 2 warnings found (use --check to expand):'
 t "... and the lines" has "$T/err" " - FromAsCasing: 'as' and 'FROM' keywords' casing do not match (line 2)"
 t "... on standard error only" lacks "$T/out" warning
+printf 'FROM base:1 AS a\nENV a b\nFROM a AS b\nENV c d\nFROM a AS c\nENV e f\n' >ctx/Dockerfile
+t "a target" slipway build --target b ctx
+is "$(grep -c LegacyKeyValueFormat "$T/err")" 2 "... is checked with what it needs, and no more"
+printf 'FROM base:1 AS a\nONBUILD ARG FIRED=1\nFROM a\nLABEL x=$FIRED\n' >ctx/Dockerfile
+t "triggers count for the stage that they fire in" slipway build --check ctx
 printf '# check=error=true\nFROM base:1 as x\nRUN touch /ran\n' >ctx/Dockerfile
 t "error=true fails the build" expect_fail 'lint violation found for rules: FromAsCasing' slipway build -t strict:1 ctx
 t "... before its first step" lacks "$T/err" 'RUN touch'

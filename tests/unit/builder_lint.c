@@ -55,11 +55,8 @@ static int run(struct world *w, struct str text, const char *target, struct err 
                                     .target = target,
                                     .build = {.os = "linux", .arch = "amd64"},
                                     .wanted = {.os = "linux", .arch = "arm64"}};
-    struct lint_input input = {.graph = &w->graph,
-                               .all_stages = !target,
-                               .ignore = &w->ignore,
-                               .base_config = base_config,
-                               .arg = w};
+    struct lint_input input = {
+        .stages = {&w->graph, base_config, w}, .all_stages = !target, .ignore = &w->ignore};
     struct span at = {0};
     int parsed = dockerfile_parse(text, "Dockerfile", &w->doc, err);
 
@@ -232,6 +229,18 @@ static void bases(void)
         {"{\"os\":\"linux\",\"architecture\":\"arm64\",\"config\":{\"Env\":[\"VERSION=1\"]}}",
          "FROM busybox\nARG A=$VERSION B=$VERSON\nARG C=$A",
          "2 UndefinedVar: Usage of undefined variable '$VERSON' (did you mean $VERSION?)\n"},
+        {"{\"os\":\"linux\",\"architecture\":\"arm64\",\"config\":{\"OnBuild\":"
+         "[\"ARG trig=1\",\"LABEL a=$trg\",\"CMD one\"]}}",
+         "ARG x\nFROM busybox\nLABEL b=$trig\nCMD [\"two\"]",
+         "2 UndefinedVar: Usage of undefined variable '$trg' (did you mean $trig?)\n"
+         "2 JSONArgsRecommended: JSON arguments recommended for CMD to prevent unintended behavior "
+         "related to OS signals\n"
+         "2 MultipleInstructionsDisallowed: Multiple CMD instructions should not be used in the "
+         "same stage because only the last one will be used\n"},
+        {"{\"os\":\"linux\",\"architecture\":\"arm64\"}",
+         "FROM busybox AS a\nONBUILD ARG t=$u\nONBUILD COPY --from=a $t /x\n"
+         "# check=skip=UndefinedVar\nFROM a\nLABEL x=$t\nFROM busybox\nLABEL y=$t",
+         "8 UndefinedVar: Usage of undefined variable '$t'\n"},
         {NULL,
          "FROM busybox AS a\nCMD x\nLABEL a=$b\nFROM a\nENTRYPOINT x\nLABEL c=$d\nMAINTAINER m",
          "7 MaintainerDeprecated: Maintainer instruction is deprecated in favor of using label\n"},
@@ -325,5 +334,29 @@ static void rules(void)
     EQ_INT(experimental, 1);
 }
 
-TAP_MAIN({"cases", cases}, {"arguments", arguments}, {"ignored files", ignored_files},
-         {"bases", bases}, {"targets", targets}, {"printed", printed}, {"rules", rules})
+/* Two targets of one file: what both say is said once, what one says twice stays twice. */
+static void merged(void)
+{
+    static const char text[] = "FROM scratch AS a\nLABEL a=$x b=$x\nFROM a AS b\nLABEL c=$y\n"
+                               "FROM a AS C\nLABEL d=$z\n";
+    SCOPED(world_release) struct world one = {0}, two = {0};
+    SCOPED(buf_release) struct buf rules_of = {0};
+
+    check(&one, str_of(text), "b");
+    check(&two, str_of(text), "c");
+    strv_add(&one.lint.notes, "n");
+    strv_add(&two.lint.notes, "n");
+    strv_add(&two.lint.notes, "m");
+    lint_merge(&one.lint, &two.lint);
+    lint_sort(&one.lint);
+    for (size_t i = 0; i < one.lint.count; i++)
+        buf_addf(&rules_of, "%u %s\n", one.lint.warnings[i].first,
+                 lint_about(one.lint.warnings[i].rule)->name);
+    EQ_STR(buf_cstr(&rules_of), "2 UndefinedVar\n2 UndefinedVar\n4 UndefinedVar\n"
+                                "5 StageNameCasing\n6 UndefinedVar\n");
+    EQ_INT(one.lint.notes.count, 2);
+}
+
+TAP_MAIN({"merged", merged}, {"cases", cases}, {"arguments", arguments},
+         {"ignored files", ignored_files}, {"bases", bases}, {"targets", targets},
+         {"printed", printed}, {"rules", rules})

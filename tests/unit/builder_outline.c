@@ -40,12 +40,12 @@ static bool make(struct world *w, const char *text, const char *target, struct e
                                     .target = target,
                                     .build = {.os = "linux", .arch = "amd64"},
                                     .wanted = {.os = "linux", .arch = "amd64"}};
-    struct lint_input input = {.graph = &w->graph, .base_config = no_config};
+    struct rehearsal rehearsal = {&w->graph, no_config, NULL};
     struct span at = {0};
 
     return dockerfile_parse(str_of(text), "Dockerfile", &w->doc, err) == 0 &&
            graph_make(&w->doc, &options, &w->graph, err) == 0 &&
-           outline_make(&w->outline, &input, &at, err) == 0;
+           outline_make(&w->outline, &rehearsal, &at, err) == 0;
 }
 
 static const char file[] = "ARG inherited=box\n"
@@ -174,6 +174,25 @@ static void mounts(void)
                               "SSH       REQUIRED\ndefault\ngh        true\n\n");
 }
 
+/* Triggers of a base stage stand where its FROM is. */
+static void triggers(void)
+{
+    SCOPED(world_release) struct world w = {0};
+    struct err err = {0};
+
+    if (!OKF(make(&w,
+                  "FROM scratch AS a\nONBUILD ARG T=1\nONBUILD RUN --mount=type=secret,id=s x\n"
+                  "ARG A=2\n\nFROM a AS b\nARG Z=$T$A\n",
+                  "b", &err),
+             "%s", err.text))
+        return;
+    outline_print(&w.outline, &w.text);
+    EQ_STR(buf_cstr(&w.text), "TARGET: b\n\nBUILD ARG   VALUE   DESCRIPTION\nA           2\n"
+                              "T           1\nZ           12\n\nSECRET   REQUIRED\ns\n\n");
+    EQ_INT(w.outline.args[1].in->first_line, 6);
+    EQ_INT(w.outline.secrets[0].in->first_line, 6);
+}
+
 static void targets(void)
 {
     SCOPED(world_release) struct world w = {0}, last = {0};
@@ -212,4 +231,5 @@ static void targets(void)
 }
 
 TAP_MAIN({"args of a target", args_of_a_target}, {"args of the default", args_of_the_default},
-         {"hidden args", hidden_args}, {"mounts", mounts}, {"targets", targets})
+         {"hidden args", hidden_args}, {"mounts", mounts}, {"triggers", triggers},
+         {"targets", targets})

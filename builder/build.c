@@ -66,10 +66,11 @@ struct contexts *build_open_contexts(const struct build_options *options, struct
                                         .dockerfile = options->dockerfile,
                                         .input_fd = options->input_fd,
                                         .named = options->named};
-    const char *keep =
-        options->build_args ? env_get(options->build_args, "BUILDKIT_CONTEXT_KEEP_GIT_DIR") : NULL;
+    struct control control;
 
-    contexts.keep_git_dir = keep && (strcmp(keep, "1") == 0 || strcmp(keep, "true") == 0);
+    if (control_read(options->build_args, &control, err) < 0)
+        return NULL;
+    contexts.keep_git_dir = control.keep_git_dir;
     return contexts_open(&contexts, dockerfile, name, err);
 }
 

@@ -75,6 +75,8 @@ int control_read(const struct strv *build_args, struct control *out, struct err 
             known = known || str_is(name, no_meaning[k]);
         if (str_is(name, "BUILDKIT_MULTI_PLATFORM"))
             out->multi_platform = is_on(value);
+        else if (str_is(name, "BUILDKIT_CONTEXT_KEEP_GIT_DIR"))
+            out->keep_git_dir = is_on(value);
         else if (str_is(name, "BUILDKIT_INLINE_CACHE"))
             out->inline_cache = is_on(value);
         else if (str_is(name, "BUILDKIT_SANDBOX_HOSTNAME")) {

@@ -31,8 +31,7 @@ static void arguments(void)
         {"BUILDKIT_CACHE_MOUNT_NS=x", NULL,
          "build argument BUILDKIT_CACHE_MOUNT_NS is not carried out"},
         {"BUILDKIT_CONTEXT_KEEP_GIT_DIR=0", "", NULL},
-        {"BUILDKIT_CONTEXT_KEEP_GIT_DIR=1", NULL,
-         "build argument BUILDKIT_CONTEXT_KEEP_GIT_DIR is not carried out"},
+        {"BUILDKIT_CONTEXT_KEEP_GIT_DIR=1", "git", NULL},
         {"BUILDKIT_NEW=1", NULL, "build argument BUILDKIT_NEW is not carried out"},
     };
 
@@ -50,6 +49,8 @@ static void arguments(void)
             buf_addf(&shown, "epoch=%lld", (long long)control.epoch);
         buf_addf(&shown, "%s%s", control.multi_platform ? "multi" : "",
                  control.inline_cache ? "inline" : "");
+        if (control.keep_git_dir)
+            buf_adds(&shown, "git");
         if (control.hostname)
             buf_addf(&shown, "host=%s", control.hostname);
         EQ_STR(rows[i].err ? err.text : buf_cstr(&shown), rows[i].err ? rows[i].err : rows[i].want);

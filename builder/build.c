@@ -14,9 +14,12 @@
 #include "builder/build_lint.h"
 #include "builder/contexts.h"
 #include "builder/exec.h"
+#include "builder/exec_run.h"
+#include "builder/run_flags.h"
 #include "builder/run_options.h"
 #include "builder/sources.h"
 #include "builder/stage.h"
+#include "builder/tripwire.h"
 #include "registry/config.h"
 #include "registry/layout.h"
 #include "runtime/session.h"
@@ -133,11 +136,42 @@ static void show_warnings(const struct strv *warnings)
         }
 }
 
+static int check_labels(const struct build_options *o, struct err *err)
+{
+    for (size_t i = 0; o->labels && i < o->labels->count; i++) {
+        const char *found = tripwire_find(o->run->wire, str_of(o->labels->ptr[i]));
+
+        if (found)
+            return err_set(err, ERR_USAGE, 0, "the value of secret %s is in a --label", found);
+    }
+    return 0;
+}
+
+/* What RUN asks for and may not have is told before anything is built. */
+static int check_allowed(struct build *b, struct err *err)
+{
+    const unsigned allowed = b->options->run->allowed;
+
+    for (size_t i = 0; i < b->products_count; i++) {
+        const struct graph *g = &b->products[i].graph;
+
+        for (size_t k = 0; k < g->order_count; k++) {
+            const struct instruction *at = NULL;
+
+            if (run_flags_check_stage(&g->stages[g->order[k]], allowed, &at, err) == 0)
+                continue;
+            b->doc.failed = (struct span){at->first_line, at->last_line};
+            return dockerfile_wrap(&b->doc, at->first_line, err);
+        }
+    }
+    return 0;
+}
+
 static int prepare(struct build *b, struct err *err)
 {
     const struct strv *unused;
 
-    if (parse(b, err) < 0 || plan(b, err) < 0) {
+    if (parse(b, err) < 0 || plan(b, err) < 0 || check_allowed(b, err) < 0) {
         dockerfile_excerpt(&b->doc, b->doc.failed.first, b->doc.failed.last, &b->result->excerpt);
         return -1;
     }
@@ -220,12 +254,14 @@ static int commit(struct build *b, struct err *err)
     return outputs_write(&outputs, in, count, &b->result->outputs, err);
 }
 
-int build_run(const struct build_options *options, const struct build_tools *tools,
-              struct build_result *result, struct err *err)
+static int carry_out(const struct build_options *options, const struct build_tools *tools,
+                     struct build_result *result, struct err *err)
 {
     SCOPED(build_release) struct build b = {.options = options, .tools = tools, .result = result};
     struct outputs outputs;
 
+    if (check_labels(options, err) < 0)
+        return -1;
     if (control_read(options->build_args, &b.control, err) < 0)
         return -1;
     b.has_epoch = b.control.has_epoch;
@@ -241,6 +277,15 @@ int build_run(const struct build_options *options, const struct build_tools *too
     int made = build_lint_first(&b, err) < 0 ? -1 : make(&b, err);
     build_lint_last(&b);
     return made < 0 ? -1 : commit(&b, err);
+}
+
+int build_run(const struct build_options *options, const struct build_tools *tools,
+              struct build_result *result, struct err *err)
+{
+    int made = carry_out(options, tools, result, err);
+
+    exec_clean_result(options, result, err);
+    return made;
 }
 
 void build_result_release(struct build_result *result)

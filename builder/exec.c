@@ -17,6 +17,8 @@
 #include "builder/exec_add.h"
 #include "builder/exec_run.h"
 #include "builder/layer.h"
+#include "builder/run_options.h"
+#include "builder/tripwire.h"
 #include "registry/layout.h"
 #include "runtime/user.h"
 
@@ -29,14 +31,17 @@ bool exec_is_step(const struct instruction *in)
 }
 
 /* As docker shows it: FROM is step 1; a stage without a name goes by its number. */
-static char *exec_title(const struct making *making, const struct instruction *in)
+static char *exec_title(const struct build *build, const struct making *making,
+                        const struct instruction *in)
 {
+    SCOPED(buf_release) struct buf text = {0};
     AUTO_FREE char *label = making->stage->name ? xstrdup(making->stage->name)
                                                 : xasprintf("stage-%zu", making->stage->index);
-    bool cut = strlen(in->canonical) > TITLE_MAX;
 
+    buf_adds(&text, in->canonical);
+    tripwire_clean(build->options->run->wire, &text);
     return xasprintf("[%s %zu/%zu] %.*s%s", label, making->number, making->numbers, TITLE_MAX,
-                     in->canonical, cut ? "..." : "");
+                     buf_cstr(&text), text.size > TITLE_MAX ? "..." : "");
 }
 
 struct layer_options exec_layer_options(const struct build *build)
@@ -152,7 +157,7 @@ static int step(struct build *build, struct making *making, const struct instruc
                 struct cache_key *key, const char *created_by, bool keep_empty, step_fn *fn,
                 void *arg, struct err *err)
 {
-    AUTO_FREE char *title = exec_title(making, in);
+    AUTO_FREE char *title = exec_title(build, making, in);
     SCOPED(cache_record_release) struct cache_record record = {0};
     struct step s = {build, making, key, title, keep_empty, fn, arg};
     int found;

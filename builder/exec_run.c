@@ -261,6 +261,8 @@ static int finish(struct making *making, struct place *p, struct err *err)
                      "the command printed the value of secret %s; it is not shown, but a step that "
                      "prints a secret is not to be relied on",
                      p->log.scan.found);
+    else if (rc < 0 && p->log.scan.found)
+        err_add(err, "; it printed the value of secret %s", p->log.scan.found);
     if (rc == 0)
         return 0;
     path = step_log_keep(&p->log);

@@ -36,6 +36,12 @@ int exec_run(struct build *build, struct making *making, void *arg, struct layer
  * with where it is and never what it is. */
 int exec_check_secrets(const struct build *build, const struct making *making, struct err *err);
 
+/* Takes values of secrets out of what a build says: its excerpt, output and warnings, and the
+ * error.
+ */
+void exec_clean_result(const struct build_options *options, struct build_result *result,
+                       struct err *err);
+
 /* Of exec.c, for the files of RUN. */
 struct layer_options exec_layer_options(const struct build *build);
 int exec_lookup_user(struct build *build, struct making *making, const char *text,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The config against the secrets of the build (declared in exec_run.h). */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/json.h"
@@ -48,6 +49,32 @@ static const char *find(const struct tripwire *wire, json_t *value, struct buf *
         path->size = size;
     }
     return NULL;
+}
+
+void exec_clean_result(const struct build_options *options, struct build_result *result,
+                       struct err *err)
+{
+    const struct tripwire *wire = options->run->wire;
+
+    if (tripwire_is_empty(wire))
+        return;
+    tripwire_clean(wire, &result->excerpt);
+    tripwire_clean(wire, &result->output);
+    for (size_t i = 0; i < result->warnings.count; i++) {
+        struct buf text = {0};
+
+        buf_adds(&text, result->warnings.ptr[i]);
+        tripwire_clean(wire, &text);
+        free(result->warnings.ptr[i]);
+        result->warnings.ptr[i] = buf_steal(&text);
+    }
+    if (tripwire_find(wire, str_of(err->text))) {
+        SCOPED(buf_release) struct buf text = {0};
+
+        buf_adds(&text, err->text);
+        tripwire_clean(wire, &text);
+        err_set(err, err->kind, err->code, "%s", buf_cstr(&text));
+    }
 }
 
 int exec_check_secrets(const struct build *build, const struct making *making, struct err *err)

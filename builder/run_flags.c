@@ -7,6 +7,7 @@
 #include "base/csv.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "builder/graph.h"
 #include "builder/mount.h"
 
 void run_flags_release(struct run_flags *flags)
@@ -122,5 +123,21 @@ int run_flags_check_allowed(const struct run_flags *flags, unsigned allowed, str
     if (flags->insecure && !(allowed & RUN_ALLOW_INSECURE))
         return err_set(err, ERR_INPUT, 0,
                        "RUN --security=insecure is not allowed without --allow security.insecure");
+    return 0;
+}
+
+int run_flags_check_stage(const struct stage *stage, unsigned allowed,
+                          const struct instruction **at, struct err *err)
+{
+    for (size_t i = 0; i < stage->count; i++) {
+        SCOPED(run_flags_release) struct run_flags flags = {0};
+
+        if (stage->body[i]->kind != INSTR_RUN)
+            continue;
+        *at = stage->body[i];
+        if (run_flags_parse(*at, &flags, NULL, err) < 0 ||
+            run_flags_check_allowed(&flags, allowed, err) < 0)
+            return -1;
+    }
     return 0;
 }

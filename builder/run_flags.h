@@ -30,4 +30,9 @@ int run_flags_parse(const struct instruction *in, struct run_flags *flags, unsig
  */
 int run_flags_check_allowed(const struct run_flags *flags, unsigned allowed, struct err *err);
 
+/* The same for every RUN of a stage; *at: the one at fault. */
+struct stage;
+int run_flags_check_stage(const struct stage *stage, unsigned allowed,
+                          const struct instruction **at, struct err *err);
+
 #endif

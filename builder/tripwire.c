@@ -286,3 +286,16 @@ void tripwire_redact(struct tripwire_scan *scan, const void *bytes, size_t size,
     if (scan->window.ptr)
         drop_front(&scan->window, scan->window.size - kept);
 }
+
+void tripwire_clean(const struct tripwire *wire, struct buf *text)
+{
+    SCOPED(tripwire_scan_release) struct tripwire_scan scan = {.wire = wire};
+    struct buf out = {0};
+
+    if (!tripwire_find(wire, buf_str(text)))
+        return;
+    tripwire_redact(&scan, text->ptr, text->size, &out);
+    tripwire_redact(&scan, NULL, 0, &out);
+    buf_release(text);
+    *text = out;
+}

@@ -53,5 +53,7 @@ const char *tripwire_find(const struct tripwire *wire, struct str text);
  * over, and all is given.
  */
 void tripwire_redact(struct tripwire_scan *scan, const void *bytes, size_t size, struct buf *out);
+/* A whole text at once, in place. */
+void tripwire_clean(const struct tripwire *wire, struct buf *text);
 
 #endif

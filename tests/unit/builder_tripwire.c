@@ -138,6 +138,11 @@ static void redacted(void)
     SCOPED(buf_release) struct buf out = {0};
     tripwire_redact(&s, "password: 12", 12, &out);
     EQ_STR(buf_cstr(&out), "password: ");
+    SCOPED(buf_release) struct buf text = {0};
+    buf_adds(&text, "x 12345678 y 1234567");
+    tripwire_clean(wire, &text);
+    tripwire_clean(NULL, &text);
+    EQ_STR(buf_cstr(&text), "x [secret two] y 1234567");
     tripwire_free(wire);
 }
 

@@ -22,12 +22,16 @@
 
 struct ignore;
 struct layout;
+struct pool;
+struct xattr_set;
 
 struct context_node {
-    char *path;       /* clean, relative to the context; "." is the root */
+    const char *path; /* clean, relative to the context; "." is the root */
     const char *name; /* its last component, in path */
     struct stat st;
-    char *link; /* of a symbolic link */
+    char *link;      /* of a symbolic link */
+    uint8_t *digest; /* SHA256_SIZE bytes, once this build has read the file */
+    char *names;     /* what the children's paths point into */
     struct context_node *children;
     size_t count;
     bool loaded;
@@ -56,6 +60,8 @@ void context_close(struct context *context); /* NULL is fine */
 
 /* Reads the directory, unless it was. node must be a directory. */
 int context_load(struct context *context, struct context_node *node, struct err *err);
+/* The directory and all below it, on the pool's threads; what cannot be read is passed over. */
+void context_load_tree(struct context *context, struct context_node *node, struct pool *pool);
 struct context_node *context_root(struct context *context);
 /* A child by name, NULL: not there or left out. */
 int context_child(struct context *context, struct context_node *dir, struct str name,
@@ -76,7 +82,23 @@ int context_open_file(const struct context *context, const struct context_node *
  * nor the new content. */
 bool context_changed(const struct context *context, const struct context_node *node);
 /* What stands for a file's content and extended attributes: remembered, else read now. */
-int context_digest(struct context *context, const struct context_node *node,
+int context_digest(struct context *context, struct context_node *node,
                    uint8_t out[static SHA256_SIZE], struct err *err);
+/* The same, when it can be told without reading the file. */
+bool context_knows(struct context *context, struct context_node *node,
+                   uint8_t out[static SHA256_SIZE]);
+/*
+ * For who reads a file anyway: begin, then all its bytes go into reading.hash, then end, which
+ * remembers the digest (unless the file changed meanwhile, or is too young to tell) and gives it.
+ */
+struct context_reading {
+    struct stat before;
+    struct sha256 hash;
+};
+int context_reading_begin(const struct context *context, const struct context_node *node, int fd,
+                          struct context_reading *reading, struct err *err);
+int context_reading_end(struct context *context, struct context_node *node, int fd,
+                        const struct xattr_set *xattrs, struct context_reading *reading,
+                        uint8_t out[static SHA256_SIZE], struct err *err);
 
 #endif

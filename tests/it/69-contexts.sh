@@ -137,6 +137,18 @@ build "<Dockerfile>.dockerignore comes first" ctx
 t "... it leaves out a" lacks list ' all/a'
 line "and not what .dockerignore says" ' all/secret$'
 rm ctx/Dockerfile.dockerignore
+cp ctx/.dockerignore keep
+printf '*\n!a\n' >ctx/.dockerignore
+build "an ignore file that leaves out everything, itself and the Dockerfile" ctx
+is "$(grep -c . list)" 2 "... leaves what it puts back"
+printf 'x\n!\n' >ctx/.dockerignore
+t "a lone ! is told with its line" expect_fail '.dockerignore:2: "!" without a pattern' slipway build ctx
+printf 'x\n\n[a\n' >ctx/.dockerignore
+t "so is a class that does not end" expect_fail '.dockerignore:3: pattern "[a": malformed [class]' slipway build ctx
+printf '\357\273\277secret\r\n # a\r\n' >ctx/.dockerignore
+build "a byte order mark, line ends of another system" ctx
+t "... are none of the pattern" lacks list all/secret
+mv keep ctx/.dockerignore
 mv ctx/.dockerignore ctx/ignore.real && ln -s ignore.real ctx/.dockerignore
 build "an ignore file that is a link" ctx
 t "... works" lacks list all/secret

@@ -13,8 +13,8 @@
  * of this host, or run a program, through a submodule). ssh is the host's own: SSH_AUTH_SOCK, the
  * user's keys and known hosts; GIT_SSH_COMMAND is honoured. Over http and https the secrets
  * GIT_AUTH_HEADER.<host>, GIT_AUTH_TOKEN.<host>, GIT_AUTH_HEADER and GIT_AUTH_TOKEN are sent, the
- * latter two to the host of the URL alone. They reach git in its environment, never on a command
- * line.
+ * latter two to the host of the URL alone; a server that was sent one may not redirect. They reach
+ * git in its environment, never on a command line.
  */
 #include <stdbool.h>
 #include <stdint.h>

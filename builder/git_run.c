@@ -13,6 +13,7 @@
 #include "base/scope.h"
 #include "base/strv.h"
 #include "builder/secret_source.h"
+#include "registry/layout.h"
 
 #define TIMEOUT_MS ((uint64_t)3600 * 1000) /* ours: of one command */
 
@@ -123,7 +124,7 @@ static void add_setting(struct strv *env, unsigned *count, const char *key, cons
     ++*count;
 }
 
-/* Sent to this scheme, host and port alone, wherever a redirect leads. */
+/* Sent to this scheme, host and port alone. */
 static int add_credentials(const struct git *git, const struct git_call *call, struct strv *env,
                            unsigned *count, struct err *err)
 {
@@ -148,6 +149,8 @@ static int add_credentials(const struct git *git, const struct git_call *call, s
     buf_addf(&line, "Authorization: %s", buf_cstr(&header));
     key = xasprintf("http.http%s://%s/.extraHeader", tls ? "s" : "", url->host);
     add_setting(env, count, key, buf_cstr(&line));
+    /* git would take the header along to wherever it is sent. */
+    add_setting(env, count, "http.followRedirects", "false");
     return 0;
 }
 
@@ -163,6 +166,7 @@ static int make_env(const struct git *git, const struct git_call *call, struct s
         env_set(env, "SSH_AUTH_SOCK", git->ssh_socket);
     env_set(env, "LC_ALL", "C");
     env_set(env, "HOME", "/nonexistent");
+    env_set(env, "GIT_CEILING_DIRECTORIES", git->layout->root);
     env_set(env, "GIT_CONFIG_NOSYSTEM", "1");
     env_set(env, "GIT_CONFIG_GLOBAL", "/dev/null");
     env_set(env, "GIT_ATTR_NOSYSTEM", "1");
@@ -179,13 +183,16 @@ static int make_env(const struct git *git, const struct git_call *call, struct s
     return 0;
 }
 
-static void make_argv(const struct git_call *call, struct strv *argv)
+/* Never in the user's directory: it may be a repository, with settings of its own. The store's tmp/
+ * is none, and above it git does not look (GIT_CEILING_DIRECTORIES). */
+static void make_argv(const struct git *git, const struct git_call *call, struct strv *argv)
 {
     strv_add(argv, "git");
-    if (call->work_tree) {
-        strv_add(argv, "-C");
+    strv_add(argv, "-C");
+    if (call->work_tree)
         strv_add(argv, call->work_tree);
-    }
+    else
+        strv_addf(argv, "%s/tmp", git->layout->root);
     if (call->git_dir)
         strv_addf(argv, "--git-dir=%s", call->git_dir);
     if (call->work_tree)
@@ -238,7 +245,7 @@ int git_run(const struct git *git, const struct git_call *call, struct buf *out,
 
     if (make_env(git, call, &env, err) < 0)
         return -1;
-    make_argv(call, &argv);
+    make_argv(git, call, &argv);
     if (proc_run(&proc, out, &errors, &ended, err) < 0) {
         if (err->kind == ERR_SYSTEM && err->code == ENOENT)
             return err_set(err, ERR_SYSTEM, ENOENT,

@@ -137,6 +137,15 @@ content r/yet yet
 
 start "$T/daemon" git daemon --base-path="$PWD/git" --export-all --listen=127.0.0.1 --port="$(free_port >port; cat port)" --reuseaddr "$PWD/git"
 wait_for 10 git ls-remote "git://127.0.0.1:$(cat port)/repo.git"
+mkdir here && cd here && git init -q . && git config url.http://127.0.0.1:1/.insteadOf http:// && cp -r ../ctx . || exit 1
+build "settings of the repository one stands in" "ADD $url/repo.git#other /r/"
+content r/a b
+cd .. || exit 1
+git init -q --object-format=sha256 git/long && (cd git/long && echo long >l && git add . && git commit -qm l) && git clone -q --bare git/long git/long.git
+build "SHA-256 hashes" "ADD --keep-git-dir $url/long.git /r/"
+content r/l long
+build "... by hash" "ADD $url/long.git#$(git -C git/long rev-parse HEAD) /r/"
+content r/l long
 build "git's own protocol" "ADD git://127.0.0.1:$(cat port)/repo.git#v1 /r/"
 content r/a a
 git -C git/repo.git update-server-info
@@ -185,6 +194,8 @@ for secret in GIT_AUTH_TOKEN,src=token "GIT_AUTH_TOKEN.$host,src=token" GIT_AUTH
     t "a secret $(echo "$secret" | sed 's/[.,].*//')" slipway build -q --no-cache --secret "id=$secret" -t c:1 -f Dockerfile ctx
 done
 t "... for another host is of no use" expect_fail "terminal prompts disabled" slipway build --no-cache --secret id=GIT_AUTH_TOKEN.example.org,src=token -f Dockerfile ctx
+sed 's,/gitauth,/moved/gitauth,' Dockerfile >moved
+t "... a server that has it may not redirect" expect_fail "error: 302" slipway build --no-cache --secret id=GIT_AUTH_TOKEN,src=token -f moved ctx
 t "nothing in the store tells it" sh -c "! grep -rqF -e git-token -e '$(cat header)' '$SLIPWAY_ROOT'"
 printf 'FROM scratch\nADD http://example.org/r.git /r/\n' >Dockerfile
 t "it does not go out in plain text" expect_fail "plain http would tell it" slipway build --secret id=GIT_AUTH_TOKEN,src=token -f Dockerfile ctx

@@ -5,6 +5,7 @@
 
 #include "base/scope.h"
 #include "builder/copy_archive.h"
+#include "builder/layer_parents.h"
 
 static void hash_entry(struct sha256 *h, const struct entry *e)
 {
@@ -17,26 +18,102 @@ static void hash_entry(struct sha256 *h, const struct entry *e)
     sha256_add_u64(h, (uint64_t)e->dev_major << 32 | e->dev_minor);
 }
 
+static void hash_xattrs(struct sha256 *h, const struct entry *e)
+{
+    sha256_add_u64(h, e->xattrs_count);
+    for (size_t i = 0; i < e->xattrs_count; i++) {
+        sha256_add_framed(h, str_of(e->xattrs[i].name));
+        sha256_add_framed(h, e->xattrs[i].value);
+    }
+}
+
+struct parent_hash {
+    struct sha256 *h;
+    const struct view *view;
+};
+
+/* A directory of the image that the layer repeats, as layer.c does: here its mtime counts, for it
+ * is not the copy's own. */
+static int hash_parent(void *ctx, const char *path, struct err *err)
+{
+    const struct parent_hash *p = ctx;
+    struct view_entry at = {0};
+
+    (void)err;
+    sha256_add_framed(p->h, str_of(path));
+    if (!view_lookup(p->view, path, &at) || at.entry.implied)
+        return 0;
+    at.entry.path = path;
+    hash_entry(p->h, &at.entry);
+    sha256_add_u64(p->h, (uint64_t)at.entry.mtime);
+    hash_xattrs(p->h, &at.entry);
+    return 0;
+}
+
+static int hash_parents(const struct copy_request *request, const struct copy_plan *plan,
+                        struct sha256 *h, struct err *err)
+{
+    SCOPED(parents_release) struct parents parents = {0};
+    struct parent_hash ctx = {.h = h, .view = copy_view(request, err)};
+
+    if (!ctx.view)
+        return -1;
+    for (size_t i = 0; i < plan->count; i++) {
+        if (parents_add(&parents, plan->items[i].target, hash_parent, &ctx, err) < 0)
+            return -1;
+        parents_note(&parents, plan->items[i].target, plan->items[i].entry.type == ENTRY_DIR);
+    }
+    return 0;
+}
+
+static int hash_item(struct sha256 *h, const struct copy_item *item, struct err *err)
+{
+    hash_entry(h, &item->entry);
+    sha256_add_u64(h, (uint64_t)item->made | (uint64_t)item->archive << 1 |
+                          (uint64_t) !!item->text << 2);
+    if (item->text)
+        sha256_add_framed(h, (struct str){item->text->text, item->text->size});
+    else if (!item->made)
+        return origin_hash(item->origin, item->file, h, err);
+    return 0;
+}
+
+/* What is done to each entry of an archive; of others the items tell the result. */
+static void hash_flags(const struct copy_request *request, struct sha256 *h)
+{
+    const struct chmod *c = &request->spec->chmod;
+
+    sha256_add_u64(h, request->has_owner);
+    sha256_add_u64(h, (uint64_t)request->uid << 32 | request->gid);
+    sha256_add_u64(h, (uint64_t)request->spec->has_chmod | (uint64_t)c->is_octal << 1);
+    sha256_add_u64(h, c->octal);
+    sha256_add_u64(h, c->count);
+    for (size_t i = 0; i < c->count; i++) {
+        const struct chmod_change *one = &c->changes[i];
+        const char bytes[] = {(char)one->who, one->op,     one->copy,  (char)one->rwx,
+                              one->cond_x,    one->set_id, one->sticky};
+
+        sha256_add(h, bytes, sizeof(bytes));
+    }
+}
+
+const struct stack *copy_key_below(const struct copy_request *request, const struct copy_plan *plan)
+{
+    static const struct stack nothing;
+
+    return request->spec->link || (plan && !plan->archives) ? &nothing : request->target;
+}
+
 int copy_plan_hash(const struct copy_request *request, const struct copy_plan *plan,
                    struct sha256 *h, struct err *err)
 {
     sha256_add_u64(h, plan->count);
-    for (size_t i = 0; i < plan->count; i++) {
-        const struct copy_item *item = &plan->items[i];
-
-        hash_entry(h, &item->entry);
-        sha256_add_u64(h, (uint64_t)item->made | (uint64_t)item->archive << 1 |
-                              (uint64_t) !!item->text << 2);
-        if (item->text)
-            sha256_add_framed(h, (struct str){item->text->text, item->text->size});
-        else if (!item->made && origin_hash(item->origin, item->file, h, err) < 0)
+    for (size_t i = 0; i < plan->count; i++)
+        if (hash_item(h, &plan->items[i], err) < 0)
             return -1;
-    }
-    /* Owners of what an archive holds are its own unless --chown says otherwise. */
-    sha256_add_u64(h, request->has_owner);
-    sha256_add_u64(h, (uint64_t)request->uid << 32 | request->gid);
-    sha256_add_framed(h, str_of(request->spec->dest));
-    return 0;
+    if (plan->archives)
+        hash_flags(request, h);
+    return hash_parents(request, plan, h, err);
 }
 
 const char *copy_plan_changed(const struct copy_plan *plan)
@@ -94,7 +171,7 @@ int copy_write(const struct copy_request *request, const struct copy_plan *plan,
     struct layer_writer *w;
     int rc = 0;
 
-    mine.below = stack_view(request->target, request->layout, err);
+    mine.below = copy_view(request, err);
     mine.unsorted = plan->archives > 0;
     if (!mine.below)
         return -1;

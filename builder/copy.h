@@ -57,9 +57,24 @@ struct copy_plan {
     size_t archives; /* how many of the last items are archives */
 };
 
+/* "user[:group]" as --chown and WORKDIR mean it: a number stands for itself, a user's number alone
+ * for the group too; names are looked up in the image's own files, a user's name alone gives its
+ * primary group. A name that is not there is an error. */
+int copy_owner(const char *text, struct stack *target, struct layout *layout, uint32_t *uid,
+               uint32_t *gid, struct err *err);
+/* Fills has_owner, uid and gid from the spec's --chown. */
+int copy_set_owner(struct copy_request *request, struct err *err);
+/* The image as the copy sees it: nothing for --link, else the stage so far. NULL on failure. */
+const struct view *copy_view(const struct copy_request *request, struct err *err);
 int copy_plan_make(const struct copy_request *request, struct copy_plan *plan, struct err *err);
 void copy_plan_release(struct copy_plan *plan);
-/* Adds all that decides about the layer to a cache key: never mtimes. */
+/* The layers whose names belong into the key: of an archive nobody knows what it meets in the image
+ * until it is unpacked, nor of what was not planned yet (plan NULL); of anything else the plan says
+ * it all, and below is empty. */
+const struct stack *copy_key_below(const struct copy_request *request,
+                                   const struct copy_plan *plan);
+/* Adds all that decides about the layer to a cache key: no mtimes, but for directories of the image
+ * that the layer repeats. */
 int copy_plan_hash(const struct copy_request *request, const struct copy_plan *plan,
                    struct sha256 *h, struct err *err);
 /* A file of the context that has changed since the plan was made, or NULL: then the layer is not

@@ -112,7 +112,7 @@ int copy_write_archive(const struct copy_request *request, struct layer_writer *
     struct entry e;
     int rc;
 
-    u.view = stack_view(request->target, request->layout, err);
+    u.view = copy_view(request, err);
     if (fd < 0 || !u.view)
         return -1;
     r = archive_reader_open(fd, err);

@@ -14,34 +14,30 @@
 
 static void planner_release(struct planner *p)
 {
-    for (size_t i = 0; i < p->matches_count; i++)
+    for (size_t i = 0; i < p->matches_count; i++) {
         free(p->matches[i].name);
+        ignore_release(&p->matches[i].only);
+    }
     free(p->matches);
     free(p->dest);
 }
 
 /* Where the destination is, and whether it takes names below it. */
-static int find_dest(struct planner *p, bool *is_dir, struct err *err)
+static int find_dest(struct planner *p, struct err *err)
 {
     const struct copy_spec *spec = p->request->spec;
     SCOPED(buf_release) struct buf resolved = {0};
     struct view_entry at;
-    size_t sources = p->matches_count + spec->files_count;
     int found = view_resolve(p->view, spec->dest, VIEW_FOLLOW, &resolved, &at, err);
 
     if (found < 0)
         return err_wrap(err, "destination %s", spec->dest);
     p->dest_exists = found && at.entry.type == ENTRY_DIR;
-    *is_dir = p->dest_exists || str_ends(str_of(spec->dest), "/");
-    if (found && !p->dest_exists && *is_dir)
+    p->dest_is_dir = p->dest_exists || str_ends(str_of(spec->dest), "/");
+    if (found && !p->dest_exists && p->dest_is_dir)
         return err_set(err, ERR_INPUT, ENOTDIR,
                        "destination %s is a %s in the image, not a directory", spec->dest,
                        entry_type_name(at.entry.type));
-    if (sources > 1 && !*is_dir)
-        return err_set(
-            err, ERR_INPUT, ENOTDIR,
-            "%zu sources match, but %s is not a directory; end it with \"/\" to make it one",
-            sources, spec->dest);
     p->dest = path_beneath(buf_str(&resolved));
     return 0;
 }
@@ -88,7 +84,7 @@ static void add_made(struct planner *p, char *target)
         item->entry.gid = p->request->gid;
     }
     if (p->request->spec->has_chmod && p->request->spec->chmod.is_octal)
-        item->entry.mode = p->request->spec->chmod.octal;
+        item->entry.mode = p->request->spec->chmod.octal & 0777;
 }
 
 /* Those of dir and its parents that the image lacks. dir is free of links as far as it exists. */
@@ -113,7 +109,7 @@ static void add_missing(struct planner *p, const char *dir)
     }
 }
 
-static char *below(const char *dir, const char *name)
+char *planner_below(const char *dir, const char *name)
 {
     return strcmp(dir, ".") == 0 ? xstrdup(name) : xasprintf("%s/%s", dir, name);
 }
@@ -131,8 +127,8 @@ static int check_type(struct planner *p, const struct copy_item *item, struct er
                    entry_type_name(item->entry.type), item->target, entry_type_name(at.entry.type));
 }
 
-static int add_file(struct planner *p, char *target, const struct origin_file *file,
-                    struct err *err)
+int planner_add_file(struct planner *p, char *target, const struct origin_file *file,
+                     struct err *err)
 {
     struct copy_item *item = add_item(p, target);
 
@@ -144,30 +140,6 @@ static int add_file(struct planner *p, char *target, const struct origin_file *f
     item->entry.path = target;
     set_owner_and_mode(p->request, p->origin, &item->entry);
     return check_type(p, item, err);
-}
-
-static int add_contents(struct planner *p, const char *target, const struct origin_file *dir,
-                        struct err *err)
-{
-    SCOPED(origin_list_release) struct origin_list list = {0};
-
-    if (origin_list_dir(p->origin, dir->ref, &list, err) < 0)
-        return -1;
-    for (size_t i = 0; i < list.count; i++) {
-        const struct origin_file *child = &list.items[i];
-        AUTO_FREE char *name = str_dup(path_base(str_of(child->entry.path)));
-        char *to = below(target, name);
-
-        if (add_file(p, to, child, err) < 0)
-            return -1;
-        if (child->entry.type == ENTRY_DIR) {
-            AUTO_FREE char *again = xstrdup(to);
-
-            if (add_contents(p, again, child, err) < 0)
-                return -1;
-        }
-    }
-    return 0;
 }
 
 /* Local files unless told otherwise, what a URL gave only when told. */
@@ -184,6 +156,7 @@ static bool unpacks(const struct planner *p)
 static int add_archive(struct planner *p, const struct origin_file *file, struct err *err)
 {
     struct copy_item *item;
+    struct view_entry at;
     int is_archive;
 
     if (!unpacks(p) || file->entry.type != ENTRY_FILE)
@@ -194,8 +167,12 @@ static int add_archive(struct planner *p, const struct origin_file *file, struct
     is_archive = archive_probe(fd, err);
     if (is_archive <= 0)
         return is_archive;
-    if (!p->dest_exists)
-        add_missing(p, p->dest);
+    if (!p->dest_exists && view_lookup(p->view, p->dest, &at))
+        return err_set(err, ERR_INPUT, EEXIST,
+                       "cannot unpack an archive at /%s: the image has a %s there", p->dest,
+                       entry_type_name(at.entry.type));
+    add_missing(p, p->dest);
+    p->dest_is_dir = true;
     item = add_item(p, xstrdup(p->dest));
     item->file = file->ref;
     item->entry.type = ENTRY_DIR;
@@ -204,44 +181,63 @@ static int add_archive(struct planner *p, const struct origin_file *file, struct
     return 1;
 }
 
-static int add_match_to_plan(struct planner *p, const struct match *match, bool dest_is_dir,
-                             struct err *err)
+/* Only what is in a directory is copied: a destination that is not there is made, not given its
+ * looks, and is a directory for the sources after it. */
+static int add_directory(struct planner *p, const struct match *match, struct err *err)
+{
+    struct view_entry at;
+
+    if (!p->dest_exists && view_lookup(p->view, p->dest, &at))
+        return err_set(err, ERR_INPUT, EEXIST,
+                       "cannot put a directory at /%s: the image has a %s there", p->dest,
+                       entry_type_name(at.entry.type));
+    add_missing(p, p->dest);
+    p->dest_is_dir = true;
+    return planner_add_tree(p, p->dest, &match->file, &match->only, err);
+}
+
+/* Where a file of that name goes, its parents made. NULL: several sources want one file's place. */
+static char *file_target(struct planner *p, const char *name, struct err *err)
+{
+    size_t sources = p->matches_count + p->request->spec->files_count;
+    AUTO_FREE char *parent = NULL;
+    char *target;
+
+    if (sources > 1 && !p->dest_is_dir) {
+        err_set(err, ERR_INPUT, ENOTDIR,
+                "%zu sources match, but %s is not a directory; end it with \"/\" to make it one",
+                sources, p->request->spec->dest);
+        return NULL;
+    }
+    target = p->dest_is_dir ? planner_below(p->dest, name) : xstrdup(p->dest);
+    parent = str_dup(path_dir(str_of(target)));
+    add_missing(p, parent);
+    return target;
+}
+
+static int add_match_to_plan(struct planner *p, const struct match *match, struct err *err)
 {
     const struct origin_file *file = &match->file;
-    AUTO_FREE char *parent = NULL;
     char *target;
     int done;
 
     p->origin = match->origin;
-    /* Only what is in the directory is copied: a destination that is not there is made, not given
-     * its looks. */
-    if (file->entry.type == ENTRY_DIR) {
-        struct view_entry at;
-
-        if (!p->dest_exists && view_lookup(p->view, p->dest, &at))
-            return err_set(err, ERR_INPUT, EEXIST,
-                           "cannot put a directory at /%s: the image has a %s there", p->dest,
-                           entry_type_name(at.entry.type));
-        add_missing(p, p->dest);
-        return add_contents(p, p->dest, file, err);
-    }
+    if (file->entry.type == ENTRY_DIR)
+        return add_directory(p, match, err);
     done = add_archive(p, file, err);
     if (done)
         return done < 0 ? -1 : 0;
-    target = dest_is_dir ? below(p->dest, match->name) : xstrdup(p->dest);
-    parent = str_dup(path_dir(str_of(target)));
-    add_missing(p, parent);
-    return add_file(p, target, file, err);
+    target = file_target(p, match->name, err);
+    return target ? planner_add_file(p, target, file, err) : -1;
 }
 
-static int add_heredoc(struct planner *p, const struct copy_file *text, bool dest_is_dir,
-                       struct err *err)
+static int add_heredoc(struct planner *p, const struct copy_file *text, struct err *err)
 {
-    char *target = dest_is_dir ? below(p->dest, text->name) : xstrdup(p->dest);
-    AUTO_FREE char *parent = str_dup(path_dir(str_of(target)));
+    char *target = file_target(p, text->name, err);
     struct copy_item *item;
 
-    add_missing(p, parent);
+    if (!target)
+        return -1;
     item = add_item(p, target);
     item->text = text;
     item->entry.type = ENTRY_FILE;
@@ -252,19 +248,25 @@ static int add_heredoc(struct planner *p, const struct copy_file *text, bool des
     return check_type(p, item, err);
 }
 
+const struct view *copy_view(const struct copy_request *request, struct err *err)
+{
+    static const struct view nothing;
+
+    return request->spec->link ? &nothing : stack_view(request->target, request->layout, err);
+}
+
 int copy_plan_make(const struct copy_request *request, struct copy_plan *plan, struct err *err)
 {
     SCOPED(planner_release) struct planner p = {.request = request, .plan = plan};
-    bool dest_is_dir = false;
 
-    p.view = stack_view(request->target, request->layout, err);
-    if (!p.view || planner_find_sources(&p, err) < 0 || find_dest(&p, &dest_is_dir, err) < 0)
+    p.view = copy_view(request, err);
+    if (!p.view || planner_find_sources(&p, err) < 0 || find_dest(&p, err) < 0)
         return -1;
     for (size_t i = 0; i < p.matches_count; i++)
-        if (add_match_to_plan(&p, &p.matches[i], dest_is_dir, err) < 0)
+        if (add_match_to_plan(&p, &p.matches[i], err) < 0)
             return -1;
     for (size_t i = 0; i < request->spec->files_count; i++)
-        if (add_heredoc(&p, &request->spec->files[i], dest_is_dir, err) < 0)
+        if (add_heredoc(&p, &request->spec->files[i], err) < 0)
             return -1;
     return copy_plan_order(plan, err);
 }

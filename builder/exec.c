@@ -275,23 +275,6 @@ static int write_copy(struct build *build, struct making *making, void *arg, str
     return 0;
 }
 
-static int set_owner(struct build *build, struct making *making, const struct copy_spec *spec,
-                     struct copy_request *request, struct err *err)
-{
-    SCOPED(user_release) struct user user = {0};
-    uint64_t number;
-
-    if (!spec->chown)
-        return 0;
-    if (exec_lookup_user(build, making, spec->chown, &user, err) < 0)
-        return err_wrap(err, "--chown=%s", spec->chown);
-    request->has_owner = true;
-    request->uid = user.uid;
-    /* A number alone stands for both (Dockerfile reference, "COPY --chown"). */
-    request->gid = str_u64(str_of(spec->chown), &number) ? user.uid : user.gid;
-    return 0;
-}
-
 static int copy_as_said(struct build *build, struct making *making, const struct instruction *in,
                         const struct copy_spec *spec, struct err *err)
 {
@@ -305,13 +288,14 @@ static int copy_as_said(struct build *build, struct making *making, const struct
     if (added_find(build->sources, spec, &work.added, err) < 0 ||
         (work.added.local &&
          exec_open_origin(build, making, spec->from, &origin, label, err) < 0) ||
-        set_owner(build, making, spec, &work.request, err) < 0)
+        copy_set_owner(&work.request, err) < 0)
         return -1;
     work.request.origin = &origin;
     work.request.now = build->has_epoch ? build->epoch : clock_now().tv_sec;
     if (!work.added.deferred && plan_copy(&work, err) < 0)
         return -1;
-    cache_key_begin(&key, &making->stack, spec->is_add ? "ADD" : "COPY");
+    cache_key_begin(&key, copy_key_below(&work.request, work.added.deferred ? NULL : &work.plan),
+                    spec->is_add ? "ADD" : "COPY");
     key_common(build, making, &key);
     if (work.added.deferred)
         added_hash(&work.added, &work.request, in, &key.hash);
@@ -394,7 +378,6 @@ static int write_workdir(struct build *build, struct making *making, void *arg, 
 static int workdir(struct build *build, struct making *making, const struct instruction *in,
                    struct err *err)
 {
-    SCOPED(user_release) struct user user = {0};
     SCOPED(buf_release) struct buf resolved = {0};
     AUTO_FREE char *text = NULL, *path = NULL;
     struct workdir_step work = {0};
@@ -421,15 +404,15 @@ static int workdir(struct build *build, struct making *making, const struct inst
         state_commit(&making->state, text, NULL, making->created[0] ? making->created : NULL);
         return 0;
     }
-    if (making->state.user[0] &&
-        exec_lookup_user(build, making, making->state.user, &user, err) < 0)
+    if (making->state.user[0] && copy_owner(making->state.user, &making->stack,
+                                            build->tools->layout, &work.uid, &work.gid, err) < 0)
         return err_wrap(err, "USER %s", making->state.user);
     path = path_beneath(buf_str(&resolved));
-    work = (struct workdir_step){.path = path, .uid = user.uid, .gid = user.gid};
+    work.path = path;
     cache_key_begin(&key, &making->stack, "WORKDIR");
     key_common(build, making, &key);
     cache_key_text(&key, "path", path);
-    cache_key_u64(&key, "owner", (uint64_t)user.uid << 32 | user.gid);
+    cache_key_u64(&key, "owner", (uint64_t)work.uid << 32 | work.gid);
     return step(build, making, in, &key, text, false, write_workdir, &work, err);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/scope.h"
+#include "builder/copy_words.h"
 #include "builder/expand.h"
 #include "builder/mount.h"
 #include "builder/run_flags.h"
@@ -414,6 +415,8 @@ static int check_instruction(struct dockerfile *doc, const struct instruction *i
     }
     if (in->kind != INSTR_ADD && in->kind != INSTR_COPY)
         return 0;
+    if (copy_words_check(in, err) < 0)
+        return wrong(doc, in, err);
     for (size_t i = 0; i + 1 < in->words_count; i++)
         if (instr_check_source(in, str_of(in->words[i].text), err) < 0)
             return wrong(doc, in, err);

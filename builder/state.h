@@ -23,6 +23,7 @@
 #include "builder/chmod.h"
 #include "builder/giturl.h"
 #include "builder/graph.h"
+#include "builder/ignore.h"
 
 /* A variable that an instruction uses and nothing sets. */
 struct unset_name {
@@ -97,6 +98,9 @@ struct copy_spec {
     char *chown; /* expanded, NULL: 0:0 */
     bool has_chmod;
     struct chmod chmod;
+    bool link;             /* --link, and no --chmod: a layer that knows nothing of those below */
+    bool parents;          /* --parents: sources keep their directories, from "/./" on */
+    struct ignore exclude; /* --exclude: names below a source that is a directory, names of files */
     /* ADD alone: */
     char *checksum; /* expanded, NULL: none */
     enum giturl_choice keep_git_dir, unpack;

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/path.h"
 #include "base/scope.h"
+#include "builder/copy_words.h"
 #include "builder/state.h"
 #include "builder/state_words.h"
 
@@ -74,12 +75,48 @@ static int add_sources(struct state *s, const struct instruction *in, struct cop
     return 0;
 }
 
-/* --chown and --chmod, and what the history says of them. */
-static int set_owner_and_mode(struct state *s, const struct instruction *in, struct copy_spec *out,
-                              struct buf *said, struct err *err)
+static int set_excludes(const struct instruction *in, struct copy_spec *out, struct err *err)
+{
+    for (size_t i = 0; i < in->flags_count; i++)
+        if (strcmp(in->flags[i].name, "exclude") == 0 &&
+            ignore_add(&out->exclude, str_of(in->flags[i].value), err) < 0)
+            return err_wrap(err, "--exclude");
+    return 0;
+}
+
+int copy_words_check(const struct instruction *in, struct err *err)
+{
+    SCOPED(copy_spec_release) struct copy_spec spec = {0};
+    const char *mode = instr_flag(in, "chmod");
+
+    if (set_excludes(in, &spec, err) < 0)
+        return -1;
+    for (size_t i = 0; i < in->heredocs_count; i++)
+        if (state_check_name(in->heredocs[i].name, err) < 0)
+            return -1;
+    if (!mode || !*mode || strpbrk(mode, "$\\`\"'"))
+        return 0;
+    return chmod_parse(str_of(mode), &spec.chmod, err);
+}
+
+static bool is_set(const struct instruction *in, const char *flag)
+{
+    const char *value = instr_flag(in, flag);
+
+    return value && strcmp(value, "true") == 0;
+}
+
+/* Flags that decide what is copied and how, and what the history says of them. */
+static int set_flags(struct state *s, const struct instruction *in, struct copy_spec *out,
+                     struct buf *said, struct err *err)
 {
     SCOPED(buf_release) struct buf chown = {0}, mode = {0};
 
+    out->parents = is_set(in, "parents");
+    if (out->parents)
+        buf_adds(said, " --parents");
+    if (set_excludes(in, out, err) < 0)
+        return -1;
     if (state_expand(s, in, instr_flag(in, "chown"), &chown, err) < 0 ||
         state_expand(s, in, instr_flag(in, "chmod"), &mode, err) < 0)
         return -1;
@@ -93,6 +130,8 @@ static int set_owner_and_mode(struct state *s, const struct instruction *in, str
         out->has_chmod = true;
         buf_addf(said, " --chmod=%s", buf_cstr(&mode));
     }
+    /* BuildKit has no --link together with --chmod either. */
+    out->link = is_set(in, "link") && !out->has_chmod;
     return 0;
 }
 
@@ -102,7 +141,7 @@ static int fill_copy(struct state *s, const struct instruction *in, struct copy_
     SCOPED(buf_release) struct buf said = {0}, dest = {0};
 
     buf_adds(&said, in->keyword);
-    if (set_owner_and_mode(s, in, out, &said, err) < 0 || add_sources(s, in, out, err) < 0 ||
+    if (set_flags(s, in, out, &said, err) < 0 || add_sources(s, in, out, err) < 0 ||
         state_expand(s, in, in->words[in->words_count - 1].text, &dest, err) < 0)
         return -1;
     for (size_t i = 0; i < out->sources.count; i++)
@@ -133,6 +172,7 @@ void copy_spec_release(struct copy_spec *copy)
         free(copy->files[i].text);
     }
     free(copy->files);
+    ignore_release(&copy->exclude);
     free(copy->dest);
     free(copy->chown);
     free(copy->checksum);

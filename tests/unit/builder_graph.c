@@ -166,12 +166,16 @@ static void refusals(void)
          "Device "
          "Interface (CDI) are not supported",
          2},
-        {"FROM a\nCOPY --link q q", NULL,
-         "Dockerfile:2: COPY --link is not supported; COPY takes --chmod, --chown, --from here", 2},
         {"FROM a\nCOPY https://example.org/x /", NULL,
          "Dockerfile:2: COPY cannot fetch a URL: https://example.org/x; ADD does", 2},
         {"FROM a\nCOPY git@example.org:x /", NULL,
          "Dockerfile:2: COPY cannot fetch a git repository: git@example.org:x; ADD does", 2},
+        {"FROM a\nCOPY --exclude=[ q q", NULL,
+         "Dockerfile:2: --exclude: pattern \"[\": malformed [class]", 2},
+        {"FROM a\nCOPY --chmod=u=q q q", NULL,
+         "Dockerfile:2: --chmod=u=q is neither octal (0 to 7777) nor of the form u=rwX,go=rX", 2},
+        {"FROM a\nCOPY <<a/b /\na/b", NULL,
+         "Dockerfile:2: heredoc name \"a/b\" cannot be a file's name", 2},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -44,9 +44,13 @@ static void flags(void)
         bool known, supported;
     } rows[] = {
         {INSTR_COPY, "from", "x", true, true},
-        {INSTR_COPY, "link", "true", true, false},
+        {INSTR_COPY, "link", "true", true, true},
         {INSTR_COPY, "link", "false", true, true},
-        {INSTR_COPY, "parents", "true", true, false},
+        {INSTR_COPY, "parents", "true", true, true},
+        {INSTR_COPY, "exclude", "*.o", true, true},
+        {INSTR_ADD, "exclude", "*.o", true, true},
+        {INSTR_ADD, "link", "true", true, true},
+        {INSTR_ADD, "parents", "true", false, true},
         {INSTR_COPY, "checksum", "x", false, true},
         {INSTR_ADD, "from", "x", false, true},
         {INSTR_ADD, "chown", "x", true, true},

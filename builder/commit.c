@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/commit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,6 +180,7 @@ int commit_image(struct layout *layout, struct pool *pool, const struct commit_i
     annotate_descriptor(&out->descriptor, options->annotations, ANNOTATION_MANIFEST_DESCRIPTOR,
                         in->platform);
     memcpy(out->config_digest, config.digest, DIGEST_SIZE);
+    snprintf(out->created, sizeof(out->created), "%s", in->created ? in->created : "");
     return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/strv.h"
@@ -43,6 +44,7 @@ struct commit_options {
 struct commit {
     struct descriptor descriptor;    /* of the manifest, with platform; of an index, without */
     char config_digest[DIGEST_SIZE]; /* "" for an index */
+    char created[CLOCK_TEXT_SIZE];   /* of the image; "" when it has no date */
 };
 
 int commit_image(struct layout *layout, struct pool *pool, const struct commit_input *in,

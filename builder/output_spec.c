@@ -196,6 +196,7 @@ FLAG(insecure)
 FLAG(store)
 FLAG(unpack)
 FLAG(canonical)
+FLAG(dangling_only)
 FLAG(force)
 
 static const struct {
@@ -215,6 +216,7 @@ static const struct {
     {"unpack", IMAGE, read_unpack},
     {"name-canonical", IMAGE, read_canonical},
     {"dangling-name-prefix", IMAGE, read_dangling},
+    {"danging-name-empty-only", IMAGE, read_dangling_only}, /* BuildKit's own spelling */
     {"oci-mediatypes", IMAGES, read_oci_types},
     {"compression", IMAGES, read_codec},
     {"compression-level", IMAGES, read_level},

@@ -60,7 +60,8 @@ struct output_spec {
     bool store;          /* keep it in the store, under its names */
     bool unpack;         /* its layers too */
     bool canonical;      /* name@digest is a name as well */
-    char *dangling;      /* prefix@digest is the name of one that has none */
+    char *dangling;      /* prefix@digest is a name as well */
+    bool dangling_only;  /* … of an image without another */
     bool docker_types;   /* media types of Docker instead of OCI's */
     bool has_codec;
     enum codec codec;                       /* of the layers */

@@ -370,7 +370,8 @@ static int tag(const struct outputs *o, struct work *w, struct err *err)
 
     if (spec->type != OUTPUT_IMAGE || !spec->store)
         return 0;
-    if (spec->dangling && !w->refs_count && reference_parse(spec->dangling, &dangling, err) < 0)
+    if (spec->dangling && !(spec->dangling_only && w->refs_count) &&
+        reference_parse(spec->dangling, &dangling, err) < 0)
         return err_wrap(err, "dangling-name-prefix");
     refs = xcalloc(2 * w->refs_count + 1, sizeof(*refs)); /* all borrowed */
     for (size_t i = 0; i < w->refs_count; i++) {
@@ -473,6 +474,7 @@ static void tell(const struct works *works, struct outputs_result *result)
         if (!result->has_image) {
             descriptor_copy(&result->image.descriptor, &w->made.descriptor);
             memcpy(result->image.config_digest, w->made.config_digest, DIGEST_SIZE);
+            memcpy(result->image.created, w->made.created, CLOCK_TEXT_SIZE);
         }
         result->has_image = true;
         for (size_t k = 0; k < w->names.count; k++)

@@ -166,6 +166,13 @@ static int apply_pairs(struct state *s, const struct instruction *in, struct buf
     return 0;
 }
 
+/* Told to an SBOM scanner, never to a step (Dockerfile reference, "BuildKit built-in build args").
+ */
+static bool is_for_scanner(const char *name)
+{
+    return str_starts(str_of(name), "BUILDKIT_SBOM_SCAN_");
+}
+
 /* Build arg, else default, else the global of that name, else no value. Each default sees those
  * before it. */
 static int apply_arg(struct state *s, const struct instruction *in, struct buf *said,
@@ -185,9 +192,9 @@ static int apply_arg(struct state *s, const struct instruction *in, struct buf *
         } else {
             given = env_get(&s->graph->globals, pair->name);
         }
-        if (given)
+        if (given && !is_for_scanner(pair->name))
             env_set(&s->env, pair->name, given);
-        if (!strv_has(&s->args, pair->name))
+        if (!strv_has(&s->args, pair->name) && !is_for_scanner(pair->name))
             strv_add(&s->args, pair->name);
         buf_addf(said, " %s%s%s", pair->name, given ? "=" : "", given ? given : "");
     }

@@ -33,6 +33,19 @@ static void add_ref(json_t *doc)
     json_object_set_new(doc, "buildx.build.ref", json_sprintf("slipway/slipway/%s", name));
 }
 
+/* As BuildKit's exporter annotates what it tells, which is not what it stores. */
+static json_t *told_descriptor(const struct commit *image)
+{
+    SCOPED(descriptor_release) struct descriptor d = {0};
+
+    descriptor_copy(&d, &image->descriptor);
+    if (image->config_digest[0])
+        descriptor_annotate(&d, "config.digest", image->config_digest);
+    if (image->created[0])
+        descriptor_annotate(&d, "org.opencontainers.image.created", image->created);
+    return descriptor_to_json(&d);
+}
+
 static json_t *metadata(const struct build_result *built)
 {
     const struct outputs_result *result = &built->outputs;
@@ -53,8 +66,7 @@ static json_t *metadata(const struct build_result *built)
     if (result->image.config_digest[0])
         json_object_set_new(doc, "containerimage.config.digest",
                             json_string(result->image.config_digest));
-    json_object_set_new(doc, "containerimage.descriptor",
-                        descriptor_to_json(&result->image.descriptor));
+    json_object_set_new(doc, "containerimage.descriptor", told_descriptor(&result->image));
     if (result->names.count)
         json_object_set_new(doc, "image.name", json_string(names));
     return doc;

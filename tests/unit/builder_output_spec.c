@@ -78,7 +78,8 @@ static void specs(void)
         {"", NULL, "nothing is given"},
         {"type=image,annotations.a=c", NULL,
          "annotations.a: type=image has no such key; it has name, push, push-by-digest, "
-         "registry.insecure, store, unpack, name-canonical, dangling-name-prefix, oci-mediatypes, "
+         "registry.insecure, store, unpack, name-canonical, dangling-name-prefix, "
+         "danging-name-empty-only, oci-mediatypes, "
          "compression, compression-level, force-compression, rewrite-timestamp, oci-artifact, "
          "attestation-inline, prefer-nondist-layers"},
         {"type=cacheonly", NULL,

@@ -57,7 +57,7 @@ static int pull(struct build *build, const char *name, const struct reference *r
     int step = progress_begin("pull %s for %s", name, platform_format(platform, text));
 
     if (pull_image(tools->remote, tools->layout, tools->pool, ref, platform, &pulled, err) < 0 ||
-        layout_load_image(tools->layout, &pulled, platform, image, err) < 0) {
+        layout_load_base(tools->layout, &pulled, platform, image, err) < 0) {
         progress_finish(step, PROGRESS_FAILED, NULL);
         return err_wrap(err, "image %s", name);
     }
@@ -74,7 +74,7 @@ static int load_foreign(struct build *build, const struct base_image *base, stru
 
     return foreign_load(layout, base->name, &base->platform, &found, err) < 0
                ? -1
-               : layout_load_image(layout, &found, &base->platform, image, err);
+               : layout_load_base(layout, &found, &base->platform, image, err);
 }
 
 /* The place of an image among those of the build; made when it is asked for first. */
@@ -98,6 +98,17 @@ static struct base_image *place_of(struct build *build, const char *name,
     return base;
 }
 
+/* With one platform a base for another one is a warning (InvalidBaseImagePlatform), as for docker,
+ * and the image that is made says what it is. In an index of several it would stand twice. */
+static int refuse_platform(const struct base_image *base, const struct platform *actual,
+                           struct err *err)
+{
+    char want[PLATFORM_TEXT_SIZE], have[PLATFORM_TEXT_SIZE];
+
+    return err_set(err, ERR_INPUT, 0, "image %s: the image is for %s, not for %s", base->name,
+                   platform_format(actual, have), platform_format(&base->platform, want));
+}
+
 static int load(struct build *build, struct base_image *base, struct err *err)
 {
     SCOPED(reference_release) struct reference ref = {0};
@@ -112,9 +123,13 @@ static int load(struct build *build, struct base_image *base, struct err *err)
         if (!build->options->pull)
             found = from_store(build->tools->layout, &ref, &base->platform, &image, err);
     }
-    if (found < 0 || (!found && pull(build, base->name, &ref, &base->platform, &image, err) < 0) ||
-        stack_push_image(&base->stack, &image, err) < 0)
+    if (found < 0 || (!found && pull(build, base->name, &ref, &base->platform, &image, err) < 0))
         return -1;
+    if (build->options->platforms_count > 1 && platform_match(&base->platform, &image.platform) < 0)
+        return refuse_platform(base, &image.platform, err);
+    if (stack_push_image(&base->stack, &image, err) < 0)
+        return -1;
+    base->actual = image.platform;
     base->config = json_incref(image.config);
     base->loaded = true;
     return 0;

@@ -50,20 +50,6 @@ static void asking_release(struct asking *a)
     dockerfile_release(&a->doc);
 }
 
-/* An image of one platform is taken whatever that is: a build check says so. */
-static int load(const struct layout *layout, const struct descriptor *d,
-                const struct platform *platform, struct image *image, struct err *err)
-{
-    struct err why = {0};
-
-    if (layout_load_image(layout, d, platform, image, &why) == 0)
-        return 0;
-    if (!media_is_index(d->media_type))
-        return layout_load_image(layout, d, NULL, image, err);
-    *err = why;
-    return -1;
-}
-
 static int from_store(const struct asking *a, const struct reference *ref,
                       const struct platform *platform, struct image *image, struct err *err)
 {
@@ -73,7 +59,7 @@ static int from_store(const struct asking *a, const struct reference *ref,
 
     if (rc <= 0)
         return rc;
-    if (load(a->tools->layout, &found, platform, image, &why) == 0)
+    if (layout_load_base(a->tools->layout, &found, platform, image, &why) == 0)
         return 1;
     log_debug("image in the store passed over: %s", why.text);
     return 0;
@@ -89,7 +75,7 @@ static int fetch(const struct asking *a, const struct stage *stage, struct image
     if (str_starts(str_of(stage->base.image), NAMED_LAYOUT_PREFIX))
         return foreign_load(tools->layout, stage->base.image, &stage->platform, &pulled, err) < 0
                    ? -1
-                   : load(tools->layout, &pulled, &stage->platform, image, err);
+                   : layout_load_base(tools->layout, &pulled, &stage->platform, image, err);
     if (reference_parse(stage->base.image, &ref, err) < 0)
         return -1;
     int rc = from_store(a, &ref, &stage->platform, image, err);
@@ -98,7 +84,7 @@ static int fetch(const struct asking *a, const struct stage *stage, struct image
     if (pull_image_with(tools->remote, tools->layout, tools->pool, &ref, &stage->platform,
                         PULL_CONFIG, &pulled, NULL, err) < 0)
         return -1;
-    return load(tools->layout, &pulled, &stage->platform, image, err);
+    return layout_load_base(tools->layout, &pulled, &stage->platform, image, err);
 }
 
 static int base_config(void *arg, const struct stage *stage, const json_t **config, struct err *err)

@@ -58,6 +58,7 @@ struct base_image {
     struct platform platform;
     pthread_mutex_t lock; /* held while it is loaded */
     bool loaded;
+    struct platform actual; /* what it is for; not `platform` when it has no choice to give */
     struct stack stack;
     json_t *config;
 };

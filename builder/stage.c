@@ -35,6 +35,7 @@ static int begin_base(struct build *b, struct making *m, struct strv *triggers, 
     case SOURCE_STAGE:
         before = &m->product->stages[stage->base.stage];
         stack_push_all(&m->stack, &before->stack);
+        m->stage->platform = before->stage->platform;
         memcpy(m->created, before->created, sizeof(m->created));
         config_get_list(before->state.config, "OnBuild", triggers);
         state_inherit(&m->state, graph, stage, &before->state);
@@ -44,6 +45,8 @@ static int begin_base(struct build *b, struct making *m, struct strv *triggers, 
         if (!image)
             return -1;
         stack_push_all(&m->stack, &image->stack);
+        if (platform_match(&m->stage->platform, &image->actual) < 0)
+            m->stage->platform = image->actual; /* its commands run as what they are */
         adopt_created(m, config_created(image->config));
         config_get_list(image->config, "OnBuild", triggers);
         state_begin(&m->state, graph, stage, image->config);

@@ -136,6 +136,9 @@ struct image {
 };
 int layout_load_image(const struct layout *l, const struct descriptor *d,
                       const struct platform *want, struct image *out, struct err *err);
+/* The same, but what is no index is taken for whatever platform it is: out->platform tells. */
+int layout_load_base(const struct layout *l, const struct descriptor *d,
+                     const struct platform *want, struct image *out, struct err *err);
 int layout_load_manifest(const struct layout *l, const struct descriptor *d, struct manifest *out,
                          struct err *err);
 void image_release(struct image *image);

@@ -141,6 +141,16 @@ int layout_load_image(const struct layout *l, const struct descriptor *d,
     return 0;
 }
 
+int layout_load_base(const struct layout *l, const struct descriptor *d,
+                     const struct platform *want, struct image *out, struct err *err)
+{
+    SCOPED(manifest_release) struct manifest m = {0};
+
+    if (layout_load_manifest(l, d, &m, err) < 0)
+        return -1;
+    return layout_load_image(l, d, m.is_index ? want : NULL, out, err);
+}
+
 /* A search by id: the entries whose manifest or config digest begins with `hex`. */
 struct search {
     const struct layout *l;

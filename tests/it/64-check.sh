@@ -65,6 +65,16 @@ if can registry && start_registry; then
     slipway tag base:1 "$REGISTRY/same:1" >/dev/null && slipway push "$REGISTRY/same:1" >/dev/null 2>&1
     platform=$(jq -r '"\(.os)/\(.architecture)"' "$(config base:1)")
     rule InvalidBaseImagePlatform "Base image $REGISTRY/other:1 was pulled with platform \"linux/riscv64\", expected \"$platform\" for current build" "FROM $REGISTRY/other:1\n" "FROM $REGISTRY/same:1\n"
+    # A build takes it, says so, and the image says what it is.
+    printf 'FROM %s/other:1\nLABEL a=b\n' "$REGISTRY" >ctx/Dockerfile
+    slipway rm "$REGISTRY/other:1" >/dev/null
+    t "a build is warned" slipway build -t foreign:1 ctx
+    t "... by the rule" has "$T/err" ' - InvalidBaseImagePlatform: Base image '
+    t "... and the image is for what its base is for" json "$(config foreign:1)" '.architecture == "riscv64"'
+    is "$(jq -r '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == "docker.io/library/foreign:1") | .platform.architecture' "$SLIPWAY_ROOT/index.json")" riscv64 "... in its descriptor too"
+    printf 'FROM %s/other:1 AS o\nFROM o\nCOPY a /\n' "$REGISTRY" >ctx/Dockerfile
+    t "... and one that is made from it is, too" slipway build -t foreign:2 ctx
+    is "$(jq -r '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == "docker.io/library/foreign:2") | .platform.architecture' "$SLIPWAY_ROOT/index.json")" riscv64 "... by its descriptor"
     mkdir empty
     printf 'FROM %s/same:1\nLABEL v=$BASE_VERSION\n' "$REGISTRY" >ctx/Dockerfile
     t "a base image that the store lacks is asked for its config" env SLIPWAY_ROOT="$T/work/empty" "$SLIPWAY" build --check ctx

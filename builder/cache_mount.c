@@ -19,6 +19,7 @@
 
 #define DIR_NAME "mounts"
 #define POLL_MS 20
+#define TELL_AFTER_MS 2000
 #define PRIVATE_MAX 1000 /* ours: so many writers of one private cache at once */
 
 void cache_mount_name(const struct mount *mount, const uint8_t *seed,
@@ -58,7 +59,7 @@ static int try_lock(int fd, int how, struct err *err)
 static int lock(int fd, int how, const struct session *session, const struct mount *m,
                 struct err *err)
 {
-    bool told = false;
+    unsigned waited_ms = 0;
 
     for (;;) {
         int rc = try_lock(fd, how, err);
@@ -67,9 +68,9 @@ static int lock(int fd, int how, const struct session *session, const struct mou
             return rc < 0 ? -1 : 0;
         if (session_cancelled(session))
             return err_set(err, ERR_SYSTEM, ECANCELED, "cancelled");
-        if (!told)
-            log_debug("cache %s: waiting for another step that uses it", m->id);
-        told = true;
+        waited_ms += POLL_MS;
+        if (waited_ms == TELL_AFTER_MS)
+            log_info("waiting for cache %.200s: another step has locked it", m->id);
         clock_sleep_ms(POLL_MS);
     }
 }

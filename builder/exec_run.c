@@ -301,6 +301,7 @@ int exec_run(struct build *build, struct making *making, void *arg, struct layer
         return -1;
     run_release(&p.run);
     scope_close(&p.plan.root_fd);
+    mounts_close(&p.work->mounts);
     changed = mounts_changed(&p.work->mounts);
     making->forget = changed != NULL;
     if (changed)

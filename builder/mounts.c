@@ -41,21 +41,30 @@ struct mount_use {
     int socket_fd;
 };
 
-static void use_release(struct mount_use *u)
+static void use_close(struct mount_use *u)
 {
     bind_release(&u->bind);
-    cache_mount_close(&u->cache);
     relay_close(u->relay);
+    u->relay = NULL;
     scope_close(&u->socket_fd);
     if (u->layout)
         layout_tmp_close(u->layout, &u->tmp);
-    mount_release(&u->mount);
+}
+
+void mounts_close(struct mounts *mounts)
+{
+    for (size_t i = 0; i < mounts->count; i++)
+        cache_mount_close(&mounts->items[i].cache);
+    for (size_t i = 0; i < mounts->count; i++)
+        use_close(&mounts->items[i]);
+    mounts->relays_count = 0;
 }
 
 void mounts_release(struct mounts *mounts)
 {
+    mounts_close(mounts);
     for (size_t i = 0; i < mounts->count; i++)
-        use_release(&mounts->items[i]);
+        mount_release(&mounts->items[i].mount);
     free(mounts->items);
     free(mounts->relays);
     *mounts = (struct mounts){0};

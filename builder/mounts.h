@@ -9,6 +9,7 @@
  *     mounts_hash(&mounts, &key, err)                   definitions, and contents of binds
  *     mounts_open(&mounts, build, &plan, err)           only when the step is carried out
  *     … run; serve mounts.relays[] …
+ *     mounts_close(&mounts)                             once the command has ended
  *     mounts_changed(&mounts)                           a file of the context that changed
  * meanwhile mounts_release(&mounts)                           after the sandbox's end
  *
@@ -36,6 +37,9 @@ int mounts_take(struct build *build, struct making *making, const struct instruc
 int mounts_hash(struct mounts *mounts, struct cache_key *key, struct err *err);
 int mounts_open(struct mounts *mounts, struct build *build, struct making *making,
                 struct plan *plan, struct err *err);
+/* The command has ended: lets go of everything that was opened for it, caches that others wait for
+ * first of all. */
+void mounts_close(struct mounts *mounts);
 const char *mounts_changed(struct mounts *mounts);
 void mounts_release(struct mounts *mounts);
 

@@ -12,7 +12,7 @@ diff_id() { jq -r '.rootfs.diff_ids[-1]' "$(blob "$(jq -r .config.digest "$(blob
 top() { tar -tvzf "$(blob "$(jq -r '.layers[-1].digest' "$(blob "$(manifest "$1")")")")" --numeric-owner; }
 top_file() { tar -xOzf "$(blob "$(jq -r '.layers[-1].digest' "$(blob "$(manifest "$1")")")")" "$2"; }
 sw() { if [ "$who" = root ]; then slipway "$@"; else as_user $EPOCH slipway "$@"; fi; }
-give() { [ "$who" = root ] || chown -R "$test_user:" "$D"; }
+give() { case $who in root*) ;; *) chown -R "$test_user:" "$D" ;; esac; }
 # run NAME FLAGS COMMAND: one RUN on base:1 with these flags, its standard output in the layer's file /out; then $D/out
 run() {
     name=$1 flags=$2
@@ -160,6 +160,21 @@ if can root; then
     sw() { slipway "$@"; }
     t "$who: the context" run b '--mount=target=/ctx' 'cd /ctx && find . | sort | tr "\n" " "; cat a sub/b; stat -c "%u:%g" a sub sub/b . | tr "\n" " "; readlink lnk; touch x || echo ro'
     t "$who: ... looks the same" sh -c "head -n 3 '$T/got' | tr '\n' ' ' | grep -q '^. ./.dockerignore ./a ./lnk ./put ./put/back ./sub ./sub/b A B 0:0 0:0 0:0 0:0 sub' && grep -q ro '$T/got'"
+    ln "$D/ctx/a" "$D/ctx/hard"
+    mkfifo "$D/ctx/pipe"
+    truncate -s 1M "$D/ctx/hole"
+    chmod 4711 "$D/ctx/sub/b"
+    touch -d '2001-02-03 04:05:06Z' "$D/ctx/sub/b" "$D/ctx/sub"
+    mkdir -m 1700 "$D/ctx/odd"
+    t "$who: every kind of file" run b '--mount=target=/ctx' 'cd /ctx; [ "$(stat -c %i a)" = "$(stat -c %i hard)" ] && echo linked; stat -c "%F %a %s %Y" pipe hole sub/b sub odd | sed "s/ [0-9]*$//;t" | tr "\n" ";"; stat -c %Y sub/b sub'
+    t "$who: ... stays what it is" sh -c "grep -qx linked '$T/got' && grep -q 'fifo 644 0;regular file 644 1048576;regular file 4711 2;directory 755 [0-9]*;directory 1700 [0-9]*;' '$T/got' && [ \$(grep -c 981173106 '$T/got') = 2 ]"
+    chown 0:0 "$D/ctx/a"
+    mkdir -p "$D/named/n"
+    echo N >"$D/named/n/f"
+    OPTIONS="--build-context other=$D/named"
+    t "$who: a named context" run b '--mount=from=other,target=/o' 'cat /o/n/f; stat -c %u:%g /o/n/f'
+    t_is "$(printf 'N\n0:0')" "$who: ... is there"
+    OPTIONS=''
     sw() { if [ "$who" = root ]; then slipway "$@"; else as_user $EPOCH slipway "$@"; fi; }
 else
     skip "RUN --mount as root" "not root"

@@ -125,19 +125,44 @@ static int dress_file(struct filling *f, const struct entry *e, int fd, struct e
     return futimens(fd, times) < 0 ? err_errno(err, "set the time of %s", e->path) : 0;
 }
 
-static int write_file(struct filling *f, const struct view_entry *at, struct err *err)
+/* Nameless where the file system can do that: who is killed leaves nothing. */
+static int open_new(struct filling *f, bool *named)
+{
+    int fd = openat(f->parent_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+
+    *named = false;
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+        return fd;
+    *named = true;
+    return openat(f->parent_fd, f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                  0600);
+}
+
+/* 2: it stands under its own name already. */
+static int write_file(struct filling *f, const struct view_entry *at, const char *name,
+                      struct err *err)
 {
     AUTO_FD int from = stack_open_file(f->stack, f->layout, at, err), to = -1;
+    char link[FS_FD_PATH_MAX];
+    bool named;
 
     if (from < 0)
         return -1;
-    to = openat(f->parent_fd, f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                0600);
+    to = open_new(f, &named);
     if (to < 0)
         return err_errno(err, "make %s", at->entry.path);
     if (fs_copy(from, to, at->entry.size, err) < 0)
         return err_wrap(err, "write %s", at->entry.path);
-    return dress_file(f, &at->entry, to, err);
+    if (dress_file(f, &at->entry, to, err) < 0)
+        return -1;
+    if (named)
+        return 0;
+    if (linkat(AT_FDCWD, fs_fd_path(to, link), f->parent_fd, name, AT_SYMLINK_FOLLOW) == 0)
+        return 2;
+    if (errno != EEXIST ||
+        linkat(AT_FDCWD, fs_fd_path(to, link), f->parent_fd, f->temporary, AT_SYMLINK_FOLLOW) < 0)
+        return err_errno(err, "make %s", at->entry.path);
+    return 0;
 }
 
 /* Links have no mode; nodes take what dress_file() would give, without being opened. */
@@ -223,7 +248,7 @@ static int fill_one(void *ctx, const struct view_entry *at, bool *skip, struct e
     if (same)
         rc = write_hard_link(f, e, same, err);
     else if (e->type == ENTRY_FILE)
-        rc = write_file(f, at, err);
+        rc = write_file(f, at, name, err);
     else if (e->type == ENTRY_SYMLINK)
         rc = write_link(f, e, err);
     else

@@ -10,12 +10,26 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/fs.h"
+#include "base/path.h"
 #include "base/scope.h"
 
 static int open_directly(struct output_file *file, int fd, struct err *err)
 {
     file->fd = fd;
     return fd < 0 ? err_errno(err, "open %s", file->dest) : 0;
+}
+
+static int open_nameless(struct output_file *file, const char *dest)
+{
+    AUTO_FREE char *dir = str_dup(path_dir(str_of(dest)));
+
+    file->fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    if (file->fd < 0)
+        return -1;
+    file->temporary = xasprintf("%s.slipway-%ld", dest, (long)getpid());
+    file->nameless = true;
+    return 0;
 }
 
 int output_file_open(struct output_file *file, const char *dest, struct err *err)
@@ -32,6 +46,8 @@ int output_file_open(struct output_file *file, const char *dest, struct err *err
         return err_set(err, ERR_INPUT, EISDIR, "%s is a directory, not a file to write", dest);
     if (stat(dest, &st) == 0 && !S_ISREG(st.st_mode))
         return open_directly(file, open(dest, O_WRONLY | O_CLOEXEC), err);
+    if (open_nameless(file, dest) == 0)
+        return 0;
     file->temporary = xasprintf("%s.slipway-%ld", dest, (long)getpid());
     file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (file->fd < 0) {
@@ -45,6 +61,12 @@ int output_file_open(struct output_file *file, const char *dest, struct err *err
 
 int output_file_commit(struct output_file *file, struct err *err)
 {
+    char link[FS_FD_PATH_MAX];
+
+    if (file->nameless && linkat(AT_FDCWD, fs_fd_path(file->fd, link), AT_FDCWD, file->temporary,
+                                 AT_SYMLINK_FOLLOW) < 0)
+        return err_errno(err, "write %s", file->dest);
+    file->nameless = false;
     if (file->temporary && rename(file->temporary, file->dest) < 0)
         return err_errno(err, "write %s", file->dest);
     free(file->temporary);
@@ -54,7 +76,7 @@ int output_file_commit(struct output_file *file, struct err *err)
 
 void output_file_release(struct output_file *file)
 {
-    if (file->temporary)
+    if (file->temporary && !file->nameless)
         unlink(file->temporary);
     free(file->temporary);
     free(file->dest);

@@ -5,14 +5,17 @@
 /*
  * A file that the user named and that appears whole: written beside its place, renamed at the end.
  * "-" is standard output; what exists and is no regular file (/dev/null, a pipe) is written to
- * directly.
+ * directly. Who is killed leaves nothing, where the file system can do that.
  */
+#include <stdbool.h>
+
 #include "base/err.h"
 
 struct output_file {
     int fd;
     char *dest;
-    char *temporary; /* NULL: written directly */
+    char *temporary; /* the name it has till then; NULL: written directly */
+    bool nameless;   /* it will have that name for a moment only (O_TMPFILE) */
 };
 
 #define OUTPUT_FILE_CLOSED                                                                         \

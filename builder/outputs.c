@@ -336,24 +336,48 @@ static int write_archive(const struct outputs *o, struct work *w, const struct c
     return rc < 0 ? err_wrap(err, "%s", w->spec->dest) : 0;
 }
 
-static int push(const struct outputs *o, const struct work *w, struct outputs_result *result,
-                struct err *err)
+static int push_one(const struct outputs *o, const struct work *w, const struct reference *ref,
+                    bool by_digest, struct err *err)
 {
-    for (size_t i = 0; w->spec->push && i < w->refs_count; i++) {
-        SCOPED(push_result_release) struct push_result pushed = {0};
-        AUTO_FREE char *repository = reference_repository(&w->refs[i]);
-        struct reference target = w->refs[i]; /* borrowed */
-        char digest[DIGEST_SIZE];
+    SCOPED(push_result_release) struct push_result pushed = {0};
+    struct reference target = *ref; /* borrowed */
+    char digest[DIGEST_SIZE];
 
-        memcpy(digest, w->made.descriptor.digest, DIGEST_SIZE);
-        if (w->spec->push_by_digest) {
-            target.tag = NULL;
-            target.digest = digest;
+    memcpy(digest, w->made.descriptor.digest, DIGEST_SIZE);
+    if (by_digest) {
+        target.tag = NULL;
+        target.digest = digest;
+    }
+    return push_image(o->remote, o->layout, o->pool, &w->made.descriptor, NULL, &target, 0, &pushed,
+                      err);
+}
+
+static size_t count_pushes(const struct works *works)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < works->count; i++)
+        count += works->items[i].spec->push ? works->items[i].refs_count : 0;
+    return count;
+}
+
+/* When there are several names, all of the content is at its registries before the first tag moves:
+ * what can fail by then has failed. */
+static int push_all(const struct outputs *o, const struct works *works, bool tags,
+                    struct outputs_result *result, struct err *err)
+{
+    for (size_t i = 0; i < works->count; i++) {
+        const struct work *w = &works->items[i];
+
+        for (size_t k = 0; w->spec->push && k < w->refs_count; k++) {
+            AUTO_FREE char *repository = reference_repository(&w->refs[k]);
+
+            if (tags)
+                strv_addf(&result->pushed, "%s@%s", repository, w->made.descriptor.digest);
+            if ((!tags || !w->spec->push_by_digest || count_pushes(works) == 1) &&
+                push_one(o, w, &w->refs[k], !tags || w->spec->push_by_digest, err) < 0)
+                return -1;
         }
-        if (push_image(o->remote, o->layout, o->pool, &w->made.descriptor, NULL, &target, 0,
-                       &pushed, err) < 0)
-            return -1;
-        strv_addf(&result->pushed, "%s@%s", repository, pushed.digest);
     }
     return 0;
 }
@@ -500,9 +524,10 @@ int outputs_write(const struct outputs *o, const struct commit_input *images, si
     for (size_t i = 0; i < works.count; i++)
         if (write_archive(o, &works.items[i], images, count, err) < 0)
             return -1;
-    for (size_t i = 0; i < works.count; i++)
-        if (push(o, &works.items[i], result, err) < 0)
-            return -1;
+    if (count_pushes(&works) > 1 && push_all(o, &works, false, result, err) < 0)
+        return -1;
+    if (push_all(o, &works, true, result, err) < 0)
+        return -1;
     for (size_t i = 0; i < works.count; i++)
         if (publish(o, &works.items[i], images, count, err) < 0)
             return -1;

@@ -51,6 +51,15 @@ mkdir -p blocked/gone
 t "a directory in a file's place is an error" expect_fail 'blocked: gone is a directory there and a file in the build' slipway build --target 1 -o blocked ctx
 t "a file for a directory" expect_fail 'is not a directory' slipway build --target 1 -o ctx/hello ctx
 
+mkdir real
+ln -s real linked
+t "a directory that is named by a link" slipway build --target 1 -o linked ctx
+t "... is the one it leads to" sh -c '[ -L linked ] && [ -e real/bin/prog ]'
+mkdir here
+t "-o ." sh -c 'cd here && slipway build --target 1 -o . ../ctx && [ -e bin/prog ]'
+t "a path of several new directories" sh -c 'slipway build --target 1 -o new/a/b ctx && [ -e new/a/b/bin/prog ]'
+t "kill -9 while files are written" sh -c 'slipway build --target 1 -o killed ctx & pid=$!; while [ ! -d killed ] && kill -0 $pid; do :; done; kill -9 $pid; wait $pid; ! find killed -name ".slipway*" | grep .'
+
 # --- tar ---
 t "-o - is a tar on standard output" sh -c 'slipway build --target 1 -o - ctx >o.tar'
 tar -tvf o.tar --numeric-owner >list
@@ -138,6 +147,11 @@ t "--push beside files" slipway build --push --target app -t "$REGISTRY/app:3" -
 t "... does both" sh -c '[ -f both/one ] && skopeo inspect --tls-verify=false "docker://$1/app:3"' sh "$REGISTRY"
 t "a push that fails" expect_fail '127.0.0.1:1' slipway build --push --target app -t 127.0.0.1:1/x:1 -o type=tar,dest=never.tar -o never ctx
 t "... leaves nothing: no archive, no files, no name" sh -c '[ ! -e never.tar ] && [ ! -e never ] && ! ls | grep slipway- && ! grep -q 127.0.0.1:1 "$SLIPWAY_ROOT/index.json"'
+t "two names, one of which cannot be pushed" expect_fail '127.0.0.1:1' slipway build --push --target app -t "$REGISTRY/app:both" -t 127.0.0.1:1/x:1 ctx
+t "... moves no tag" sh -c '! skopeo list-tags --tls-verify=false "docker://$1/app" | grep both' sh "$REGISTRY"
+t "two names" slipway build --push --target app -t "$REGISTRY/app:both" -t "$REGISTRY/other:1" ctx
+is "$(wc -l <"$T/out")" 2 "... are two lines"
+t "... and two tags" sh -c 'skopeo inspect --tls-verify=false "docker://$1/app:both" && skopeo inspect --tls-verify=false "docker://$1/other:1"' sh "$REGISTRY"
 t "--push without a name" expect_status 2 'push needs a name' slipway build --push ctx
 
 # --- annotations, labels, metadata ---

@@ -52,6 +52,8 @@ static int spawn(struct child *c, const struct proc *proc, const int theirs[3], 
     posix_spawn_file_actions_init(&actions);
     for (int i = 0; i < 3; i++)
         posix_spawn_file_actions_adddup2(&actions, theirs[i], i);
+    if (proc->has_held_fd)
+        posix_spawn_file_actions_adddup2(&actions, proc->held_fd, 3);
     rc = posix_spawnp(&c->pid, proc->argv->ptr[0], &actions, &attr, proc->argv->ptr,
                       proc->env ? strv_argv(proc->env) : environ);
     posix_spawn_file_actions_destroy(&actions);

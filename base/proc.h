@@ -4,6 +4,7 @@
 
 /* Runs a helper program (credential helper, newuidmap, …), never a shell. Uses posix_spawn, so any
  * thread may call it. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -18,6 +19,9 @@ struct proc {
     struct str input;        /* its standard input */
     size_t output_max;       /* bytes of each output stream kept; more is an error; 0 means 1 MiB */
     uint64_t timeout_ms;     /* 0: none. At the deadline it is killed */
+    int held_fd;             /* when has_held_fd: stays open in the program as 3, so that a lock on
+                                it lasts as long as the program, even when we are killed */
+    bool has_held_fd;
 };
 
 /* Collects both outputs. 0 when the program ran to its end (*status: exit status, 128 + n for

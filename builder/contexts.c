@@ -22,6 +22,7 @@
 #include "registry/layout.h"
 
 #define MAIN_LABEL "build context"
+#define SPOOL_STEP (256 << 10)
 
 struct contexts {
     struct contexts_options options;
@@ -43,13 +44,26 @@ static bool is_dir(const char *path)
 static int spool_input(const struct contexts *c, struct err *err)
 {
     AUTO_FD int fd = layout_tmpfile(c->options.layout, err);
-    struct stat st;
+    AUTO_FREE char *bytes = xmalloc(SPOOL_STEP);
+    uint64_t size = 0;
+    ssize_t n;
 
-    if (fd < 0 || fs_copy(c->options.input_fd, fd, UINT64_MAX, err) < 0)
-        return fd < 0 ? -1 : err_wrap(err, "read standard input");
-    if (fstat(fd, &st) < 0)
-        return err_errno(err, "read standard input");
-    if (st.st_size == 0)
+    if (fd < 0)
+        return -1;
+    while ((n = read(c->options.input_fd, bytes, SPOOL_STEP)) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_errno(err, "read standard input");
+        size += (uint64_t)n;
+        if (size > EXTRACT_SIZE_MAX)
+            return err_set(err, ERR_INPUT, 0,
+                           "build context -: more than %llu GiB (EXTRACT_SIZE_MAX)",
+                           (unsigned long long)(EXTRACT_SIZE_MAX >> 30));
+        if (fs_write(fd, bytes, (size_t)n, err) < 0)
+            return -1;
+    }
+    if (size == 0)
         return err_set(err, ERR_INPUT, 0, "build context -: standard input is empty");
     return steal_fd(&fd);
 }

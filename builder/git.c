@@ -153,7 +153,7 @@ static int make_git_dir(const struct git *git, const struct giturl *url,
                                      commit->ref ? commit->ref : "refs/slipway/commit");
     SCOPED(buf_release) struct buf out = {0}, shown = {0};
     bool sha256 = strlen(commit->commit) == 64;
-    struct git_call call = {.git_dir = git_dir, .work_tree = dir, .local = true};
+    struct git_call call = {.git_dir = git_dir, .mirror = mirror, .work_tree = dir, .local = true};
     const char *const *steps[] = {
         GIT_ARGS("init", "--quiet",
                  "--template=", sha256 ? "--object-format=sha256" : "--object-format=sha1"),
@@ -178,7 +178,7 @@ static int write_tree(const struct git *git, const struct git_commit *commit,
 {
     AUTO_FREE char *index = xasprintf("%s.index", dir);
     SCOPED(buf_release) struct buf out = {0};
-    struct git_call call = {.git_dir = mirror->path, .work_tree = dir, .index = index};
+    struct git_call call = {.mirror = mirror, .work_tree = dir, .index = index};
     int rc;
 
     call.args = GIT_ARGS("read-tree", "--reset", "-u", commit->commit);
@@ -191,7 +191,7 @@ static int read_time(const struct git *git, const struct git_mirror *mirror, con
                      int64_t *out, struct err *err)
 {
     SCOPED(buf_release) struct buf text = {0};
-    struct git_call call = {.git_dir = mirror->path};
+    struct git_call call = {.mirror = mirror};
 
     call.args = GIT_ARGS("log", "-1", "--format=%ct", commit);
     if (git_run(git, &call, &text, NULL, err) < 0)

@@ -85,7 +85,7 @@ static int fetch(const struct git *git, const struct git_mirror *mirror, const s
                  struct err *err)
 {
     SCOPED(buf_release) struct buf out = {0};
-    struct git_call call = {.git_dir = mirror->path, .url = url, .main_host = main_host};
+    struct git_call call = {.mirror = mirror, .url = url, .main_host = main_host};
 
     call.args = GIT_ARGS("fetch", "--quiet", "--force", "--no-tags", "--no-write-fetch-head",
                          "--no-recurse-submodules", depth, "--", url->remote, what, more);
@@ -115,17 +115,15 @@ static int fetch_object(const struct git *git, const struct git_mirror *mirror,
               access(shallow, F_OK) == 0 ? "--unshallow" : "--no-auto-gc",
               "refs/heads/*:refs/all/heads/*", "refs/tags/*:refs/all/tags/*", err) < 0)
         return -1;
-    if (git_run(
-            git,
-            &(struct git_call){.git_dir = mirror->path, .args = GIT_ARGS("cat-file", "-e", leads)},
-            &out, NULL, &why) < 0)
+    if (git_run(git,
+                &(struct git_call){.mirror = mirror, .args = GIT_ARGS("cat-file", "-e", leads)},
+                &out, NULL, &why) < 0)
         return err_set(err, ERR_REMOTE, 404,
                        "commit %s is not in the repository, or no branch or "
                        "tag leads to it",
                        object);
     return git_run(
-        git,
-        &(struct git_call){.git_dir = mirror->path, .args = GIT_ARGS("update-ref", name, object)},
+        git, &(struct git_call){.mirror = mirror, .args = GIT_ARGS("update-ref", name, object)},
         &out, NULL, err);
 }
 

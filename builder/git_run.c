@@ -193,8 +193,8 @@ static void make_argv(const struct git *git, const struct git_call *call, struct
         strv_add(argv, call->work_tree);
     else
         strv_addf(argv, "%s/tmp", git->layout->root);
-    if (call->git_dir)
-        strv_addf(argv, "--git-dir=%s", call->git_dir);
+    if (call->git_dir || call->mirror)
+        strv_addf(argv, "--git-dir=%s", call->git_dir ? call->git_dir : call->mirror->path);
     if (call->work_tree)
         strv_addf(argv, "--work-tree=%s", call->work_tree);
     for (size_t i = 0; call->args[i]; i++)
@@ -243,6 +243,10 @@ int git_run(const struct git *git, const struct git_call *call, struct buf *out,
         .argv = &argv, .env = &env, .output_max = GIT_OUTPUT_MAX, .timeout_ms = TIMEOUT_MS};
     int ended = 0;
 
+    if (call->mirror) {
+        proc.held_fd = call->mirror->lock_fd;
+        proc.has_held_fd = true;
+    }
     if (make_env(git, call, &env, err) < 0)
         return -1;
     make_argv(git, call, &argv);

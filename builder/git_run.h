@@ -9,21 +9,6 @@
 
 #define GIT_OUTPUT_MAX (16 << 20) /* ours: of one command */
 
-/* One command. Members that are NULL are left out. */
-struct git_call {
-    const char *git_dir, *work_tree, *index;
-    const struct giturl *url; /* whose remote is spoken to, with its credentials */
-    const char *main_host;    /* the host that GIT_AUTH_TOKEN and GIT_AUTH_HEADER are for */
-    bool local;               /* may read a repository of this host: our own mirror */
-    const char *const *args;  /* NULL-ended */
-    bool quiet;               /* a failure is an answer: *status tells */
-};
-
-/* Appends its output. -1: it could not be run or, unless quiet, failed: what it said is in err. */
-int git_run(const struct git *git, const struct git_call *call, struct buf *out, int *status,
-            struct err *err);
-#define GIT_ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
-
 /* A mirror in use: its lock is held until released. */
 struct git_mirror {
     char *path; /* absolute */
@@ -33,6 +18,24 @@ struct git_mirror {
     {                                                                                              \
         .lock_fd = -1                                                                              \
     }
+
+/* One command. Members that are NULL are left out. */
+struct git_call {
+    const char *git_dir, *work_tree, *index;
+    const struct giturl *url; /* whose remote is spoken to, with its credentials */
+    const char *main_host;    /* the host that GIT_AUTH_TOKEN and GIT_AUTH_HEADER are for */
+    bool local;               /* may read a repository of this host: our own mirror */
+    /* Stands for git_dir, if that is not given. Its lock lasts until git has ended, even when we
+     * are killed before. */
+    const struct git_mirror *mirror;
+    const char *const *args; /* NULL-ended */
+    bool quiet;              /* a failure is an answer: *status tells */
+};
+
+/* Appends its output. -1: it could not be run or, unless quiet, failed: what it said is in err. */
+int git_run(const struct git *git, const struct git_call *call, struct buf *out, int *status,
+            struct err *err);
+#define GIT_ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 /* The mirror of the URL's remote, with the object (a whole hash) in it. */
 int git_mirror_open(const struct git *git, const struct giturl *url, const char *main_host,

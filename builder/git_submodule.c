@@ -39,7 +39,7 @@ static int read_lines(const struct git *git, const struct git_mirror *mirror, co
 {
     AUTO_FREE char *blob = xasprintf("--blob=%s:.gitmodules", commit);
     SCOPED(buf_release) struct buf out = {0};
-    struct git_call call = {.git_dir = mirror->path, .quiet = true};
+    struct git_call call = {.mirror = mirror, .quiet = true};
     struct str rest, line;
     int status;
 
@@ -67,7 +67,7 @@ static int find_commit(const struct git *git, const struct git_mirror *mirror, c
                        const char *path, char out[static GIT_HASH_SIZE], struct err *err)
 {
     SCOPED(buf_release) struct buf line = {0};
-    struct git_call call = {.git_dir = mirror->path};
+    struct git_call call = {.mirror = mirror};
     struct str rest, mode, type, hash;
 
     call.args = GIT_ARGS("ls-tree", "-z", "--full-tree", commit, "--", path);

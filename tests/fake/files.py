@@ -16,7 +16,7 @@ GET /slow/NAME      one byte each 50 ms
 GET /huge           a length of 100 TB announced
 GET /status/N       that status;  /: "root"
     /git/NAME       git's smart http (git http-backend) of DIR/NAME; /gitauth/NAME: for the user x-access-token with
-                    the password "git-token" alone
+                    the password "git-token" alone; /gitslow/NAME: what is fetched waits for 3 s
 One line a request in the log: METHOD PATH STATUS [If-None-Match|If-Modified-Since].
 """
 import argparse, base64, email.utils, hashlib, http.server, os, subprocess, time, urllib.parse
@@ -66,7 +66,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         path = self.path.partition("?")[0]
         kind, _, name = path[1:].partition("/")
-        if kind in ("git", "gitauth"):
+        if kind in ("git", "gitauth", "gitslow"):
             return self.git(kind, name)
         if path == "/":
             return self.reply(200, b"root\n")
@@ -124,6 +124,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if kind == "gitauth" and self.headers.get("Authorization") != want:
             return self.reply(401, b"", WWW_Authenticate='Basic realm="git"')
         body = self.body()
+        if kind == "gitslow" and b"want " in body:
+            self.note(0)
+            time.sleep(3)
         env = {
             "PATH": os.environ["PATH"],
             "GIT_PROJECT_ROOT": args.dir,

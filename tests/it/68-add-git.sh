@@ -135,6 +135,20 @@ for m in "$SLIPWAY_ROOT"/cache/git/*; do touch "$m/shallow.lock" "$m/objects/pac
 build "locks of the dead are in nobody's way" "ADD $url/repo.git /r/"
 content r/yet yet
 
+# Killed while git fetches: git goes on alone, and whoever wants the mirror waits for it.
+rm -rf "$SLIPWAY_ROOT/cache/git"
+slow=$(echo "$url" | sed 's,/git$,/gitslow,')
+printf 'FROM scratch\nADD %s/repo.git#main /r/\n' "$slow" >Dockerfile
+: >log
+slipway build -q -f Dockerfile ctx >/dev/null 2>&1 &
+pid=$!
+wait_for 10 grep -q 'gitslow/repo.git/git-upload-pack 0' log
+kill -9 $pid
+wait $pid 2>/dev/null
+t "after kill -9 in the middle of a fetch" slipway build -q -f Dockerfile -t c:1 ctx
+is "$(grep -c 'gitslow/repo.git/git-upload-pack 0' log)" 1 "... what git brought meanwhile is not fetched again"
+is "$(ls "$SLIPWAY_ROOT/tmp")" "" "... tmp is empty"
+
 start "$T/daemon" git daemon --base-path="$PWD/git" --export-all --listen=127.0.0.1 --port="$(free_port >port; cat port)" --reuseaddr "$PWD/git"
 wait_for 10 git ls-remote "git://127.0.0.1:$(cat port)/repo.git"
 mkdir here && cd here && git init -q . && git config url.http://127.0.0.1:1/.insteadOf http:// && cp -r ../ctx . || exit 1

@@ -220,6 +220,22 @@ static void helpers(void)
     EQ_STR(buf_cstr(&out), "given");
     EQ_STR(buf_cstr(&errors), "oops\n");
     EQ_INT(status, 3);
+    int pair[2];
+    if (OK(pipe2(pair, O_CLOEXEC) == 0)) {
+        SCOPED(strv_release) struct strv held = {0};
+        SCOPED(buf_release) struct buf heard = {0};
+        char byte = 0;
+
+        strv_add(&held, "sh");
+        strv_add(&held, "-c");
+        strv_add(&held, "echo x >&3");
+        struct proc holds = {.argv = &held, .held_fd = pair[1], .has_held_fd = true};
+        OK(proc_run(&holds, &heard, &heard, &status, &err) == 0);
+        EQ_INT(status, 0);
+        OK(read(pair[0], &byte, 1) == 1 && byte == 'x');
+        close(pair[0]);
+        close(pair[1]);
+    }
     strv_add(&none, "slipway-no-such-program");
     proc.argv = &none;
     OK(proc_run(&proc, &out, &errors, &status, &err) < 0 && err.code == ENOENT);

@@ -294,5 +294,6 @@ void build_result_release(struct build_result *result)
     buf_release(&result->excerpt);
     buf_release(&result->output);
     strv_release(&result->warnings);
+    json_decref(result->warnings_metadata);
     *result = (struct build_result){0};
 }

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/strv.h"
 #include "builder/outputs.h"
 #include "registry/platform.h"
@@ -64,7 +65,8 @@ struct build_result {
      * step. */
     struct buf excerpt;
     struct buf output;
-    struct strv warnings; /* of the build checks, ready to print; after a failure too */
+    struct strv warnings;      /* of the build checks, ready to print; after a failure too */
+    json_t *warnings_metadata; /* the same for --metadata-file; NULL: none */
 };
 
 /* What a build fetches with, and its contexts (builder/sources.h, builder/contexts.h): for those

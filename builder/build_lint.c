@@ -86,6 +86,8 @@ static void tell(struct build *b, const struct lint *lint)
         lint_print_short(&lint->warnings[i], &line);
         strv_add(&b->result->warnings, buf_cstr(&line));
     }
+    if (lint->count)
+        b->result->warnings_metadata = lint_metadata(lint, &b->doc);
 }
 
 int build_lint_first(struct build *build, struct err *err)

@@ -127,6 +127,10 @@ void lint_print_short(const struct lint_warning *warning, struct buf *out);
 void lint_print_json(const struct lint *lint, const struct dockerfile *doc,
                      const struct err *failed, const struct span *at, struct buf *out);
 
+/* For docker's --metadata-file ("buildx.build.warnings"): one object each, text and description in
+ * base64, as BuildKit's client has them; a new array. */
+json_t *lint_metadata(const struct lint *lint, const struct dockerfile *doc);
+
 /* {"ranges": […]}, as docker's JSON has places; new. */
 json_t *lint_location(unsigned first, unsigned last);
 

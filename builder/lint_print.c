@@ -33,10 +33,20 @@ void lint_print_short(const struct lint_warning *warning, struct buf *out)
         buf_addf(out, " (line %u)", warning->first);
 }
 
+static json_t *range(unsigned first, unsigned last)
+{
+    return json_pack("{s:{s:i}, s:{s:i}}", "start", "line", (int)first, "end", "line", (int)last);
+}
+
 json_t *lint_location(unsigned first, unsigned last)
 {
-    return json_pack("{s:[{s:{s:i}, s:{s:i}}]}", "ranges", "start", "line", (int)first, "end",
-                     "line", (int)last);
+    return json_pack("{s:[o]}", "ranges", range(first, last));
+}
+
+static void set_url(json_t *o, const struct lint_about *rule)
+{
+    if (rule->page)
+        json_object_set_new(o, "url", json_sprintf(PAGES "%s/", rule->page));
 }
 
 static json_t *print_warning(const struct lint_warning *warning)
@@ -46,29 +56,53 @@ static json_t *print_warning(const struct lint_warning *warning)
                           rule->description, "detail", state_json_text(warning->text), "location",
                           lint_location(warning->first, warning->last));
 
-    if (rule->page) {
-        AUTO_FREE char *url = NULL;
+    set_url(o, rule);
+    return o;
+}
+
+static json_t *in_base64(struct str s)
+{
+    SCOPED(buf_release) struct buf text = {0};
+
+    base64_encode(&text, s.ptr, s.size);
+    return json_string(buf_cstr(&text));
+}
+
+static json_t *print_source(const struct dockerfile *doc)
+{
+    return json_pack("{s:o, s:s, s:o}", "filename", state_json_text(doc->name), "language",
+                     "Dockerfile", "data", in_base64(buf_str(&doc->source)));
+}
+
+json_t *lint_metadata(const struct lint *lint, const struct dockerfile *doc)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < lint->count; i++) {
+        const struct lint_warning *warning = &lint->warnings[i];
+        const struct lint_about *rule = lint_about(warning->rule);
         SCOPED(buf_release) struct buf text = {0};
 
-        buf_addf(&text, PAGES "%s/", rule->page);
-        url = buf_steal(&text);
-        json_object_set_new(o, "url", json_string(url));
+        lint_print_short(warning, &text);
+        json_t *o = json_pack("{s:i, s:o, s:[o], s:o, s:[o]}", "level", 1, "short",
+                              in_base64(buf_str(&text)), "detail",
+                              in_base64(str_of(rule->description)), "sourceInfo", print_source(doc),
+                              "range", range(warning->first, warning->last));
+        set_url(o, rule);
+        json_array_append_new(list, o);
     }
-    return o;
+    return list;
 }
 
 void lint_print_json(const struct lint *lint, const struct dockerfile *doc,
                      const struct err *failed, const struct span *at, struct buf *out)
 {
-    SCOPED(buf_release) struct buf source = {0};
     json_t *warnings = json_array();
 
     for (size_t i = 0; i < lint->count; i++)
         json_array_append_new(warnings, print_warning(&lint->warnings[i]));
-    base64_encode(&source, buf_cstr(&doc->source), doc->source.size);
     json_auto_t *root =
-        json_pack("{s:o, s:[{s:o, s:s, s:s}]}", "warnings", warnings, "sources", "filename",
-                  state_json_text(doc->name), "language", "Dockerfile", "data", buf_cstr(&source));
+        json_pack("{s:o, s:[o]}", "warnings", warnings, "sources", print_source(doc));
     if (failed) {
         json_t *o = json_pack("{s:o, s:o}", "message", state_json_text(failed->text), "location",
                               at->first ? lint_location(at->first, at->last) : json_object());

@@ -53,13 +53,8 @@ static json_t *metadata(const struct build_result *built)
     json_t *doc = json_object();
 
     add_ref(doc);
-    if (built->warnings.count) {
-        json_t *list = json_array();
-
-        for (size_t i = 0; i < built->warnings.count; i++)
-            json_array_append_new(list, json_pack("{s:s}", "short", built->warnings.ptr[i]));
-        json_object_set_new(doc, "buildx.build.warnings", list);
-    }
+    if (built->warnings_metadata)
+        json_object_set(doc, "buildx.build.warnings", built->warnings_metadata);
     if (!result->has_image)
         return doc;
     json_object_set_new(doc, "containerimage.digest", json_string(result->image.descriptor.digest));

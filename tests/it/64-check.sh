@@ -118,6 +118,8 @@ is "$(rules)" "FromAsCasing LegacyKeyValueFormat " "check= leaves rules out, for
 t "a build says it in short, and succeeds" slipway build -t checked:1 ctx
 t "... with the count" has "$T/err" ' 2 warnings found (use --check to expand):'
 t "... and the lines" has "$T/err" " - FromAsCasing: 'as' and 'FROM' keywords' casing do not match (line 2)"
+slipway build --metadata-file meta ctx >/dev/null 2>&1
+t "... and the metadata file has docker's form of them" json meta '.["buildx.build.warnings"] | length == 2 and (.[0] | (.short | @base64d) == "FromAsCasing: \u0027as\u0027 and \u0027FROM\u0027 keywords\u0027 casing do not match (line 2)" and .level == 1 and (.url | endswith("from-as-casing/")) and .range[0].start.line == 2 and (.sourceInfo.data | @base64d | startswith("# check=")))'
 t "... on standard error only" lacks "$T/out" warning
 printf 'FROM base:1 AS a\nENV a b\nFROM a AS b\nENV c d\nFROM a AS c\nENV e f\n' >ctx/Dockerfile
 t "a target" slipway build --target b ctx

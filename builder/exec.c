@@ -281,7 +281,7 @@ static int copy_as_said(struct build *build, struct making *making, const struct
     SCOPED(copy_step_release)
     struct copy_step work = {
         .request = {.spec = spec, .target = &making->stack, .layout = build->tools->layout}};
-    struct origin origin = {0};
+    SCOPED(origin_release) struct origin origin = {0};
     char label[80];
     struct cache_key key;
 

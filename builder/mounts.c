@@ -63,8 +63,10 @@ void mounts_close(struct mounts *mounts)
 void mounts_release(struct mounts *mounts)
 {
     mounts_close(mounts);
-    for (size_t i = 0; i < mounts->count; i++)
+    for (size_t i = 0; i < mounts->count; i++) {
+        origin_release(&mounts->items[i].origin);
         mount_release(&mounts->items[i].mount);
+    }
     free(mounts->items);
     free(mounts->relays);
     *mounts = (struct mounts){0};

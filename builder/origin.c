@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "base/scope.h"
 #include "builder/index.h"
+#include "builder/sums.h"
 #include "registry/layout.h"
 
 #define LINKS_MAX 40 /* as the kernel: ELOOP after 40 */
@@ -234,8 +235,8 @@ int origin_xattrs(struct origin *origin, struct origin_ref file, struct xattr_se
     return xattr_read_fd(set, fd, err);
 }
 
-static int hash_directory(struct origin *origin, struct origin_ref file, struct sha256 *h,
-                          struct err *err)
+static int hash_attributes(struct origin *origin, struct origin_ref file, struct sha256 *h,
+                           struct err *err)
 {
     SCOPED(xattr_set_release) struct xattr_set set = {0};
 
@@ -246,6 +247,52 @@ static int hash_directory(struct origin *origin, struct origin_ref file, struct 
         sha256_add_framed(h, str_of(set.items[i].name));
         sha256_add_framed(h, set.items[i].value);
     }
+    return 0;
+}
+
+static struct sums *sums_of(struct origin *origin, struct origin_ref file)
+{
+    struct sums **sums;
+
+    if (!origin->sums) {
+        origin->sums_count = origin->stack->count;
+        origin->sums = xcalloc(origin->sums_count, sizeof(*origin->sums));
+    }
+    sums = &origin->sums[file.layer];
+    if (!*sums)
+        *sums = sums_open(origin->layout->cache_fd, origin->stack->layers[file.layer].diff_id,
+                          index_count(index_of(origin, file)));
+    return *sums;
+}
+
+void origin_release(struct origin *origin)
+{
+    for (size_t i = 0; i < origin->sums_count; i++)
+        sums_close(origin->sums[i]);
+    free(origin->sums);
+    *origin = (struct origin){0};
+}
+
+/* Names of one inode have one digest: that of the first, which carries no link. */
+static int layer_digest(struct origin *origin, struct origin_ref file, const struct entry *e,
+                        uint8_t out[static SHA256_SIZE], struct err *err)
+{
+    struct sums *sums = sums_of(origin, file);
+    const uint8_t *known;
+
+    if (e->link)
+        file.record = (uint32_t)index_find(index_of(origin, file), e->link);
+    known = sums_get(sums, file.record);
+    if (known) {
+        memcpy(out, known, SHA256_SIZE);
+        return 0;
+    }
+    AUTO_FD int fd = origin_open(origin, file, err);
+    if (fd < 0)
+        return -1;
+    if (sums_of_file(fd, out, err) < 0)
+        return err_wrap(err, "%s", e->path);
+    sums_put(sums, file.record, out);
     return 0;
 }
 
@@ -261,7 +308,7 @@ int origin_hash(struct origin *origin, struct origin_ref file, struct sha256 *h,
     if (origin->context) {
         entry_of_stat(&e, &file.node->st);
         if (e.type == ENTRY_DIR)
-            return hash_directory(origin, file, h, err);
+            return hash_attributes(origin, file, h, err);
         if (e.type != ENTRY_FILE)
             return 0;
         if (context_digest(origin->context, file.node, digest, err) < 0)
@@ -271,12 +318,13 @@ int origin_hash(struct origin *origin, struct origin_ref file, struct sha256 *h,
     }
     index_get(index_of(origin, file), file.record, &e);
     if (e.type == ENTRY_DIR)
-        return hash_directory(origin, file, h, err);
+        return hash_attributes(origin, file, h, err);
     if (e.type != ENTRY_FILE)
         return 0;
-    sha256_add_framed(h, str_of(origin->stack->layers[file.layer].diff_id));
-    sha256_add_framed(h, str_of(e.path));
-    return 0;
+    if (layer_digest(origin, file, &e, digest, err) < 0)
+        return -1;
+    sha256_add(h, digest, sizeof(digest));
+    return hash_attributes(origin, file, h, err);
 }
 
 const char *origin_hint(const struct origin *origin, const char *path)

@@ -17,6 +17,7 @@
 #include "builder/stack.h"
 
 struct layout;
+struct sums;
 
 /* A single file, as a URL gave it: its content is a blob of the store. Mode 0600, owner 0:0. */
 struct origin_blob {
@@ -31,8 +32,11 @@ struct origin {
     struct stack *stack;
     const struct origin_blob *blob; /* found at every path */
     struct layout *layout;
-    const char *label; /* for messages: "the build context", "stage builder" */
+    const char *label;  /* for messages: "the build context", "stage builder" */
+    struct sums **sums; /* of a stack's layers, each opened when it is first needed; owned */
+    size_t sums_count;
 };
+void origin_release(struct origin *origin); /* the origin as such: what it borrows stays */
 
 /* One file of an origin, small: a plan holds many. */
 struct origin_ref {
@@ -68,8 +72,9 @@ int origin_open(struct origin *origin, struct origin_ref file, struct err *err);
 /* Appends the attributes that travel with an image. */
 int origin_xattrs(struct origin *origin, struct origin_ref file, struct xattr_set *set,
                   struct err *err);
-/* Adds what stands for content and attributes to a cache key: a digest, or the layer that holds
- * them. */
+/* Adds what stands for content and attributes to a cache key: never the names of the layers that
+ * hold them, so that a stage made again to the same files is the same. Not for two threads at once.
+ */
 int origin_hash(struct origin *origin, struct origin_ref file, struct sha256 *h, struct err *err);
 /* Why nothing is at path, for the end of an error: "; .dockerignore leaves it out". "" when nothing
  * is known. */

@@ -29,7 +29,8 @@ struct call_result {
     size_t warnings;    /* of CALL_CHECK */
 };
 
-/* tools: layout, pool and remote; may be NULL for CALL_TARGETS and CALL_AST. */
+/* tools: layout, pool and remote; these may be NULL for CALL_TARGETS and CALL_AST of a directory of
+ * this host, with a Dockerfile of this host. */
 int call_run(const struct build_options *options, const struct build_tools *tools, enum call call,
              bool json, struct call_result *result, struct err *err);
 void call_result_release(struct call_result *result);

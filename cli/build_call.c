@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/csv.h"
@@ -96,6 +97,16 @@ static void opened_release(struct opened *o)
     layout_close(&o->layout);
 }
 
+/* Base images are looked up in the store, and what is fetched or unpacked lives there; a file of
+ * this host needs none. */
+static bool needs_store(const struct build_options *options, enum call call)
+{
+    struct stat st;
+
+    return call == CALL_CHECK || call == CALL_OUTLINE || stat(options->context, &st) < 0 ||
+           !S_ISDIR(st.st_mode) || (options->dockerfile && strstr(options->dockerfile, "://"));
+}
+
 /* What base images are looked up with. */
 static int open_tools(const struct cmd_context *context, const struct build_opts *o,
                       struct opened *out, struct err *err)
@@ -118,9 +129,8 @@ int build_call_run(const struct cmd_context *context, const struct build_opts *o
 {
     SCOPED(opened_release) struct opened opened = {.layout = LAYOUT_CLOSED};
     SCOPED(call_result_release) struct call_result result = {0};
-    bool needs_bases = call->call == CALL_CHECK || call->call == CALL_OUTLINE;
 
-    if (needs_bases && open_tools(context, o, &opened, err) < 0)
+    if (needs_store(&request->options, call->call) && open_tools(context, o, &opened, err) < 0)
         return -1;
     int answered = call_run(&request->options, &opened.tools, call->call, call->json, &result, err);
     fwrite(buf_cstr(&result.out), 1, result.out.size, stdout);

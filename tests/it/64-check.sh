@@ -181,6 +181,12 @@ t "a syntax directive is accepted" slipway build -v ctx
 t "... and noted" has "$T/err" 'debug: syntax docker/dockerfile:1'
 t "another syntax is an error" expect_fail 'build argument BUILDKIT_SYNTAX: syntax "example.com/x" is not supported' slipway build --build-arg BUILDKIT_SYNTAX=example.com/x ctx
 t "questions need no store that can be written" env SLIPWAY_ROOT=/proc/nowhere "$SLIPWAY" build --call=targets ctx
+tar -C ctx -cf ctx.tar Dockerfile
+t "an archive is asked" sh -c 'slipway build --call=targets - <ctx.tar'
+t "... and answers" has "$T/out" 'web (default) serves it'
+t "a Dockerfile from standard input, too" sh -c 'printf "FROM base:1 as x\n" | slipway build --call=check,ignorestatus=true -'
+t "... with its name in the excerpt" matches "$T/out" '^Dockerfile:1$'
+t "... and parsed" sh -c 'printf "FROM base:1 as x\n" | slipway build --print-ast -f - ctx | jq -e ".instructions[0].stage == \"x\""'
 if can user; then
     cp -a ctx "$USER_HOME/"
     chmod -R a+rX "$USER_HOME"

@@ -95,6 +95,8 @@ build "--unpack=false keeps a local archive" "ADD --unpack=false local.tgz /u/"
 line "as it is" ' u/local.tgz$'
 build "a wildcard unpacks too" "ADD *.tgz /u/"
 line "its files" ' u/one$'
+build "--link" "ADD --link $url/plain/f.txt /l/"
+line "its file" '^-rw------- .* l/f.txt$'
 build "a body that was cut is asked for again" "ADD $url/cut-once/f.txt /d/"
 is "$(grep -c cut-once log)" 2 "... two requests"
 build "a slow body is waited for" "ADD $url/slow/f.txt /d/"

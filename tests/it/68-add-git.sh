@@ -100,6 +100,17 @@ content r/a a
 build "an annotated tag, its own checksum" "ADD --checksum=$(git -C git/repo rev-parse v1a) $url/repo.git?tag=v1a /r/"
 build "variables, --chown and --chmod" "ARG REF=other" "ADD --chown=5:6 --chmod=u=rwX,go= $url/repo.git#\$REF /r/"
 line "both" '^-rw------- 5/6 .* r/a$'
+build "--exclude" "ADD --exclude=dir --exclude=**/*.txt $url/repo.git /r/"
+line "the rest" ' r/a$'
+t "... not what it names" sh -c '! grep -e r/dir -e s.txt list'
+build "another --exclude is another step" "ADD --exclude=a $url/repo.git /r/"
+t "... it is carried out" matches "$T/err" '^#1 DONE'
+t "... by its own rules" sh -c 'grep "r/dir/x" list && ! grep "r/a$" list'
+build "--link" "ADD --link $url/repo.git#v1 /r/"
+line "its files" ' r/a$'
+build "two repositories" "ADD $url/repo.git#v1 $url/inner.git /r/"
+line "one" ' r/a$'
+line "the other" ' r/deep$'
 build "fetch-by-commit" "ADD $url/repo.git?ref=whatever&commit=$one&fetch-by-commit /r/"
 t "... asks no refs" lacks log 'info/refs?service=git-upload-pack 200 x'
 build "mtime=commit" "ADD $url/repo.git?mtime=commit /r/"

@@ -23,10 +23,12 @@
 #include "builder/giturl.h"
 
 struct layout;
+struct remote;
 struct secret_source;
 
 struct git {
     const struct layout *layout;
+    const struct remote *remote; /* --ca-file and --insecure are for git too; NULL: neither */
     const struct secret_source *secrets; /* NULL: none */
     const char *ssh_socket; /* the agent that ssh asks, instead of SSH_AUTH_SOCK; NULL: none */
 };

@@ -9,11 +9,13 @@
 #include "base/alloc.h"
 #include "base/enc.h"
 #include "base/http.h"
+#include "base/path.h"
 #include "base/proc.h"
 #include "base/scope.h"
 #include "base/strv.h"
 #include "builder/secret_source.h"
 #include "registry/layout.h"
+#include "registry/remote.h"
 
 #define TIMEOUT_MS ((uint64_t)3600 * 1000) /* ours: of one command */
 
@@ -154,6 +156,31 @@ static int add_credentials(const struct git *git, const struct git_call *call, s
     return 0;
 }
 
+/* git is run elsewhere. */
+static char *absolute(const char *path)
+{
+    AUTO_FREE char *here = path[0] == '/' ? NULL : get_current_dir_name();
+
+    return here ? path_join(here, path) : xstrdup(path);
+}
+
+/* What the command line says of TLS. The authorities of the system stay in their directory. */
+static void add_tls(const struct git *git, const struct git_call *call, struct strv *env,
+                    unsigned *count)
+{
+    AUTO_FREE char *key = NULL, *bundle = NULL;
+
+    if (!git->remote || !call->url)
+        return;
+    bundle = remote_ca_file(git->remote) ? absolute(remote_ca_file(git->remote)) : NULL;
+    if (bundle)
+        env_set(env, "GIT_SSL_CAINFO", bundle);
+    if (!remote_is_insecure(git->remote, call->url->host))
+        return;
+    key = xasprintf("http.https://%s/.sslVerify", call->url->host);
+    add_setting(env, count, key, "false");
+}
+
 static int make_env(const struct git *git, const struct git_call *call, struct strv *env,
                     struct err *err)
 {
@@ -177,6 +204,7 @@ static int make_env(const struct git *git, const struct git_call *call, struct s
     add_ssh(env);
     for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
         add_setting(env, &count, settings[i][0], settings[i][1]);
+    add_tls(git, call, env, &count);
     if (add_credentials(git, call, env, &count, err) < 0)
         return -1;
     strv_addf(env, "GIT_CONFIG_COUNT=%u", count);

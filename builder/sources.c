@@ -250,6 +250,7 @@ bool source_is_archive(const struct source *source)
 static struct git git_of(const struct source *s)
 {
     return (struct git){.layout = s->table->options.layout,
+                        .remote = s->table->options.remote,
                         .secrets = s->table->options.secrets,
                         .ssh_socket = s->table->options.ssh_socket};
 }

@@ -27,6 +27,7 @@ struct stand_in {
 struct remote {
     struct http *http;
     struct auth *auth;
+    char *ca_file;
     struct strv insecure;
     struct stand_in *mirrors;
     size_t mirrors_count;
@@ -63,6 +64,7 @@ void remote_free(struct remote *remote)
     http_free(remote->http);
     stand_ins_release(remote->mirrors, remote->mirrors_count);
     stand_ins_release(remote->endpoints, remote->endpoints_count);
+    free(remote->ca_file);
     strv_release(&remote->insecure);
     strv_release(&remote->schemes);
     strv_release(&remote->warned);
@@ -169,6 +171,7 @@ struct remote *remote_open(const struct remote_settings *settings, struct err *e
     for (size_t i = 0; i < remote->endpoints_count; i++)
         if (add_endpoint(remote, &remote->endpoints[i], &connect_to, err) < 0)
             return NULL;
+    remote->ca_file = xstrdup(settings->ca_file);
     options.ca_file = settings->ca_file;
     options.insecure = &remote->insecure;
     options.connect_to = &connect_to;
@@ -177,6 +180,16 @@ struct remote *remote_open(const struct remote_settings *settings, struct err *e
         return NULL;
     remote->auth = auth_open(remote->http, settings->ca_file);
     return steal_ptr(&remote);
+}
+
+const char *remote_ca_file(const struct remote *remote)
+{
+    return remote->ca_file;
+}
+
+bool remote_is_insecure(const struct remote *remote, const char *host)
+{
+    return place_listed(&remote->insecure, host);
 }
 
 /* --- places --- */

@@ -73,6 +73,10 @@ void remote_settings_release(struct remote_settings *settings);
 struct remote *remote_open(const struct remote_settings *settings, struct err *err);
 void remote_free(struct remote *remote);
 struct http *remote_http(struct remote *remote); /* borrowed: for calls that are no registry's */
+/* What the settings say of TLS, for programs that speak for themselves: the bundle, or NULL; may
+ * this "host[:port]" be unverified? */
+const char *remote_ca_file(const struct remote *remote); /* borrowed */
+bool remote_is_insecure(const struct remote *remote, const char *host);
 struct auth *remote_auth(struct remote *remote); /* borrowed: the logins */
 
 /* Where to pull ref from (mirrors, origin) or, when push, where to push it to (the origin alone).

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files and git repositories over http on loopback, with the ways of servers that a fetcher must know.
 
-    files.py --dir DIR --port-file FILE --log FILE
+    files.py --dir DIR --port-file FILE --log FILE [--tls CERT KEY]
 
 GET /plain/NAME     the file, with Last-Modified
 GET /etag/NAME      the file with an ETag (its SHA-256) and no Last-Modified; If-None-Match gives 304
@@ -19,7 +19,7 @@ GET /status/N       that status;  /: "root"
                     the password "git-token" alone; /gitslow/NAME: what is fetched waits for 3 s
 One line a request in the log: METHOD PATH STATUS [If-None-Match|If-Modified-Since].
 """
-import argparse, base64, email.utils, hashlib, http.server, os, subprocess, time, urllib.parse
+import argparse, base64, email.utils, hashlib, http.server, os, ssl, subprocess, time, urllib.parse
 
 args = None
 cut_once = set()
@@ -169,9 +169,14 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--dir", required=True)
 parser.add_argument("--port-file", required=True)
 parser.add_argument("--log", required=True)
+parser.add_argument("--tls", nargs=2)
 args = parser.parse_args()
 open(args.log, "a").close()
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+if args.tls:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*args.tls)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
 with open(args.port_file + ".new", "w") as f:
     f.write(str(server.server_address[1]))
 os.rename(args.port_file + ".new", args.port_file)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # ADD of URLs: names, modes, times, checksums, archives, what is asked of the server and when, faults; ADD --unpack.
 . "$(dirname "$0")/../lib.sh"
-need python3 jq xz bzip2 zstd
+need python3 jq xz bzip2 zstd git openssl
 
 manifest() { jq -r --arg n "docker.io/library/$1" '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == $n) | .digest' "$SLIPWAY_ROOT/index.json"; }
 blob() { echo "$SLIPWAY_ROOT/blobs/$(echo "$1" | tr : /)"; }
@@ -132,6 +132,22 @@ printf 'a\nb' >lines
 printf 'FROM scratch\nADD %s/raw/f.txt /d/\n' "$url" >Dockerfile
 t "... nor is more than a line" expect_fail "control bytes cannot stand in" slipway build --secret id=HTTP_AUTH_HEADER_127.0.0.1,src=lines -f Dockerfile ctx
 t "nothing in the store tells them" sh -c "! grep -rq -e 'let-me-in' -e 'Custom x' '$SLIPWAY_ROOT'"
+
+# --- TLS
+make_ca
+start "$T/tls.out" "$LIB_DIR/fake/files.py" --dir "$PWD/www" --port-file "$T/tls.port" --log "$PWD/tls.log" --tls "$TLS_CERT" "$TLS_KEY"
+wait_for 20 test -s "$T/tls.port"
+tls=127.0.0.1:$(cat "$T/tls.port")
+printf 'FROM scratch\nADD https://%s/auth/f.txt /d/\n' "$tls" >Dockerfile
+t "https" slipway build -q --ca-file "$CA_FILE" --secret id=HTTP_AUTH_TOKEN_127.0.0.1,src=token -t c:1 -f Dockerfile ctx
+t "... of an unknown authority" expect_fail "certificate" slipway build --no-cache --secret id=HTTP_AUTH_TOKEN_127.0.0.1,src=token -f Dockerfile ctx
+t "... --insecure" slipway build -q --no-cache --insecure "$tls" --secret id=HTTP_AUTH_TOKEN_127.0.0.1,src=token -f Dockerfile ctx
+git init -q www/r && (cd www/r && git config user.name t && git config user.email t@example.org && echo r >r && git add . && git commit -qm r)
+printf 'FROM scratch\nADD https://%s/git/r/.git /d/\n' "$tls" >Dockerfile
+cp "$CA_FILE" ca.pem
+t "git by https" slipway build -q --ca-file ca.pem -t c:1 -f Dockerfile ctx
+t "... of an unknown authority" expect_fail "certificate" slipway build --no-cache -f Dockerfile ctx
+t "... --insecure" slipway build -q --no-cache --insecure "$tls" -f Dockerfile ctx
 
 if can user; then
     mkdir -p "$USER_HOME/ctx"

@@ -147,7 +147,7 @@ static int wrong_option(struct str option, struct err *err)
                    buf_cstr(&shown));
 }
 
-int lint_config_parse(struct lint_config *config, struct str text, struct err *err)
+static int config_parse(struct lint_config *config, struct str text, struct err *err)
 {
     text = cut_prose(str_trim(text));
     while (text.size > 0) {
@@ -167,7 +167,7 @@ int lint_config_parse(struct lint_config *config, struct str text, struct err *e
     return 0;
 }
 
-void lint_config_release(struct lint_config *config)
+static void config_release(struct lint_config *config)
 {
     strv_release(&config->skip);
     strv_release(&config->experimental);
@@ -218,7 +218,7 @@ int lint_begin(struct lint *lint, const struct dockerfile *doc, const struct str
         if (strcmp(doc->directives[i].name, "check") == 0)
             line = doc->directives[i].line;
     struct str text = given ? str_of(given) : dockerfile_directive(doc, "check");
-    if (lint_config_parse(&lint->config, text, err) < 0) {
+    if (config_parse(&lint->config, text, err) < 0) {
         *failed = (struct span){line, line};
         return given ? err_wrap(err, "build argument %s", argument)
                      : dockerfile_wrap(doc, line, err);
@@ -230,7 +230,7 @@ int lint_begin(struct lint *lint, const struct dockerfile *doc, const struct str
 
 void lint_release(struct lint *lint)
 {
-    lint_config_release(&lint->config);
+    config_release(&lint->config);
     for (size_t i = 0; i < lint->count; i++)
         free(lint->warnings[i].text);
     free(lint->warnings);
@@ -263,11 +263,11 @@ static void take_comments(struct lint *lint, const struct dockerfile *doc,
 
         if (!lex_cut_directive(comment->text, &key, &value) || !str_is_nocase(key, "check"))
             continue;
-        if (lint_config_parse(local, value, &err) < 0) {
+        if (config_parse(local, value, &err) < 0) {
             dockerfile_wrap(doc, comment->line, &err);
             if (!strv_has(&lint->notes, err.text))
                 strv_add(&lint->notes, err.text);
-            lint_config_release(local);
+            config_release(local);
         }
         note_unknown(lint, doc, comment->line, &local->skip);
         note_unknown(lint, doc, comment->line, &local->experimental);
@@ -278,7 +278,7 @@ static void take_comments(struct lint *lint, const struct dockerfile *doc,
 void lint_add(struct lint *lint, const struct dockerfile *doc, const struct instruction *in,
               enum lint_rule rule, unsigned first, unsigned last, const char *fmt, ...)
 {
-    SCOPED(lint_config_release) struct lint_config local = {0};
+    SCOPED(config_release) struct lint_config local = {0};
     va_list ap;
 
     if (in)

@@ -63,7 +63,8 @@ struct lint_about {
 };
 const struct lint_about *lint_about(enum lint_rule rule);
 
-/* skip=RULE,…|all;experimental=RULE,…|all;error=BOOL */
+/* skip=RULE,…|all;experimental=RULE,…|all;error=BOOL. Spaces are fine after "," and ";"; what
+ * follows the first other one is prose. */
 struct lint_config {
     bool skip_all, experimental_all;
     bool is_error; /* a warning makes the build fail */
@@ -82,10 +83,6 @@ struct lint {
     size_t count, capacity;
     struct strv notes; /* "NAME:LINE: …": what is odd in a check comment itself; ready to print */
 };
-
-/* Spaces are fine after "," and ";"; what follows the first other one is prose. ERR_INPUT. */
-int lint_config_parse(struct lint_config *config, struct str text, struct err *err);
-void lint_config_release(struct lint_config *config);
 
 /* build_args may be NULL. An argument BUILDKIT_DOCKERFILE_CHECK counts instead of the directive.
  * *failed: the directive's line, after a failure that is its fault. */

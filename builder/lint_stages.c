@@ -318,16 +318,15 @@ static void check_base_platform(struct walker *w, const struct stage *stage, con
 
 static int walk_stage(struct walker *w, struct stage *stage, struct span *failed, struct err *err)
 {
-    struct walk *walk = &w->walks[stage->index], *base = NULL;
+    bool is_child = stage->base.kind == SOURCE_STAGE;
+    struct walk *walk = &w->walks[stage->index];
+    const struct walk *base = is_child ? &w->walks[stage->base.stage] : walk;
 
     w->stage = stage;
     *failed = (struct span){stage->from->first_line, stage->from->last_line};
-    if (stage->base.kind == SOURCE_STAGE)
-        base = &w->walks[stage->base.stage];
-    if (rehearse_begin(&w->input->stages, stage, base ? &base->rehearsed : NULL, &walk->rehearsed,
-                       err) < 0)
+    if (rehearse_begin(&w->input->stages, stage, &base->rehearsed, &walk->rehearsed, err) < 0)
         return -1;
-    walk->workdir_set = base && base->workdir_set;
+    walk->workdir_set = is_child && base->workdir_set;
     if (walk->rehearsed.base)
         check_base_platform(w, stage, walk->rehearsed.base);
     for (size_t i = 0; i < stage->count; i++) {

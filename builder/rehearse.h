@@ -30,7 +30,7 @@ struct rehearsed {
 };
 
 /* The stage before its first instruction; stage->body is then all that it carries out. before: the
- * stage it is FROM, when it is FROM one. Errors have their place. */
+ * stage it is FROM; not looked at when it is FROM none. Errors have their place. */
 int rehearse_begin(const struct rehearsal *rehearsal, struct stage *stage,
                    const struct rehearsed *before, struct rehearsed *out, struct err *err);
 /* Takes a RUN's --mounts apart, and hands each to fn: variables expanded, what is unset noted.

@@ -71,9 +71,9 @@ static int parse_call(const char *text, struct build_call *call, struct err *err
 int build_call_parse(const struct build_opts *o, struct build_call *call, struct err *err)
 {
     *call = (struct build_call){0};
-    if (o->call && parse_call(o->call, call, err) < 0)
+    if (o->call && *o->call && parse_call(o->call, call, err) < 0)
         return -1;
-    if (o->check && o->call && !(call->wanted && call->call == CALL_CHECK))
+    if (o->check && o->call && *o->call && !(call->wanted && call->call == CALL_CHECK))
         return err_set(err, ERR_USAGE, 0, "--check and --call=%.100s exclude each other", o->call);
     if (o->print_ast && (o->check || o->call))
         return err_set(err, ERR_USAGE, 0, "--print-ast and %s exclude each other",

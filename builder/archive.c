@@ -169,8 +169,22 @@ void archive_reader_close(struct archive_reader *r)
     free(r);
 }
 
-/* Only what begins like a compressed file or holds a tar header's magic is worth loading a library
- * for. */
+/* A tar from before there was a magic (v7): the header's checksum, its own field taken as blanks,
+ * tells. */
+static bool sums_up(const unsigned char b[static 512])
+{
+    struct str field = str_trim((struct str){(const char *)b + 148, 8});
+    uint32_t wanted, sum = 0;
+
+    field = str_slice(field, 0, strnlen(field.ptr, field.size));
+    if (!b[0] || !str_octal(str_trim(field), &wanted))
+        return false;
+    for (size_t i = 0; i < 512; i++)
+        sum += i >= 148 && i < 156 ? ' ' : b[i];
+    return sum == wanted;
+}
+
+/* Only what begins like a compressed file or has a tar's header is worth loading a library for. */
 static int looks_packed(const unsigned char *b, size_t size)
 {
     static const struct {
@@ -189,7 +203,7 @@ static int looks_packed(const unsigned char *b, size_t size)
         if (size >= magics[i].size && memcmp(b, magics[i].magic, magics[i].size) == 0)
             return 1;
     }
-    return size >= 512 && memcmp(b + 257, "ustar", 5) == 0;
+    return size >= 512 && (memcmp(b + 257, "ustar", 5) == 0 || sums_up(b));
 }
 
 int archive_probe(int fd, struct err *err)

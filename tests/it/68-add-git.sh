@@ -128,7 +128,7 @@ is "$(git -C kept/r rev-parse refs/heads/main)" "$two" "... its branch is there"
 is "$(git -C kept/r remote get-url origin)" "$url/repo.git" "... and its origin"
 t "... git says it is whole" git -C kept/r fsck --no-dangling
 
-(cd git/repo && echo more >more && git add more && git commit -qm more && git push -q ../repo.git main)
+(cd git/repo && echo more >"./more" && git add more && git commit -qm more && git push -q ../repo.git main)
 before=$(find "$SLIPWAY_ROOT/cache/git" -name '*.pack' | wc -l)
 mirrors=$(find "$SLIPWAY_ROOT/cache/git" -mindepth 1 -maxdepth 1 | wc -l)
 build "a branch that moved is fetched" "ADD $url/repo.git /r/"
@@ -190,6 +190,7 @@ build "ssh" "ADD git@example.org:$PWD/git/repo.git#v1 /r/"
 content r/a a
 t "... by its command" has ssh.log "git@example.org git-upload-pack '$PWD/git/repo.git'"
 printf 'FROM scratch\nADD git@example.org:%s/git/repo.git#other /r/\n' "$PWD" >Dockerfile
+# shellcheck disable=SC2016 # for the script
 sed -i '2i echo "agent $SSH_AUTH_SOCK" >>'"$PWD/ssh.log" fakessh
 python3 -c 'import socket, time; s = socket.socket(socket.AF_UNIX); s.bind("agent.sock"); s.listen(1); time.sleep(600)' & on_exit "kill $!"
 wait_for 5 test -S agent.sock

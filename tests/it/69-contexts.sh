@@ -48,6 +48,9 @@ for z in gzip bzip2 xz zstd; do
 done
 build "... through a pipe, with --file inside it" -f sub/Other - <ctx.tar
 line "that one's" ' other/pipe$'
+(cd ctx && tar --format=v7 -cf ../v7.tar Dockerfile a)
+build "a tar without a magic" - <v7.tar
+line "its files" ' all/a$'
 build "an archive by its path" ctx.tar.xz
 line "its files" ' all/a$'
 t "a Dockerfile on standard input" sh -c "printf 'FROM scratch\nCOPY <<x /x\nhello\nx\n' | slipway build -t c:1 -" && list

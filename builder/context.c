@@ -137,6 +137,13 @@ bool context_alters(const struct context *context)
     return context->git_modes || context->has_mtime;
 }
 
+bool context_has_socket(const struct context *context, const char *path)
+{
+    struct stat st;
+
+    return fstatat(context->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode);
+}
+
 bool context_leaves_out(const struct context *context, const char *path)
 {
     struct stat st;

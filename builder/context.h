@@ -70,6 +70,8 @@ int context_child(struct context *context, struct context_node *dir, struct str 
 const struct ignore *context_ignore(const struct context *context);
 /* Is a path of the context there, but left out by the ignore file? For error texts. */
 bool context_leaves_out(const struct context *context, const char *path);
+/* Is it a socket? No layer can hold one, so a walk passes it over. */
+bool context_has_socket(const struct context *context, const char *path);
 
 /* Does it show modes or times that are not those of the files? */
 bool context_alters(const struct context *context);

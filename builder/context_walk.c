@@ -131,7 +131,7 @@ static int add_child(struct context *context, struct context_node *node, int dir
     if (out == 0)
         out = left_out(context, child, depth, err);
     if (out == 0 && S_ISSOCK(child->st.st_mode)) {
-        log_debug("%s: %s is a socket and is passed over", context->label, child->path);
+        log_warn("%s: %s is a socket and is left out", context->label, child->path);
         out = 1;
     }
     if (out) {

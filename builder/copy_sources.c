@@ -106,7 +106,7 @@ static char *literal_part(struct str path, struct str *rest)
         end = path.size - after.size;
         *rest = after;
     }
-    return glob_literal(str_slice(path, 0, end));
+    return glob_literal(str_slice(path, 0, end - (rest->size && end))); /* without the last "/" */
 }
 
 /* path: clean, as path_beneath() gives it. */

@@ -331,7 +331,10 @@ const char *origin_hint(const struct origin *origin, const char *path)
 {
     AUTO_FREE char *clean = path_beneath(str_of(path));
 
-    return origin->context && context_leaves_out(origin->context, clean)
-               ? "; the ignore file leaves it out"
+    if (!origin->context)
+        return "";
+    return context_leaves_out(origin->context, clean) ? "; the ignore file leaves it out"
+           : context_has_socket(origin->context, clean)
+               ? "; it is a socket, which no layer can hold"
                : "";
 }

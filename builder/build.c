@@ -222,8 +222,6 @@ static struct outputs outputs_of(const struct build *b)
 
     return (struct outputs){.specs = o->outputs,
                             .count = o->outputs_count,
-                            .tags = o->tags,
-                            .tags_count = o->tags_count,
                             .context = o->context,
                             .owners = session->uid_host == 0 && session->rung != SESSION_USERNS,
                             .has_epoch = b->has_epoch,
@@ -234,14 +232,41 @@ static struct outputs outputs_of(const struct build *b)
                             .remote = b->tools->remote};
 }
 
-/* The target stage to all outputs. */
+static size_t targets_count(const struct build_options *o)
+{
+    return o->targets && o->targets->count ? o->targets->count : 1;
+}
+
+/* For free(); images are still missing. */
+static struct outputs_target *targets_of(const struct build_options *o)
+{
+    size_t count = targets_count(o);
+    struct outputs_target *targets = xcalloc(count, sizeof(*targets));
+
+    for (size_t i = 0; i < count; i++)
+        targets[i] = (struct outputs_target){.name = count > 1 ? o->targets->ptr[i] : NULL,
+                                             .names = &o->names[i]};
+    return targets;
+}
+
+static int check_outputs(const struct build *b, struct err *err)
+{
+    struct outputs outputs = outputs_of(b);
+    AUTO_FREE struct outputs_target *targets = targets_of(b->options);
+
+    return outputs_check(&outputs, targets, targets_count(b->options), err);
+}
+
+/* The stages of all targets to all outputs. */
 static int commit(struct build *b, struct err *err)
 {
-    const size_t count = b->options->platforms_count; /* products of a target stand together */
+    const size_t platforms = b->options->platforms_count; /* products of a target stand together */
     struct outputs outputs = outputs_of(b);
-    AUTO_FREE struct commit_input *in = xcalloc(count, sizeof(*in));
+    AUTO_FREE struct outputs_target *targets = targets_of(b->options);
+    AUTO_FREE struct commit_input *in = xcalloc(b->products_count, sizeof(*in));
+    size_t count = targets_count(b->options);
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < b->products_count; i++) {
         struct product *p = &b->products[i];
         struct making *m = &p->stages[p->graph.target];
 
@@ -251,14 +276,19 @@ static int commit(struct build *b, struct err *err)
                                       .created = m->created,
                                       .labels = b->options->labels};
     }
-    return outputs_write(&outputs, in, count, &b->result->outputs, err);
+    for (size_t i = 0; i < count; i++) {
+        targets[i].images = in + i * platforms;
+        targets[i].count = platforms;
+    }
+    b->result->outputs = xcalloc(count, sizeof(*b->result->outputs));
+    b->result->outputs_count = count;
+    return outputs_write(&outputs, targets, count, b->result->outputs, err);
 }
 
 static int carry_out(const struct build_options *options, const struct build_tools *tools,
                      struct build_result *result, struct err *err)
 {
     SCOPED(build_release) struct build b = {.options = options, .tools = tools, .result = result};
-    struct outputs outputs;
 
     if (check_labels(options, err) < 0)
         return -1;
@@ -266,8 +296,7 @@ static int carry_out(const struct build_options *options, const struct build_too
         return -1;
     b.has_epoch = b.control.has_epoch;
     b.epoch = b.control.epoch;
-    outputs = outputs_of(&b);
-    if (outputs_check(&outputs, err) < 0)
+    if (check_outputs(&b, err) < 0)
         return -1;
     if (b.control.inline_cache)
         log_warn("BUILDKIT_INLINE_CACHE: the image will hold no cache");
@@ -290,7 +319,9 @@ int build_run(const struct build_options *options, const struct build_tools *too
 
 void build_result_release(struct build_result *result)
 {
-    outputs_result_release(&result->outputs);
+    for (size_t i = 0; i < result->outputs_count; i++)
+        outputs_result_release(&result->outputs[i]);
+    free(result->outputs);
     buf_release(&result->excerpt);
     buf_release(&result->output);
     strv_release(&result->warnings);

@@ -42,8 +42,7 @@ struct build_options {
     const struct platform *platforms;   /* what is to come out, at least one */
     size_t platforms_count;
     unsigned jobs; /* stages that are made at once; 0: as many as the pool has threads */
-    const struct reference *tags;
-    size_t tags_count;
+    const struct outputs_names *names; /* one for each target; for one when there are none */
     const struct output_spec *outputs; /* what is to come of it */
     size_t outputs_count;
     bool no_cache;                 /* steps are carried out even when they are remembered */
@@ -59,7 +58,8 @@ struct build_tools {
 };
 
 struct build_result {
-    struct outputs_result outputs;
+    struct outputs_result *outputs; /* one for each target */
+    size_t outputs_count;
     size_t steps, cached; /* steps that make layers; how many were remembered */
     /* After a failure, when they are known: the lines of the Dockerfile, and the last output of the
      * step. */

@@ -27,7 +27,9 @@
 /* One output on its way. */
 struct work {
     const struct output_spec *spec;
-    struct reference *refs; /* its names */
+    const struct outputs_target *target;
+    struct outputs_result *result; /* of the target; NULL while nothing is written */
+    struct reference *refs;        /* its names */
     size_t refs_count;
     struct strv names; /* the same, in full */
     struct commit made;
@@ -89,7 +91,7 @@ static int add_ref(struct work *w, const struct reference *ref)
 }
 
 /* Its own names, else the build's. */
-static int set_names(struct work *w, const struct outputs *o, struct err *err)
+static int set_names(struct work *w, struct err *err)
 {
     const struct strv *own = &w->spec->names;
 
@@ -102,21 +104,27 @@ static int set_names(struct work *w, const struct outputs *o, struct err *err)
             return err_set(err, ERR_USAGE, 0, "name %s: a name to give has no digest", own->ptr[i]);
         add_ref(w, &ref);
     }
-    for (size_t i = 0; !own->count && i < o->tags_count; i++)
-        add_ref(w, &o->tags[i]);
+    for (size_t i = 0; !own->count && i < w->target->names->count; i++)
+        add_ref(w, &w->target->names->refs[i]);
     return 0;
 }
 
-static int begin(struct works *works, const struct outputs *o, struct err *err)
+/* Every output of every target. */
+static int begin(struct works *works, const struct outputs *o, const struct outputs_target *targets,
+                 size_t count, struct outputs_result *results, struct err *err)
 {
-    works->items = xcalloc(o->count, sizeof(*works->items));
-    for (size_t i = 0; i < o->count; i++) {
-        struct work *w = &works->items[works->count++];
+    works->items = xcalloc(o->count * count, sizeof(*works->items));
+    for (size_t t = 0; t < count; t++)
+        for (size_t i = 0; i < o->count; i++) {
+            struct work *w = &works->items[works->count++];
 
-        *w = (struct work){.spec = &o->specs[i], .file = OUTPUT_FILE_CLOSED};
-        if (output_is_image(w->spec) && set_names(w, o, err) < 0)
-            return err_wrap(err, "--output");
-    }
+            *w = (struct work){.spec = &o->specs[i],
+                               .target = &targets[t],
+                               .result = results ? &results[t] : NULL,
+                               .file = OUTPUT_FILE_CLOSED};
+            if (output_is_image(w->spec) && set_names(w, err) < 0)
+                return err_wrap(err, "--output");
+        }
     return 0;
 }
 
@@ -173,22 +181,38 @@ static int check_one(const struct outputs *o, const struct work *w, struct err *
     return 0;
 }
 
-int outputs_check(const struct outputs *o, struct err *err)
+static bool is_archive(const struct output_spec *spec)
+{
+    return spec->type != OUTPUT_LOCAL && spec->type != OUTPUT_IMAGE && !spec->is_dir;
+}
+
+int outputs_check(const struct outputs *o, const struct outputs_target *targets, size_t count,
+                  struct err *err)
 {
     SCOPED(works_release) struct works works = {0};
-    size_t to_stdout = 0, images = 0;
+    size_t to_stdout = 0, images = 0, names = 0;
 
-    if (begin(&works, o, err) < 0)
+    if (begin(&works, o, targets, count, NULL, err) < 0)
         return -1;
     for (size_t i = 0; i < works.count; i++) {
         if (check_one(o, &works.items[i], err) < 0)
             return err_wrap(err, "--output");
-        to_stdout += output_to_stdout(works.items[i].spec);
         images += output_is_image(works.items[i].spec);
     }
+    for (size_t i = 0; i < o->count; i++) {
+        if (count > 1 && is_archive(&o->specs[i]))
+            return err_set(err, ERR_USAGE, 0,
+                           "--output: an archive is of one target, and there are %zu", count);
+        if (count > 1 && output_is_image(&o->specs[i]) && o->specs[i].names.count)
+            return err_set(err, ERR_USAGE, 0,
+                           "--output: name= is of one target; say --target STAGE=NAME");
+        to_stdout += output_to_stdout(&o->specs[i]);
+    }
+    for (size_t t = 0; t < count; t++)
+        names += targets[t].names->count;
     if (to_stdout > 1)
         return err_set(err, ERR_USAGE, 0, "--output: only one can go to standard output");
-    if (o->tags_count && o->count && !images)
+    if (names && o->count && !images)
         log_warn("no output is an image: nothing gets the name that -t gives");
     return 0;
 }
@@ -204,9 +228,10 @@ static int check_annotations(const struct output_spec *spec, bool is_index, stru
     return 0;
 }
 
-static int commit_work(const struct outputs *o, struct work *w, const struct commit_input *images,
-                       size_t count, struct err *err)
+static int commit_work(const struct outputs *o, struct work *w, struct err *err)
 {
+    const struct commit_input *images = w->target->images;
+    size_t count = w->target->count;
     const struct output_spec *spec = w->spec;
     struct commit_options options = {.codec = spec->has_codec ? spec->codec : CODEC_GZIP,
                                      .level = spec->level,
@@ -289,9 +314,10 @@ static struct export_options export_options(const struct outputs *o, const struc
         .owners = o->owners, .remove = spec->remove, .clamp = o->has_epoch, .epoch = o->epoch};
 }
 
-static int write_tar(const struct outputs *o, struct work *w, const struct commit_input *images,
-                     size_t count, struct err *err)
+static int write_tar(const struct outputs *o, struct work *w, struct err *err)
 {
+    const struct commit_input *images = w->target->images;
+    size_t count = w->target->count;
     SCOPED(tar_writer_release) struct tar_writer tar = {.to = sink_of_fd(&w->file.fd)};
     struct export_options options = export_options(o, w->spec);
 
@@ -320,18 +346,16 @@ static int write_bundle(const struct outputs *o, struct work *w, struct err *err
 }
 
 /* Archives, beside their places. */
-static int write_archive(const struct outputs *o, struct work *w, const struct commit_input *images,
-                         size_t count, struct err *err)
+static int write_archive(const struct outputs *o, struct work *w, struct err *err)
 {
     int step, rc;
 
-    if (w->spec->type == OUTPUT_LOCAL || w->spec->type == OUTPUT_IMAGE || w->spec->is_dir)
+    if (!is_archive(w->spec))
         return 0;
     step = progress_begin("write %s", w->spec->dest);
     rc = output_file_open(&w->file, w->spec->dest, err);
     if (rc == 0)
-        rc = w->spec->type == OUTPUT_TAR ? write_tar(o, w, images, count, err)
-                                         : write_bundle(o, w, err);
+        rc = w->spec->type == OUTPUT_TAR ? write_tar(o, w, err) : write_bundle(o, w, err);
     progress_finish(step, rc < 0 ? PROGRESS_FAILED : PROGRESS_DONE, NULL);
     return rc < 0 ? err_wrap(err, "%s", w->spec->dest) : 0;
 }
@@ -363,8 +387,7 @@ static size_t count_pushes(const struct works *works)
 
 /* When there are several names, all of the content is at its registries before the first tag moves:
  * what can fail by then has failed. */
-static int push_all(const struct outputs *o, const struct works *works, bool tags,
-                    struct outputs_result *result, struct err *err)
+static int push_all(const struct outputs *o, const struct works *works, bool tags, struct err *err)
 {
     for (size_t i = 0; i < works->count; i++) {
         const struct work *w = &works->items[i];
@@ -373,7 +396,7 @@ static int push_all(const struct outputs *o, const struct works *works, bool tag
             AUTO_FREE char *repository = reference_repository(&w->refs[k]);
 
             if (tags)
-                strv_addf(&result->pushed, "%s@%s", repository, w->made.descriptor.digest);
+                strv_addf(&w->result->pushed, "%s@%s", repository, w->made.descriptor.digest);
             if ((!tags || !w->spec->push_by_digest || count_pushes(works) == 1) &&
                 push_one(o, w, &w->refs[k], !tags || w->spec->push_by_digest, err) < 0)
                 return -1;
@@ -413,20 +436,32 @@ static int tag(const struct outputs *o, struct work *w, struct err *err)
     return rc;
 }
 
-static int unpack(const struct outputs *o, const struct commit_input *images, size_t count,
-                  struct err *err)
+static int unpack(const struct outputs *o, const struct outputs_target *target, struct err *err)
 {
-    for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < images[i].stack->count; k++)
-            if (layer_tree(o->layout, &images[i].stack->layers[k].blob,
-                           images[i].stack->layers[k].diff_id, err) < 0)
-                return err_wrap(err, "unpack layer %s", images[i].stack->layers[k].blob.digest);
+    for (size_t i = 0; i < target->count; i++) {
+        const struct stack *stack = target->images[i].stack;
+
+        for (size_t k = 0; k < stack->count; k++)
+            if (layer_tree(o->layout, &stack->layers[k].blob, stack->layers[k].diff_id, err) < 0)
+                return err_wrap(err, "unpack layer %s", stack->layers[k].blob.digest);
+    }
     return 0;
 }
 
-static int write_dir(const struct outputs *o, const struct work *w,
-                     const struct commit_input *images, size_t count, struct err *err)
+/* DEST, DEST/TARGET, DEST/PLATFORM, DEST/TARGET/PLATFORM. */
+static char *dir_name(const struct work *w, const struct platform *platform)
 {
+    AUTO_FREE char *split = platform_dir(w->spec, platform, w->target->count);
+    AUTO_FREE char *dest =
+        w->target->name ? path_join(w->spec->dest, w->target->name) : xstrdup(w->spec->dest);
+
+    return split ? path_join(dest, split) : steal_ptr(&dest);
+}
+
+static int write_dir(const struct outputs *o, const struct work *w, struct err *err)
+{
+    const struct commit_input *images = w->target->images;
+    size_t count = w->target->count;
     struct export_options options = export_options(o, w->spec);
 
     if (check_overlap(o, w->spec, images, count, err) < 0)
@@ -436,8 +471,7 @@ static int write_dir(const struct outputs *o, const struct work *w,
                        "mode=delete with platform-split=false: platforms would remove each "
                        "other's files");
     for (size_t i = 0; i < count; i++) {
-        AUTO_FREE char *name = platform_dir(w->spec, images[i].platform, count);
-        AUTO_FREE char *dest = name ? path_join(w->spec->dest, name) : xstrdup(w->spec->dest);
+        AUTO_FREE char *dest = dir_name(w, images[i].platform);
         AUTO_FD int fd = -1;
 
         if (fs_mkdirs(AT_FDCWD, dest, 0755, err) < 0)
@@ -450,21 +484,20 @@ static int write_dir(const struct outputs *o, const struct work *w,
 }
 
 /* What outlives the build appears. */
-static int publish(const struct outputs *o, struct work *w, const struct commit_input *images,
-                   size_t count, struct err *err)
+static int publish(const struct outputs *o, struct work *w, struct err *err)
 {
     int step, rc;
 
     if (tag(o, w, err) < 0)
         return -1;
-    if (w->spec->unpack && unpack(o, images, count, err) < 0)
+    if (w->spec->unpack && unpack(o, w->target, err) < 0)
         return -1;
     if (w->spec->type != OUTPUT_LOCAL && !w->spec->is_dir)
         return output_file_commit(&w->file, err);
     step = progress_begin("write %s", w->spec->dest);
     rc = w->spec->is_dir
              ? oci_dir_write(o->layout, &w->made.descriptor, &w->names, w->spec->dest, err)
-             : write_dir(o, w, images, count, err);
+             : write_dir(o, w, err);
     progress_finish(step, rc < 0 ? PROGRESS_FAILED : PROGRESS_DONE, NULL);
     return rc < 0 && !w->spec->is_dir ? err_wrap(err, "%s", w->spec->dest) : rc;
 }
@@ -488,10 +521,11 @@ static int check_names(const struct works *works, struct err *err)
     return 0;
 }
 
-static void tell(const struct works *works, struct outputs_result *result)
+static void tell(const struct works *works)
 {
     for (size_t i = 0; i < works->count; i++) {
         const struct work *w = &works->items[i];
+        struct outputs_result *result = w->result;
 
         if (!output_is_image(w->spec))
             continue;
@@ -507,29 +541,28 @@ static void tell(const struct works *works, struct outputs_result *result)
     }
 }
 
-int outputs_write(const struct outputs *o, const struct commit_input *images, size_t count,
-                  struct outputs_result *result, struct err *err)
+int outputs_write(const struct outputs *o, const struct outputs_target *targets, size_t count,
+                  struct outputs_result *results, struct err *err)
 {
     SCOPED(works_release) struct works works = {0};
 
-    if (begin(&works, o, err) < 0)
+    if (begin(&works, o, targets, count, results, err) < 0)
         return -1;
     for (size_t i = 0; i < works.count; i++)
-        if (output_is_image(works.items[i].spec) &&
-            commit_work(o, &works.items[i], images, count, err) < 0)
+        if (output_is_image(works.items[i].spec) && commit_work(o, &works.items[i], err) < 0)
             return -1;
     if (check_names(&works, err) < 0)
         return -1;
-    tell(&works, result);
+    tell(&works);
     for (size_t i = 0; i < works.count; i++)
-        if (write_archive(o, &works.items[i], images, count, err) < 0)
+        if (write_archive(o, &works.items[i], err) < 0)
             return -1;
-    if (count_pushes(&works) > 1 && push_all(o, &works, false, result, err) < 0)
+    if (count_pushes(&works) > 1 && push_all(o, &works, false, err) < 0)
         return -1;
-    if (push_all(o, &works, true, result, err) < 0)
+    if (push_all(o, &works, true, err) < 0)
         return -1;
     for (size_t i = 0; i < works.count; i++)
-        if (publish(o, &works.items[i], images, count, err) < 0)
+        if (publish(o, &works.items[i], err) < 0)
             return -1;
     return 0;
 }

@@ -25,8 +25,6 @@ struct remote;
 struct outputs {
     const struct output_spec *specs; /* none: nothing is written */
     size_t count;
-    const struct reference *tags; /* names of images whose output names none */
-    size_t tags_count;
     const char *context; /* a directory that mode=delete must leave alone; NULL: none */
     bool owners;         /* directories: see struct export_options */
     bool has_epoch;      /* SOURCE_DATE_EPOCH */
@@ -37,6 +35,22 @@ struct outputs {
     struct remote *remote;
 };
 
+/* Names for the images of one target whose output has none of its own. */
+struct outputs_names {
+    struct reference *refs;
+    size_t count;
+};
+
+/* All borrowed. With several targets, type=local makes a directory for each, and archives are
+ * refused. */
+struct outputs_target {
+    const char *name; /* of the stage; NULL: there is one target only */
+    const struct outputs_names *names;
+    const struct commit_input *images; /* one for each platform */
+    size_t count;                      /* 0: not made yet */
+};
+
+/* Of one target. */
 struct outputs_result {
     bool has_image; /* an output is an image; of the first such: */
     struct commit image;
@@ -45,10 +59,11 @@ struct outputs_result {
 };
 
 /* Before the build: what cannot come to a good end. ERR_USAGE, ERR_INPUT. */
-int outputs_check(const struct outputs *outputs, struct err *err);
-/* images: one for each platform; the target's stage. */
-int outputs_write(const struct outputs *outputs, const struct commit_input *images, size_t count,
-                  struct outputs_result *result, struct err *err);
+int outputs_check(const struct outputs *outputs, const struct outputs_target *targets, size_t count,
+                  struct err *err);
+/* results: one for each target, empty. */
+int outputs_write(const struct outputs *outputs, const struct outputs_target *targets, size_t count,
+                  struct outputs_result *results, struct err *err);
 void outputs_result_release(struct outputs_result *result);
 /* The codec that steps should write their layers in, so that the fewest are converted. */
 enum codec outputs_codec(const struct output_spec *specs, size_t count);

@@ -13,8 +13,8 @@
 #include "cli/run_opts.h"
 
 struct build_opts {
-    struct strv tags, build_args, labels, build_contexts;
-    const char *file, *target, *platform, *isolation, *call;
+    struct strv tags, targets, platforms, build_args, labels, build_contexts;
+    const char *file, *isolation, *call;
     uint64_t jobs;
     bool no_cache, pull, check, print_ast;
     struct output_opts output;

@@ -13,9 +13,10 @@
 
 struct build_request {
     struct build_options options; /* points into the members below, and into the build_opts */
-    struct reference *tags;
+    struct outputs_names *names;  /* one for each target, at least one */
+    size_t names_count;
     struct strv build_args, targets;
-    struct platform platforms[1];
+    struct platform *platforms;
     struct named_contexts named;
     struct output_list outputs;
     struct strv insecure; /* hosts of outputs with registry.insecure */

@@ -46,9 +46,8 @@ static json_t *told_descriptor(const struct commit *image)
     return descriptor_to_json(&d);
 }
 
-static json_t *metadata(const struct build_result *built)
+static json_t *metadata(const struct build_result *built, const struct outputs_result *result)
 {
-    const struct outputs_result *result = &built->outputs;
     AUTO_FREE char *names = strv_join(&result->names, ",");
     json_t *doc = json_object();
 
@@ -67,14 +66,23 @@ static json_t *metadata(const struct build_result *built)
     return doc;
 }
 
-static void print(const struct build_request *r, const struct build_result *built, bool quiet)
+/* Of one target itself; of several an object with one member for each, as docker buildx bake has
+ * it. */
+static json_t *all_metadata(const struct build_request *r, const struct build_result *built)
 {
-    const struct outputs_result *result = &built->outputs;
-    bool taken = false;
+    json_t *doc;
 
-    for (size_t i = 0; i < r->outputs.count; i++)
-        taken = taken || output_to_stdout(&r->outputs.specs[i]);
-    if (taken || !result->has_image)
+    if (built->outputs_count == 1)
+        return metadata(built, &built->outputs[0]);
+    doc = json_object();
+    for (size_t i = 0; i < built->outputs_count; i++)
+        json_object_set_new(doc, r->targets.ptr[i], metadata(built, &built->outputs[i]));
+    return doc;
+}
+
+static void print(const struct outputs_result *result, bool quiet)
+{
+    if (!result->has_image)
         return;
     if (quiet)
         printf("%s\n", image_id(result));
@@ -84,22 +92,31 @@ static void print(const struct build_request *r, const struct build_result *buil
         printf("%s\n", result->image.descriptor.digest);
 }
 
+static bool stdout_is_taken(const struct build_request *r)
+{
+    for (size_t i = 0; i < r->outputs.count; i++)
+        if (output_to_stdout(&r->outputs.specs[i]))
+            return true;
+    return false;
+}
+
 int build_results_write(const struct build_opts *o, const struct build_request *r,
                         const struct build_result *built, bool quiet, struct err *err)
 {
     const char *iidfile = o->output.iidfile, *path = o->output.metadata_file;
-    const char *id = image_id(&built->outputs);
+    const char *id = image_id(&built->outputs[0]);
 
     if (iidfile && fs_replace(AT_FDCWD, iidfile, id, strlen(id), 0644, false, err) < 0)
         return err_wrap(err, "--iidfile");
     if (path) {
         SCOPED(buf_release) struct buf text = {0};
-        json_auto_t *doc = metadata(built);
+        json_auto_t *doc = all_metadata(r, built);
 
         json_print_pretty(doc, &text);
         if (fs_replace(AT_FDCWD, path, text.ptr, text.size, 0644, false, err) < 0)
             return err_wrap(err, "--metadata-file");
     }
-    print(r, built, quiet);
+    for (size_t i = 0; i < built->outputs_count && !stdout_is_taken(r); i++)
+        print(&built->outputs[i], quiet);
     return 0;
 }

@@ -88,22 +88,26 @@ int output_opts_make(const struct output_opts *o, struct output_list *out, struc
     return add_annotations(o, out, err);
 }
 
-static void add_host(const char *name, struct strv *hosts)
+static void add_host(const struct reference *ref, struct strv *hosts)
 {
-    SCOPED(reference_release) struct reference ref = {0};
-    struct err ignored = {0}; /* names are checked where they are used */
-
-    if (reference_parse(name, &ref, &ignored) == 0 && !strv_has(hosts, ref.host))
-        strv_add(hosts, ref.host);
+    if (!strv_has(hosts, ref->host))
+        strv_add(hosts, ref->host);
 }
 
-void output_list_insecure(const struct output_list *list, const struct strv *tags,
+void output_list_insecure(const struct output_list *list, const struct outputs_names *names,
                           struct strv *hosts)
 {
     for (size_t i = 0; i < list->count; i++) {
-        const struct strv *names = list->specs[i].names.count ? &list->specs[i].names : tags;
+        const struct strv *own = &list->specs[i].names;
 
-        for (size_t k = 0; list->specs[i].insecure && k < names->count; k++)
-            add_host(names->ptr[k], hosts);
+        for (size_t k = 0; list->specs[i].insecure && k < own->count; k++) {
+            SCOPED(reference_release) struct reference ref = {0};
+            struct err ignored = {0}; /* names are checked where they are used */
+
+            if (reference_parse(own->ptr[k], &ref, &ignored) == 0)
+                add_host(&ref, hosts);
+        }
+        for (size_t k = 0; list->specs[i].insecure && !own->count && k < names->count; k++)
+            add_host(&names->refs[k], hosts);
     }
 }

@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 #include "base/strv.h"
-#include "builder/output_spec.h"
+#include "builder/outputs.h"
 #include "cli/opts.h"
 
 struct output_opts {
@@ -42,7 +42,7 @@ struct output_list {
 int output_opts_make(const struct output_opts *opts, struct output_list *out, struct err *err);
 void output_list_release(struct output_list *list);
 /* Hosts of the images that go to a registry with registry.insecure=true; appends. */
-void output_list_insecure(const struct output_list *list, const struct strv *tags,
+void output_list_insecure(const struct output_list *list, const struct outputs_names *names,
                           struct strv *hosts);
 
 #endif

@@ -185,6 +185,47 @@ is "$(cat "$T/err")" "" "... says nothing"
 t "no such mode" expect_status 2 'BUILDKIT_PROGRESS: "loud"' env BUILDKIT_PROGRESS=loud slipway build ctx
 t "the command line wins" env BUILDKIT_PROGRESS=loud slipway --progress plain build --target app ctx
 
+# --- several targets, several platforms ---
+cat >multi.Dockerfile <<'D'
+FROM scratch AS bin
+ARG TARGETARCH
+COPY <<E /$TARGETARCH
+for $TARGETARCH
+E
+COPY <<E /both
+$TARGETARCH
+E
+FROM scratch AS doc
+COPY hello /hello
+D
+t "two targets, each with its names" slipway build -f multi.Dockerfile --target bin=bin:1,bin:2 --target doc=doc:1 --metadata-file meta ctx
+is "$(tr '\n' ' ' <"$T/out")" "$(manifest bin:1) $(manifest doc:1) " "... a digest each"
+is "$(manifest bin:2)" "$(manifest bin:1)" "... and both names"
+t "... the metadata has both" json meta "(keys == [\"bin\",\"doc\"]) and .doc.\"containerimage.digest\" == \"$(manifest doc:1)\" and .bin.\"image.name\" == \"docker.io/library/bin:1,docker.io/library/bin:2\""
+t "... pushed in one go" slipway build -f multi.Dockerfile --push --target "bin=$REGISTRY/bin:1" --target "doc=$REGISTRY/doc:1" ctx
+t "... both are there" sh -c 'skopeo inspect --tls-verify=false "docker://$1/bin:1" && skopeo inspect --tls-verify=false "docker://$1/doc:1"' sh "$REGISTRY"
+t "files of two targets" slipway build -f multi.Dockerfile --target bin --target doc -o two ctx
+t "... have directories" sh -c '[ -f two/bin/both ] && cmp two/doc/hello ctx/hello && [ "$(ls two | wc -l)" = 2 ]'
+t "-t for two targets" expect_status 2 'say --target STAGE=NAME' slipway build -f multi.Dockerfile -t x --target bin --target doc ctx
+t "an archive of two targets" expect_status 2 'an archive is of one target' slipway build -f multi.Dockerfile --target bin --target doc -o type=tar,dest=x.tar ctx
+t "a target twice" expect_status 2 '--target bin is given twice' slipway build -f multi.Dockerfile --target bin --target bin ctx
+t "one target with a name" slipway build -f multi.Dockerfile --target doc=doc:3 ctx
+t "... has it" named doc:3
+
+t "two platforms" slipway build -f multi.Dockerfile --target bin --platform linux/amd64,linux/arm64 --platform linux/amd64 -t multi:1 --annotation 'manifest[linux/arm64]:a=b' --metadata-file meta ctx
+t "... are an index" json "$(blob "$(manifest multi:1)")" '.mediaType == "application/vnd.oci.image.index.v1+json" and ([.manifests[].platform.architecture] == ["amd64","arm64"])'
+t "... each image has its own config" sh -c 'for i in 0 1; do m=$SLIPWAY_ROOT/blobs/$(jq -r ".manifests[$i].digest" "$1" | tr : /); jq -r .architecture "$SLIPWAY_ROOT/blobs/$(jq -r .config.digest "$m" | tr : /)"; done | xargs | grep -qx "amd64 arm64"' sh "$(blob "$(manifest multi:1)")"
+t "... an annotation goes to its platform" sh -c 'for i in 0 1; do jq -c .annotations "$SLIPWAY_ROOT/blobs/$(jq -r ".manifests[$i].digest" "$1" | tr : /)"; done | xargs | grep -qx "null {a:b}"' sh "$(blob "$(manifest multi:1)")"
+is "$(jq -r '."containerimage.digest"' meta)" "$(manifest multi:1)" "... the index's digest is told"
+t "... and pushed whole" slipway build -f multi.Dockerfile --target bin --platform linux/amd64,linux/arm64 --push -t "$REGISTRY/multi:1" ctx
+t "... for skopeo to copy" skopeo copy --all --src-tls-verify=false "docker://$REGISTRY/multi:1" dir:copied
+t "files of two platforms" slipway build -f multi.Dockerfile --target bin --platform linux/amd64,linux/arm64 -o plat -o type=tar,dest=plat.tar ctx
+t "... have directories" sh -c '[ "$(cat plat/linux_arm64/both)" = arm64 ] && [ "$(cat plat/linux_amd64/amd64)" = "for amd64" ]'
+t "... in a tar too" sh -c 'tar -tf plat.tar | grep -qx linux_arm64/arm64'
+t "platform-split=false with the same name twice" expect_fail 'both is in the files of linux/amd64 and of another platform' slipway build -f multi.Dockerfile --target bin --platform linux/amd64,linux/arm64 -o type=local,dest=flat,platform-split=false ctx
+t "platform-split=true for one platform" slipway build -f multi.Dockerfile --target bin --platform linux/arm64 -o type=local,dest=one,platform-split=true ctx
+t "... makes a directory" test -f one/linux_arm64/arm64
+
 # --- refusals ---
 t "a key that the type has not" expect_status 2 'push: type=local has no such key' slipway build -o type=local,dest=x,push=true ctx
 t "estargz" expect_status 2 'estargz layers are not made here' slipway build -o type=image,compression=estargz ctx

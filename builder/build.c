@@ -301,9 +301,8 @@ static int carry_out(const struct build_options *options, const struct build_too
     if (b.control.inline_cache)
         log_warn("BUILDKIT_INLINE_CACHE: the image will hold no cache");
     b.sources = build_open_sources(options, tools, b.has_epoch);
-    if (prepare(&b, err) < 0)
-        return -1;
-    int made = build_lint_first(&b, err) < 0 ? -1 : make(&b, err);
+    int ready = prepare(&b, err) < 0 ? -1 : build_lint_first(&b, err);
+    int made = ready < 0 ? -1 : make(&b, err);
     build_lint_last(&b);
     return made < 0 ? -1 : commit(&b, err);
 }

@@ -49,15 +49,18 @@ static int walk(struct build *b, const char *target, bool load, struct lint *lin
     struct lint_input input = {.stages = {&graph, load ? needed_config : loaded_config, b},
                                .ignore = context ? context_ignore(context) : NULL};
     size_t told = b->doc.warnings.count;
-    int rc = lint_begin(lint, &b->doc, b->options->build_args, at, err);
 
-    if (rc < 0 || graph_make(&b->doc, &options, &graph, err) < 0)
+    if (lint_begin(lint, &b->doc, b->options->build_args, at, err) < 0)
         return -1;
+    lint_file(lint, &b->doc);
+    if (!b->doc.whole)
+        return err_set(err, ERR_INPUT, 0, "the file cannot be read to its end");
+    int made = graph_make(&b->doc, &options, &graph, err);
     while (b->doc.warnings.count > told)
         strv_remove(&b->doc.warnings, b->doc.warnings.count - 1);
-    lint_file(lint, &b->doc, true);
-    lint_from(lint, &graph);
-    return lint_stages(lint, &input, at, err);
+    if (graph.globals.count)
+        lint_from(lint, &graph);
+    return made < 0 ? -1 : lint_stages(lint, &input, at, err);
 }
 
 /* Every target, for the first platform: with another one the same would be said again. */
@@ -113,6 +116,8 @@ void build_lint_last(struct build *build)
     struct span ignored = {0};
     struct err why = {0};
 
+    if (!build->doc.name)
+        return; /* there was no file */
     if (walk_all(build, false, &lint, &ignored, &why) < 0)
         log_debug("build checks end early: %s", why.text);
     tell(build, &lint);

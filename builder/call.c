@@ -150,7 +150,7 @@ static int check(struct asking *a, struct lint *lint, int parsed, struct span *a
 
     if (lint_begin(lint, &a->doc, a->options->build_args, at, err) < 0)
         return -1;
-    lint_file(lint, &a->doc, parsed == 0);
+    lint_file(lint, &a->doc);
     *at = a->doc.failed;
     if (parsed < 0)
         return -1;

@@ -6,11 +6,9 @@
  * Build checks: what is no error in a Dockerfile, and yet not what its author can have meant. The
  * rules are docker's (BuildKit frontend 1.26), by name, text and place. Pure.
  *
- *     SCOPED(lint_release) struct lint lint = {0};
- *     lint_begin(&lint, &doc, build_args, &at, err)   what `# check=` and BUILDKIT_DOCKERFILE_CHECK
- * say lint_file(&lint, &doc, true)                 rules that need the file alone lint_from(&lint,
- * &graph)                     … its FROMs and the global ARGs lint_stages(&lint, &input, err) …
- * every stage, as the builder would go through it lint_sort(&lint)
+ * In this order: lint_begin() reads what `# check=` and BUILDKIT_DOCKERFILE_CHECK say; lint_file()
+ * makes the rules that need the file alone, lint_from() those of its FROMs and global ARGs,
+ * lint_stages() those for which the stages are gone through as the builder would; lint_sort().
  *
  * Rules are left out for one instruction by a comment before it: `# check=skip=RULE,RULE` or
  * `# check=skip=all`.
@@ -90,8 +88,8 @@ int lint_begin(struct lint *lint, const struct dockerfile *doc, const struct str
                struct span *failed, struct err *err);
 void lint_release(struct lint *lint);
 
-/* is_whole: parsing succeeded; else only rules that look at one instruction alone. */
-void lint_file(struct lint *lint, const struct dockerfile *doc, bool is_whole);
+/* Of a document whose parsing failed, only rules that look at one instruction alone. */
+void lint_file(struct lint *lint, const struct dockerfile *doc);
 /* graph_make may have failed at a FROM: it left its globals. */
 void lint_from(struct lint *lint, const struct graph *graph);
 

@@ -131,9 +131,9 @@ static void check_casing(struct lint *lint, const struct dockerfile *doc)
     }
 }
 
-void lint_file(struct lint *lint, const struct dockerfile *doc, bool is_whole)
+void lint_file(struct lint *lint, const struct dockerfile *doc)
 {
-    for (size_t i = 0; i < doc->count && is_whole; i++) {
+    for (size_t i = 0; i < doc->count && doc->whole; i++) {
         const struct instruction *in = &doc->instructions[i];
 
         if (in->empty_line)
@@ -142,7 +142,7 @@ void lint_file(struct lint *lint, const struct dockerfile *doc, bool is_whole)
     }
     for (size_t i = 0; i < doc->count; i++)
         check_one(lint, doc, &doc->instructions[i]);
-    if (!is_whole)
+    if (!doc->whole)
         return;
     check_stage_names(lint, doc);
     check_casing(lint, doc);

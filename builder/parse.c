@@ -377,6 +377,7 @@ int dockerfile_parse(struct str bytes, const char *name, struct dockerfile *doc,
         return dockerfile_error(doc, 0, err, "no instructions in it");
     if (!p.has_from)
         return dockerfile_error(doc, 0, err, "no FROM in it, so there is nothing to build");
+    doc->whole = true;
     return 0;
 }
 

@@ -38,6 +38,7 @@ struct dockerfile {
     size_t comments_count;
     struct instruction *instructions;
     size_t count;
+    bool whole;           /* parsing succeeded: these are all */
     struct strv warnings; /* "NAME:LINE: …", ready to print */
     struct span failed;   /* set by a failing dockerfile_parse or graph_make */
 };

@@ -47,7 +47,7 @@ static void lint(const struct dockerfile *doc, const struct graph *graph, bool p
     struct err err = {0};
     int rc = lint_begin(&lint, doc, NULL, &at, &err);
 
-    lint_file(&lint, doc, parsed);
+    lint_file(&lint, doc);
     if (parsed)
         lint_from(&lint, graph);
     if (rc == 0 && made)

@@ -106,6 +106,11 @@ t "warnings come before an error" expect_fail 'Dockerfile:3: unknown instruction
 t "... both" has "$T/out" 'WARNING: FromAsCasing'
 slipway build --call=check,format=json ctx >json 2>/dev/null
 t "... in JSON too" json json '(.warnings | length == 2) and .buildError.message == "Dockerfile:3: unknown instruction \"BADCMD\"" and .buildError.location.ranges[0].start.line == 3'
+t "a build says both, too" expect_fail 'Dockerfile:3: unknown instruction "BADCMD"' slipway build ctx
+t "... in short" has "$T/err" ' - MaintainerDeprecated: Maintainer instruction is deprecated in favor of using label (line 2)'
+printf 'FROM base:${TGA}\n' >ctx/Dockerfile
+t "... a FROM that cannot be read, too" expect_fail 'Dockerfile:1: ' slipway build ctx
+t "... in short " has "$T/err" " - UndefinedArgInFrom: FROM argument 'TGA' is not declared (line 1)"
 t "a method that is none" expect_status 2 'build, check, outline, targets' slipway build --call=chekc ctx
 t "two questions" expect_status 2 'exclude each other' slipway build --check --call=targets ctx
 printf 'FROM base:1\n' >ctx/Dockerfile

@@ -62,7 +62,7 @@ static int run(struct world *w, struct str text, const char *target, struct err 
 
     if (lint_begin(&w->lint, &w->doc, &w->args, &at, err) < 0)
         return -1;
-    lint_file(&w->lint, &w->doc, parsed == 0);
+    lint_file(&w->lint, &w->doc);
     if (parsed < 0)
         return -1;
     int made = graph_make(&w->doc, &options, &w->graph, err);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/csv.h"
 
+#include <string.h>
+
 #include "base/buf.h"
 #include "base/scope.h"
 
@@ -57,4 +59,18 @@ int csv_fields(struct str text, struct strv *fields, struct err *err)
             strv_add(fields, "");
     }
     return 0;
+}
+
+int csv_bool(const char *value, bool *out, struct err *err)
+{
+    static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
+    static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
+        if (strcmp(value, yes[i]) != 0 && strcmp(value, no[i]) != 0)
+            continue;
+        *out = strcmp(value, yes[i]) == 0;
+        return 0;
+    }
+    return err_set(err, ERR_USAGE, 0, "want true or false");
 }

@@ -10,59 +10,96 @@
 #include "base/scope.h"
 #include "builder/exec.h"
 #include "builder/foreign.h"
+#include "builder/lazy.h"
 #include "builder/named.h"
 #include "registry/layout.h"
 #include "registry/pull.h"
 #include "registry/reference.h"
+#include "registry/resolved.h"
 
 void base_image_free(struct base_image *image)
 {
     free(image->name);
     stack_release(&image->stack);
+    descriptor_release(&image->root);
     json_decref(image->config);
     free(image);
 }
 
-/* 1: the store has the image for this platform, layers and all. */
-static int from_store(const struct layout *layout, const struct reference *ref,
-                      const struct platform *platform, struct image *image, struct err *err)
+/* One manifest and no index: nothing was chosen. */
+static void warn_platform(const struct base_image *base, const struct image *image)
 {
+    char want[PLATFORM_TEXT_SIZE], have[PLATFORM_TEXT_SIZE];
+
+    log_warn("%s is an image for %s only, not for %s", base->name,
+             platform_format(&image->platform, have), platform_format(&base->platform, want));
+}
+
+/* All layers are in the store. */
+static bool is_whole(const struct layout *layout, const struct stack *stack)
+{
+    for (size_t i = 0; i < stack->count; i++)
+        if (!layout_has(layout, stack->layers[i].blob.digest))
+            return false;
+    return true;
+}
+
+/* Its manifest and config are in the store; the layers come when something needs them. */
+static int take(struct build *build, const struct reference *ref, size_t place,
+                const struct image *image, struct err *err)
+{
+    const struct manifest *m = &image->manifest;
+    bool whole = true;
+
+    for (size_t i = 0; whole && i < m->layers_count; i++)
+        whole = layout_has(build->tools->layout, m->layers[i].digest);
+    return whole ? 0 : lazy_add_remote(build->lazy, ref, place, m->layers, m->layers_count, err);
+}
+
+/* 1: the store knows what the reference names for this platform, by its name or from a build
+ * before. */
+static int from_store(struct build *build, const struct reference *ref, struct base_image *base,
+                      struct image *image, struct err *err)
+{
+    const struct layout *layout = build->tools->layout;
     SCOPED(descriptor_release) struct descriptor found = {0};
     struct err why = {0};
     int rc = layout_resolve(layout, ref, &found, err);
 
+    base->named = rc > 0;
+    if (rc == 0)
+        rc = resolved_find(layout, ref, &found);
     if (rc <= 0)
         return rc;
-    if (layout_load_image(layout, &found, platform, image, &why) < 0) {
+    if (layout_load_image(layout, &found, &base->platform, image, &why) < 0) {
         log_debug("image in the store passed over: %s", why.text);
         return 0;
     }
-    for (size_t i = 0; i < image->manifest.layers_count; i++)
-        if (!layout_has(layout, image->manifest.layers[i].digest)) {
-            log_debug("image in the store passed over: layer %s is not there",
-                      image->manifest.layers[i].digest);
-            image_release(image);
-            *image = (struct image){0};
-            return 0;
-        }
-    return 1;
+    descriptor_copy(&base->root, &found);
+    return take(build, ref, 0, image, err) < 0 ? -1 : 1;
 }
 
-static int pull(struct build *build, const char *name, const struct reference *ref,
-                const struct platform *platform, struct image *image, struct err *err)
+static int pull(struct build *build, struct base_image *base, const struct reference *ref,
+                struct image *image, struct err *err)
 {
     const struct build_tools *tools = build->tools;
-    SCOPED(descriptor_release) struct descriptor pulled = {0};
+    struct pull_result result = {0};
     char text[PLATFORM_TEXT_SIZE];
-    int step = progress_begin("pull %s for %s", name, platform_format(platform, text));
+    int step =
+        progress_begin("resolve %s for %s", base->name, platform_format(&base->platform, text));
 
-    if (pull_image(tools->remote, tools->layout, tools->pool, ref, platform, &pulled, err) < 0 ||
-        layout_load_base(tools->layout, &pulled, platform, image, err) < 0) {
+    base->named = false;
+    if (pull_image_with(tools->remote, tools->layout, tools->pool, ref, &base->platform,
+                        PULL_CONFIG, &base->root, &result, err) < 0 ||
+        layout_load_base(tools->layout, &base->root, &base->platform, image, err) < 0 ||
+        take(build, ref, result.place, image, err) < 0) {
         progress_finish(step, PROGRESS_FAILED, NULL);
-        return err_wrap(err, "image %s", name);
+        return err_wrap(err, "image %s", base->name);
     }
     progress_finish(step, PROGRESS_DONE, image->descriptor.digest);
-    return 0;
+    if (platform_match(&base->platform, &image->platform) < 0)
+        warn_platform(base, image);
+    return resolved_save(tools->layout, ref, &base->root, err);
 }
 
 /* An image of --build-context NAME=oci-layout://…. */
@@ -121,9 +158,9 @@ static int load(struct build *build, struct base_image *base, struct err *err)
         if (reference_parse(base->name, &ref, err) < 0)
             return -1;
         if (!build->options->pull)
-            found = from_store(build->tools->layout, &ref, &base->platform, &image, err);
+            found = from_store(build, &ref, base, &image, err);
     }
-    if (found < 0 || (!found && pull(build, base->name, &ref, &base->platform, &image, err) < 0))
+    if (found < 0 || (!found && pull(build, base, &ref, &image, err) < 0))
         return -1;
     if (build->options->platforms_count > 1 && platform_match(&base->platform, &image.platform) < 0)
         return refuse_platform(base, &image.platform, err);
@@ -146,4 +183,22 @@ struct base_image *base_image_get(struct build *build, const char *name,
         rc = load(build, base, err);
     pthread_mutex_unlock(&base->lock);
     return rc < 0 ? NULL : base;
+}
+
+void base_images_name(struct build *build)
+{
+    struct layout *layout = build->tools->layout;
+
+    for (size_t i = 0; i < build->images_count; i++) {
+        const struct base_image *base = build->images[i];
+        SCOPED(reference_release) struct reference ref = {0};
+        struct err err = {0};
+
+        if (!base->loaded || base->named || !base->root.digest[0] ||
+            !is_whole(layout, &base->stack))
+            continue;
+        if (reference_parse(base->name, &ref, &err) < 0 ||
+            layout_tag(layout, &ref, &base->root, &err) < 0)
+            log_debug("image %s gets no name in the store: %s", base->name, err.text);
+    }
 }

@@ -15,6 +15,7 @@
 #include "builder/contexts.h"
 #include "builder/exec.h"
 #include "builder/exec_run.h"
+#include "builder/lazy.h"
 #include "builder/run_flags.h"
 #include "builder/run_options.h"
 #include "builder/sources.h"
@@ -41,6 +42,7 @@ static void build_release(struct build *b)
         base_image_free(b->images[i]);
     free(b->images);
     flights_release(&b->flights);
+    lazy_close(b->lazy);
     contexts_close(b->contexts);
     sources_close(b->sources);
     dockerfile_release(&b->doc);
@@ -301,10 +303,14 @@ static int carry_out(const struct build_options *options, const struct build_too
     if (b.control.inline_cache)
         log_warn("BUILDKIT_INLINE_CACHE: the image will hold no cache");
     b.sources = build_open_sources(options, tools, b.has_epoch);
+    b.lazy = lazy_open(tools->layout, tools->remote, tools->pool);
     int ready = prepare(&b, err) < 0 ? -1 : build_lint_first(&b, err);
     int made = ready < 0 ? -1 : make(&b, err);
     build_lint_last(&b);
-    return made < 0 ? -1 : commit(&b, err);
+    if (made == 0)
+        made = commit(&b, err);
+    base_images_name(&b);
+    return made;
 }
 
 int build_run(const struct build_options *options, const struct build_tools *tools,

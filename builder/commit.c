@@ -2,6 +2,7 @@
 #include "builder/commit.h"
 
 #include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,7 +76,7 @@ static bool must_recode(const struct layout *layout, const struct stack_layer *l
         return false;
     if (now == options->codec && (layer->base || !options->level))
         return false;
-    if (layout_has(layout, layer->blob.digest))
+    if (layout_can_have(layout, layer->blob.digest))
         return true;
     log_debug("layer %s is not in the store and stays %s", layer->blob.digest, codec_name(now));
     return false;
@@ -85,6 +86,9 @@ static int put_layers(struct layout *layout, struct pool *pool, const struct sta
                       const struct commit_options *options, struct descriptor *layers,
                       struct err *err)
 {
+    for (size_t i = 0; i < stack->count; i++)
+        if (must_recode(layout, &stack->layers[i], options))
+            layout_prefetch(layout, stack->layers[i].blob.digest);
     for (size_t i = 0; i < stack->count; i++) {
         const struct stack_layer *layer = &stack->layers[i];
         SCOPED(descriptor_release) struct descriptor other = {0};
@@ -204,4 +208,55 @@ int commit_index(struct layout *layout, const struct commit *images, size_t coun
         return -1;
     annotate_descriptor(&out->descriptor, options->annotations, ANNOTATION_INDEX_DESCRIPTOR, NULL);
     return 0;
+}
+
+/* Calls fn for every layer; foreign ones stay where their `urls` say. */
+static int each_layer(struct layout *layout, const struct descriptor *d, unsigned depth,
+                      int (*fn)(struct layout *layout, const char *digest, struct err *err),
+                      struct err *err)
+{
+    SCOPED(manifest_release) struct manifest m = {0};
+
+    if (depth > MANIFEST_DEPTH_MAX)
+        return err_set(err, ERR_INPUT, 0, "indexes nested deeper than %d", MANIFEST_DEPTH_MAX);
+    if (layout_load_manifest(layout, d, &m, err) < 0)
+        return -1;
+    for (size_t i = 0; i < m.manifests_count; i++)
+        if (each_layer(layout, &m.manifests[i], depth + 1, fn, err) < 0)
+            return -1;
+    for (size_t i = 0; i < m.layers_count; i++)
+        if (!media_is_foreign(m.layers[i].media_type) && fn(layout, m.layers[i].digest, err) < 0)
+            return -1;
+    return 0;
+}
+
+static int begin_one(struct layout *layout, const char *digest, struct err *err)
+{
+    (void)err;
+    layout_prefetch(layout, digest);
+    return 0;
+}
+
+static int need_one(struct layout *layout, const char *digest, struct err *err)
+{
+    return layout_need(layout, digest, err);
+}
+
+static int check_one(struct layout *layout, const char *digest, struct err *err)
+{
+    return layout_has(layout, digest) ? 0 : err_set(err, ERR_INPUT, ENOENT, "%s", digest);
+}
+
+int commit_complete(struct layout *layout, const struct descriptor *image, struct err *err)
+{
+    if (layout->fetch && each_layer(layout, image, 0, begin_one, err) < 0)
+        return -1;
+    return each_layer(layout, image, 0, need_one, err);
+}
+
+bool commit_is_whole(struct layout *layout, const struct descriptor *image)
+{
+    struct err ignored = {0};
+
+    return each_layer(layout, image, 0, check_one, &ignored) == 0;
 }

@@ -52,6 +52,10 @@ int commit_image(struct layout *layout, struct pool *pool, const struct commit_i
 /* An index of manifests that are in the store. */
 int commit_index(struct layout *layout, const struct commit *images, size_t count,
                  const struct commit_options *options, struct commit *out, struct err *err);
+/* Fetches what an image or index in the store names and the store lacks, in parallel. */
+int commit_complete(struct layout *layout, const struct descriptor *image, struct err *err);
+/* It lacks nothing. */
+bool commit_is_whole(struct layout *layout, const struct descriptor *image);
 void commit_release(struct commit *commit);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/path.h"
 #include "base/progress.h"
 #include "base/scope.h"
+#include "builder/ahead.h"
 #include "builder/cache.h"
 #include "builder/contexts.h"
 #include "builder/copy.h"
@@ -117,6 +118,7 @@ static int carry_out(const struct step *s, struct cache_record *record, struct e
 
     log_debug("step %s has key %s", s->title, s->key->hex);
     m->forget = false;
+    ahead_missed(s->build, m);
     if (s->fn(s->build, m, s->arg, &layer, err) < 0)
         return -1;
     stamp(s->build, record->created);

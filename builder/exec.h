@@ -25,6 +25,7 @@
 #include "builder/state.h"
 
 struct contexts;
+struct lazy;
 struct sources;
 struct build;
 
@@ -59,6 +60,8 @@ struct base_image {
     pthread_mutex_t lock; /* held while it is loaded */
     bool loaded;
     struct platform actual; /* what it is for; not `platform` when it has no choice to give */
+    bool named;             /* the store has a name for it */
+    struct descriptor root; /* what its reference names; empty for one that is not a registry's */
     struct stack stack;
     json_t *config;
 };
@@ -73,6 +76,7 @@ struct build {
     size_t products_count;
     struct schedule schedule;
     struct flights flights;     /* has its own lock */
+    struct lazy *lazy;          /* has its own lock */
     struct contexts *contexts;  /* has its own lock */
     pthread_mutex_t lock;       /* of what follows, and of result */
     struct sources *sources;    /* what is fetched */
@@ -97,5 +101,8 @@ int exec_failed(struct making *making, const struct instruction *in, struct err 
 struct base_image *base_image_get(struct build *build, const char *name,
                                   const struct platform *platform, struct err *err);
 void base_image_free(struct base_image *image);
+/* Base images of which all is here now get their names in the store: a build without the network
+ * finds them then, prune leaves them, and they can be listed and saved. */
+void base_images_name(struct build *build);
 
 #endif

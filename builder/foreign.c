@@ -17,7 +17,7 @@
 #define STEP (256 << 10)
 
 struct foreign {
-    struct layout *layout;
+    const struct layout *layout;
     int dir_fd;
     const struct platform *platform;
 };
@@ -71,6 +71,12 @@ static int copy_blob(const struct foreign *f, const struct descriptor *d, struct
     if (to < 0 || copy_bytes(d, from, to, err) < 0)
         return err_wrap(err, "blob %s", d->digest);
     return layout_commit(f->layout, to, d->digest, err);
+}
+
+int foreign_copy_blob(const struct layout *layout, int dir_fd, const struct descriptor *blob,
+                      struct err *err)
+{
+    return copy_blob(&(struct foreign){.layout = layout, .dir_fd = dir_fd}, blob, err);
 }
 
 static int copy_image(const struct foreign *f, const struct descriptor *d, int depth,
@@ -134,8 +140,8 @@ static int by_digest(const struct foreign *f, const char *digest, struct descrip
     return 0;
 }
 
-static int load(const struct foreign *f, const struct named_layout *want, struct descriptor *out,
-                struct err *err)
+static int find_in(const struct foreign *f, const struct named_layout *want, struct descriptor *out,
+                   struct err *err)
 {
     SCOPED(buf_release) struct buf bytes = {0};
     SCOPED(manifest_release) struct manifest index = {0};
@@ -153,7 +159,23 @@ static int load(const struct foreign *f, const struct named_layout *want, struct
                        want->tag ? want->tag : "latest");
     else if (by_digest(f, want->digest, out, err) < 0)
         return -1;
-    return copy_image(f, out, 0, err);
+    return 0;
+}
+
+int foreign_find(int dir_fd, const char *tag, const char *digest, struct descriptor *out,
+                 struct err *err)
+{
+    AUTO_FREE char *tag_copy = tag ? xstrdup(tag) : NULL;
+    AUTO_FREE char *digest_copy = digest ? xstrdup(digest) : NULL;
+
+    return find_in(&(struct foreign){.dir_fd = dir_fd},
+                   &(struct named_layout){.tag = tag_copy, .digest = digest_copy}, out, err);
+}
+
+static int load(const struct foreign *f, const struct named_layout *want, struct descriptor *out,
+                struct err *err)
+{
+    return find_in(f, want, out, err) < 0 ? -1 : copy_image(f, out, 0, err);
 }
 
 int foreign_load(struct layout *layout, const char *text, const struct platform *platform,

@@ -15,4 +15,12 @@ struct layout;
 int foreign_load(struct layout *layout, const char *text, const struct platform *platform,
                  struct descriptor *out, struct err *err);
 
+/* One blob of the OCI layout at dir_fd, when the store lacks it. */
+int foreign_copy_blob(const struct layout *layout, int dir_fd, const struct descriptor *blob,
+                      struct err *err);
+/* What index.json of that layout calls by this tag, or lists under this digest (NULL: see above).
+ * *out is empty on failure. */
+int foreign_find(int dir_fd, const char *tag, const char *digest, struct descriptor *out,
+                 struct err *err);
+
 #endif

@@ -90,7 +90,7 @@ int layer_from_tar(struct layout *layout, struct pool *pool, struct source tar,
                    const struct layer_options *options, struct layer *layer, struct err *err);
 
 /* The layer's index: from cache/index, else made by reading the blob once. The blob must be in the
- * store; that its content has this diff id is checked when it is read. */
+ * store, or to be had; that its content has this diff id is checked when it is read. */
 int layer_index(struct layout *layout, const struct descriptor *blob, const char *diff_id,
                 struct index **index, struct err *err);
 /*
@@ -104,6 +104,7 @@ int layer_tree(struct layout *layout, const struct descriptor *blob, const char 
                struct err *err);
 #define LAYER_TREE_PATH_MAX 80
 const char *layer_tree_path(const char *diff_id, char out[static LAYER_TREE_PATH_MAX]);
+bool layer_has_index(struct layout *layout, const char *diff_id);
 bool layer_has_tree(struct layout *layout, const char *diff_id);
 /* A descriptor of a file's content in an unpacked tree; path without links. */
 int layer_open_file(struct layout *layout, const char *diff_id, const char *path, struct err *err);

@@ -211,6 +211,13 @@ int layer_keep_index(const struct layout *layout, int fd, const char *diff_id, s
     return fs_link_tmpfile(fd, layout->cache_fd, name, false, err);
 }
 
+bool layer_has_index(struct layout *layout, const char *diff_id)
+{
+    char name[INDEX_NAME_MAX];
+
+    return faccessat(layout->cache_fd, index_name(diff_id, name), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static int check_diff_id(const char *diff_id, struct err *err)
 {
     return digest_valid(diff_id)

@@ -48,21 +48,6 @@ struct reading {
     bool tar;
 };
 
-/* Go's strconv.ParseBool is what scripts were written for. */
-static int parse_bool(const char *value, bool *out, struct err *err)
-{
-    static const char *const yes[] = {"1", "t", "T", "true", "TRUE", "True"};
-    static const char *const no[] = {"0", "f", "F", "false", "FALSE", "False"};
-
-    for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
-        if (strcmp(value, yes[i]) != 0 && strcmp(value, no[i]) != 0)
-            continue;
-        *out = strcmp(value, yes[i]) == 0;
-        return 0;
-    }
-    return err_set(err, ERR_USAGE, 0, "want true or false");
-}
-
 typedef int key_fn(struct reading *r, const char *value, struct err *err);
 
 static int read_dest(struct reading *r, const char *value, struct err *err)
@@ -76,7 +61,7 @@ static int read_dest(struct reading *r, const char *value, struct err *err)
 
 static int read_tar(struct reading *r, const char *value, struct err *err)
 {
-    return parse_bool(value, &r->tar, err);
+    return csv_bool(value, &r->tar, err);
 }
 
 static int read_mode(struct reading *r, const char *value, struct err *err)
@@ -91,7 +76,7 @@ static int read_split(struct reading *r, const char *value, struct err *err)
 {
     bool on = false;
 
-    if (parse_bool(value, &on, err) < 0)
+    if (csv_bool(value, &on, err) < 0)
         return -1;
     r->spec->split = on ? OUTPUT_SPLIT_ALWAYS : OUTPUT_SPLIT_NEVER;
     return 0;
@@ -123,7 +108,7 @@ static int read_oci_types(struct reading *r, const char *value, struct err *err)
 {
     bool oci = true;
 
-    if (parse_bool(value, &oci, err) < 0)
+    if (csv_bool(value, &oci, err) < 0)
         return -1;
     r->spec->docker_types = !oci;
     return 0;
@@ -151,7 +136,7 @@ static int read_rewrite(struct reading *r, const char *value, struct err *err)
 {
     bool on = false;
 
-    if (parse_bool(value, &on, err) < 0)
+    if (csv_bool(value, &on, err) < 0)
         return -1;
     r->spec->rewrite_timestamp = on;
     r->spec->keep_timestamp = !on;
@@ -164,7 +149,7 @@ static int read_never(struct reading *r, const char *value, struct err *err)
     bool on = false;
 
     (void)r;
-    if (parse_bool(value, &on, err) < 0)
+    if (csv_bool(value, &on, err) < 0)
         return -1;
     return on ? err_set(err, ERR_USAGE, 0, "not carried out") : 0;
 }
@@ -182,22 +167,29 @@ static int read_no_meaning(struct reading *r, const char *value, struct err *err
     bool ignored;
 
     (void)r;
-    return parse_bool(value, &ignored, err);
+    return csv_bool(value, &ignored, err);
 }
 
 #define FLAG(member)                                                                               \
     static int read_##member(struct reading *r, const char *value, struct err *err)                \
     {                                                                                              \
-        return parse_bool(value, &r->spec->member, err);                                           \
+        return csv_bool(value, &r->spec->member, err);                                             \
     }
 FLAG(push)
 FLAG(push_by_digest)
 FLAG(insecure)
-FLAG(store)
 FLAG(unpack)
 FLAG(canonical)
 FLAG(dangling_only)
 FLAG(force)
+
+static int read_store(struct reading *r, const char *value, struct err *err)
+{
+    if (csv_bool(value, &r->spec->store, err) < 0)
+        return -1;
+    r->spec->whole = r->spec->store;
+    return 0;
+}
 
 static const struct {
     const char *name;

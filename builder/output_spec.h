@@ -58,6 +58,7 @@ struct output_spec {
     bool push_by_digest; /* no tag is written */
     bool insecure;       /* plain http and unverified TLS */
     bool store;          /* keep it in the store, under its names */
+    bool whole;          /* … and fetch for that what pushing it does without */
     bool unpack;         /* its layers too */
     bool canonical;      /* name@digest is a name as well */
     char *dangling;      /* prefix@digest is a name as well */

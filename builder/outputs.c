@@ -417,6 +417,11 @@ static int tag(const struct outputs *o, struct work *w, struct err *err)
 
     if (spec->type != OUTPUT_IMAGE || !spec->store)
         return 0;
+    if (!commit_is_whole(o->layout, &w->made.descriptor)) {
+        log_info("the image is at its registry; the store has no name for it, since layers that "
+                 "nothing needed here were not fetched (output key store=true fetches them)");
+        return 0;
+    }
     if (spec->dangling && !(spec->dangling_only && w->refs_count) &&
         reference_parse(spec->dangling, &dangling, err) < 0)
         return err_wrap(err, "dangling-name-prefix");
@@ -541,6 +546,20 @@ static void tell(const struct works *works)
     }
 }
 
+/* What stays here must be here; what only goes to a registry may be there already. */
+static int complete(const struct outputs *o, const struct works *works, struct err *err)
+{
+    for (size_t i = 0; i < works->count; i++) {
+        const struct output_spec *spec = works->items[i].spec;
+
+        if (output_is_image(spec) &&
+            (spec->type != OUTPUT_IMAGE || spec->whole || (spec->store && !spec->push)) &&
+            commit_complete(o->layout, &works->items[i].made.descriptor, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int outputs_write(const struct outputs *o, const struct outputs_target *targets, size_t count,
                   struct outputs_result *results, struct err *err)
 {
@@ -551,7 +570,7 @@ int outputs_write(const struct outputs *o, const struct outputs_target *targets,
     for (size_t i = 0; i < works.count; i++)
         if (output_is_image(works.items[i].spec) && commit_work(o, &works.items[i], err) < 0)
             return -1;
-    if (check_names(&works, err) < 0)
+    if (check_names(&works, err) < 0 || complete(o, &works, err) < 0)
         return -1;
     tell(&works);
     for (size_t i = 0; i < works.count; i++)

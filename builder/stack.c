@@ -61,8 +61,43 @@ void stack_push_all(struct stack *stack, const struct stack *from)
     }
 }
 
+static int by_size_down(const void *a, const void *b)
+{
+    const struct stack_layer *const *x = a, *const *y = b;
+
+    if ((*x)->blob.size != (*y)->blob.size)
+        return (*x)->blob.size < (*y)->blob.size ? 1 : -1;
+    return 0;
+}
+
+typedef bool done_without_fn(struct layout *layout, const char *diff_id);
+
+static void prefetch(const struct stack *stack, size_t from, struct layout *layout,
+                     done_without_fn *done_without)
+{
+    AUTO_FREE const struct stack_layer **away = NULL;
+    size_t count = 0;
+
+    if (!layout->fetch)
+        return;
+    away = xcalloc(stack->count + 1, sizeof(const struct stack_layer *));
+    for (size_t i = from; i < stack->count; i++)
+        if (!layout_has(layout, stack->layers[i].blob.digest) &&
+            !(done_without && done_without(layout, stack->layers[i].diff_id)))
+            away[count++] = &stack->layers[i];
+    qsort(away, count, sizeof(const struct stack_layer *), by_size_down);
+    for (size_t i = 0; i < count; i++)
+        layout_prefetch(layout, away[i]->blob.digest);
+}
+
+void stack_prefetch(const struct stack *stack, struct layout *layout, bool trees)
+{
+    prefetch(stack, 0, layout, trees ? layer_has_tree : NULL);
+}
+
 static int complete_view(struct stack *stack, struct layout *layout, struct err *err)
 {
+    prefetch(stack, stack->view.count, layout, layer_has_index);
     while (stack->view.count < stack->count) {
         struct stack_layer *layer = &stack->layers[stack->view.count];
 
@@ -105,6 +140,7 @@ static int open_trees(struct stack *stack, struct layout *layout, int *fds, stru
 {
     int count = 0;
 
+    prefetch(stack, 0, layout, layer_has_tree);
     for (size_t i = stack->count; i-- > 0;) {
         if (stands_above(stack, i))
             continue;

@@ -43,6 +43,10 @@ int stack_push_image(struct stack *stack, const struct image *image, struct err 
 void stack_push_all(struct stack *stack,
                     const struct stack *from); /* appends the layers of another */
 
+/* The layers' bytes will be needed: those that are not here come meanwhile, the largest first.
+ * trees: for a RUN, which needs no bytes of a layer that is unpacked; else for whoever reads the
+ * blobs. */
+void stack_prefetch(const struct stack *stack, struct layout *layout, bool trees);
 /* The file system the layers make; borrowed, valid until the next push. NULL on failure. From any
  * thread, as long as none pushes. */
 const struct view *stack_view(struct stack *stack, struct layout *layout, struct err *err);

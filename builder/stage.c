@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/scope.h"
+#include "builder/ahead.h"
 #include "registry/config.h"
 
 void stage_release(struct making *m)
@@ -47,6 +48,7 @@ static int begin_base(struct build *b, struct making *m, struct strv *triggers, 
         stack_push_all(&m->stack, &image->stack);
         if (platform_match(&m->stage->platform, &image->actual) < 0)
             m->stage->platform = image->actual; /* its commands run as what they are */
+        ahead_begun(b, m);
         adopt_created(m, config_created(image->config));
         config_get_list(image->config, "OnBuild", triggers);
         state_begin(&m->state, graph, stage, image->config);

@@ -247,10 +247,35 @@ bool layout_has(const struct layout *l, const char *digest)
            S_ISREG(st.st_mode);
 }
 
+bool layout_can_have(const struct layout *l, const char *digest)
+{
+    return layout_has(l, digest) ||
+           (l->fetch && digest_valid(digest) && l->fetch->can(l->fetch->arg, digest));
+}
+
+void layout_prefetch(const struct layout *l, const char *digest)
+{
+    if (l->fetch && !layout_has(l, digest) && layout_can_have(l, digest))
+        l->fetch->prefetch(l->fetch->arg, digest);
+}
+
+int layout_need(const struct layout *l, const char *digest, struct err *err)
+{
+    if (check_digest(digest, err) < 0)
+        return -1;
+    if (layout_has(l, digest))
+        return 0;
+    if (l->fetch && l->fetch->can(l->fetch->arg, digest))
+        return l->fetch->fetch(l->fetch->arg, digest, err);
+    return err_set(err, ERR_INPUT, ENOENT, "blob %s is not in the store %s", digest, l->root);
+}
+
 int layout_open_blob(const struct layout *l, const char *digest, uint64_t *size, struct err *err)
 {
     struct stat st;
 
+    if (l->fetch && layout_need(l, digest, err) < 0)
+        return -1;
     if (check_digest(digest, err) < 0)
         return -1;
     AUTO_FD int fd = openat(l->blobs_fd, digest_hex(digest), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);

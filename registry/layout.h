@@ -20,8 +20,9 @@
  * without a name is an image that nobody tagged; prune takes it.
  *
  * Open it after session_enter(): a process forked while it is open would keep its locks.
- * A struct layout holds only descriptors and a path: any thread may use it. A record that names a
- * blob or a tree is a hint: ask layout_has() before relying on it, for prune may have been there.
+ * A struct layout holds only descriptors, a path and a hook: any thread may use it. A record that
+ * names a blob or a tree is a hint: ask layout_has() before relying on it, for prune may have been
+ * there.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,14 +41,26 @@
 #define LAYOUT_INDEX_MAX (64 << 20) /* ours: some 200 000 names */
 #define LAYOUT_REF_NAME "org.opencontainers.image.ref.name"
 
+/*
+ * Where blobs can be had that the store lacks: asked by layout_open_blob() and layout_read_blob().
+ * All three from any thread; each blob is fetched once and appears only verified.
+ */
+struct layout_fetch {
+    void *arg;
+    bool (*can)(void *arg, const char *digest);
+    int (*fetch)(void *arg, const char *digest, struct err *err); /* 0: it is in the store now */
+    void (*prefetch)(void *arg, const char *digest);              /* begins, and does not wait */
+};
+
 struct layout {
     int dir_fd;   /* the root */
     int blobs_fd; /* blobs/sha256 */
     int trees_fd;
     int cache_fd;
     int tmp_fd;
-    int lock_fd; /* holds the shared lock */
-    char *root;  /* absolute */
+    int lock_fd;                      /* holds the shared lock */
+    char *root;                       /* absolute */
+    const struct layout_fetch *fetch; /* borrowed; NULL: what is not here cannot be had */
 };
 #define LAYOUT_CLOSED                                                                              \
     {                                                                                              \
@@ -62,6 +75,12 @@ char *layout_default_root(struct err *err); /* for free() */
 
 /* Blobs. Digests are checked to be sha256:<64 hex>. */
 bool layout_has(const struct layout *l, const char *digest);
+/* It is in the store, or will be as soon as its bytes are needed. */
+bool layout_can_have(const struct layout *l, const char *digest);
+/* Makes sure that it is in the store. ERR_INPUT with ENOENT when it can be had nowhere. */
+int layout_need(const struct layout *l, const char *digest, struct err *err);
+/* Its bytes will be needed: they come meanwhile, where they can be fetched. */
+void layout_prefetch(const struct layout *l, const char *digest);
 /* Reads the whole blob. 0 it is what its digest says; 1 it was not, and is gone, with a warning;
  * -1. */
 int layout_drop_damaged(const struct layout *l, const char *digest, struct err *err);

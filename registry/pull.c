@@ -270,6 +270,7 @@ static int pull(struct pulling *p, struct descriptor *out, struct pull_result *r
     if (remote_find(p->remote, p->ref, false, &p->places, err) < 0 || take_root(p, err) < 0 ||
         fetch_all(p, result, err) < 0)
         return -1;
+    result->place = p->first;
     if (!(p->flags & PULL_CONFIG))
         check_platform(p); /* else the caller asks for what it is, and says so */
     if (store_manifests(p, err) < 0)

@@ -31,6 +31,7 @@ enum pull_flags {
 struct pull_result {
     uint64_t fetched_size;   /* bytes of blobs that came over the wire */
     size_t fetched, present; /* blobs that came; blobs the store had */
+    size_t place;            /* of the reference's places, the one that gave the manifest */
 };
 
 /*

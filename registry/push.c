@@ -80,7 +80,8 @@ static bool is_complete(struct pushing *p, const struct descriptor *d, unsigned 
         if (!is_complete(p, &m.manifests[i], depth + 1))
             return false;
     for (size_t i = 0; i < m.layers_count; i++)
-        if (!media_is_foreign(m.layers[i].media_type) && !layout_has(p->layout, m.layers[i].digest))
+        if (!media_is_foreign(m.layers[i].media_type) &&
+            !layout_can_have(p->layout, m.layers[i].digest))
             return false;
     return m.is_index || layout_has(p->layout, m.config.digest);
 }
@@ -172,27 +173,37 @@ static int take_manifests(struct pushing *p, const struct descriptor *d, unsigne
     return 0;
 }
 
-static int want_blob(struct pushing *p, const struct descriptor *d, struct err *err)
+/* What can be fetched is not fetched yet: the registry may have it already. */
+static int check_blob(const struct pushing *p, const struct descriptor *d, struct err *err)
 {
     AUTO_FD int fd = -1;
     uint64_t size;
 
+    if (!layout_can_have(p->layout, d->digest))
+        return err_set(err, ERR_INPUT, 0,
+                       "blob %s is not in the store; pull or build the image again", d->digest);
+    if (!layout_has(p->layout, d->digest))
+        return 0;
+    fd = layout_open_blob(p->layout, d->digest, &size, err);
+    if (fd < 0)
+        return -1;
+    if (size == d->size)
+        return 0;
+    return err_set(err, ERR_INPUT, 0,
+                   "blob %s has %" PRIu64 " bytes in the store, its manifest says %" PRIu64
+                   "; the store is damaged: pull, load or build the image again",
+                   d->digest, size, d->size);
+}
+
+static int want_blob(struct pushing *p, const struct descriptor *d, struct err *err)
+{
     if (media_is_foreign(d->media_type))
         return 0;
     for (size_t i = 0; i < p->blobs_count; i++)
         if (strcmp(p->blobs[i]->digest, d->digest) == 0)
             return 0;
-    if (!layout_has(p->layout, d->digest))
-        return err_set(err, ERR_INPUT, 0,
-                       "blob %s is not in the store; pull or build the image again", d->digest);
-    fd = layout_open_blob(p->layout, d->digest, &size, err);
-    if (fd < 0)
+    if (check_blob(p, d, err) < 0)
         return -1;
-    if (size != d->size)
-        return err_set(err, ERR_INPUT, 0,
-                       "blob %s has %" PRIu64 " bytes in the store, its manifest says %" PRIu64
-                       "; the store is damaged: pull, load or build the image again",
-                       d->digest, size, d->size);
     VEC_GROW(p->blobs, p->blobs_count, p->blobs_capacity);
     p->blobs[p->blobs_count++] = d;
     return 0;

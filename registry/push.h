@@ -8,7 +8,8 @@
  * largest first, in parallel on the pool), the manifests of an index by digest, then what the tag
  * names. Bytes are sent as stored, never printed again. A tag that names the same digest already is
  * success without a byte sent (ECR's immutable tags too). An interrupted upload begins again in a
- * new session: some registries (ECR) take no second start in one.
+ * new session: some registries (ECR) take no second start in one. A blob that the store lacks and
+ * can fetch (struct layout_fetch) is fetched only when the registry neither has nor mounts it.
  */
 #include <stdbool.h>
 #include <stddef.h>

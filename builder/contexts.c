@@ -260,7 +260,7 @@ struct contexts *contexts_open(const struct contexts_options *options, struct bu
     size_t count = options->named ? options->named->count : 0;
 
     c->options = *options;
-    c->named = xcalloc(count + 1, sizeof(*c->named));
+    c->named = xcalloc(count + 1, sizeof(struct context *));
     pthread_mutex_init(&c->lock, NULL);
     *name = NULL;
     for (size_t i = 0; i < count; i++) {

@@ -21,7 +21,7 @@ static int find_all(struct sources *table, const struct copy_spec *spec, struct 
     size_t repositories = 0;
 
     added->count = spec->sources.count;
-    added->sources = xcalloc(added->count + 1, sizeof(*added->sources));
+    added->sources = xcalloc(added->count + 1, sizeof(struct source *));
     added->local = spec->sources.count == 0;
     for (size_t i = 0; i < added->count; i++) {
         struct source_request request = {.text = spec->sources.ptr[i],
@@ -56,7 +56,7 @@ int added_find(struct sources *table, const struct copy_spec *spec, struct added
 int added_open(struct added *added, struct copy_request *request, struct err *err)
 {
     if (!added->origins)
-        added->origins = xcalloc(added->count + 1, sizeof(*added->origins));
+        added->origins = xcalloc(added->count + 1, sizeof(struct origin *));
     for (size_t i = 0; i < added->count; i++) {
         if (!added->sources[i])
             continue;

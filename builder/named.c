@@ -39,14 +39,13 @@ void named_layout_release(struct named_layout *layout)
 
 int named_split_layout(const char *text, struct named_layout *out, struct err *err)
 {
-    struct str rest = str_of(text + strlen(NAMED_LAYOUT_PREFIX)), digest = STR("");
+    struct str rest = str_of(text + strlen(NAMED_LAYOUT_PREFIX));
     ptrdiff_t at = str_search(rest, "@sha256:"), slash, colon;
 
     *out = (struct named_layout){0};
     if (at >= 0) {
-        digest = str_slice(rest, (size_t)at + 1, rest.size);
+        out->digest = str_dup(str_slice(rest, (size_t)at + 1, rest.size));
         rest = str_slice(rest, 0, (size_t)at);
-        out->digest = str_dup(digest);
     }
     slash = str_rfind(rest, '/');
     colon = str_rfind(rest, ':');

@@ -140,6 +140,19 @@ build "together with a local file" "ADD file $url/repo.git#v1 /r/"
 line "the file" ' r/file$'
 line "the repository" ' r/dir/x$'
 
+# Stages that are made at once want the same things.
+rm -rf "$SLIPWAY_ROOT/cache/git" "$SLIPWAY_ROOT/cache/urls"
+plain=$(echo "$url" | sed 's,/git$,/plain/repo/a,')
+for n in 1 2 3 4; do printf 'FROM scratch AS s%s\nADD %s/repo.git#v1 /r%s/\nADD %s /f%s\n' $n "$url" $n "$plain" $n; done >Dockerfile
+printf 'FROM scratch\n' >>Dockerfile
+for n in 1 2 3 4; do printf 'COPY --from=s%s / /\n' $n; done >>Dockerfile
+: >log
+t "four stages at once" slipway build -q --jobs 4 -f Dockerfile -t c:1 ctx
+is "$(grep -c 'GET /plain/repo/a' log)" 1 "... the file is asked for once"
+is "$(grep -c 'POST /git/repo.git/git-upload-pack' log)" 2 "... the repository, too: its refs, its commit"
+tar -tzf "$(top c:1)" >list
+line "all is there" '^r4/a$'
+
 # A mirror that a killed fetch left behind.
 for m in "$SLIPWAY_ROOT"/cache/git/*; do touch "$m/shallow.lock" "$m/objects/pack/tmp_pack_x"; done
 (cd git/repo && echo yet >yet && git add yet && git commit -qm yet && git push -q ../repo.git main)

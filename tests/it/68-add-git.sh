@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # ADD of git repositories: refs, subdirectories, submodules, checksums, .git, what is fetched and when, faults, hostile ones.
 . "$(dirname "$0")/../lib.sh"
-need git python3 jq
+need git python3 jq skopeo umoci
 
 manifest() { jq -r --arg n "docker.io/library/$1" '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == $n) | .digest' "$SLIPWAY_ROOT/index.json"; }
 blob() { echo "$SLIPWAY_ROOT/blobs/$(echo "$1" | tr : /)"; }
@@ -139,6 +139,12 @@ printf 'local\n' >ctx/file
 build "together with a local file" "ADD file $url/repo.git#v1 /r/"
 line "the file" ' r/file$'
 line "the repository" ' r/dir/x$'
+
+# What others read is what git itself has.
+build "for another tool to unpack" "ADD $url/repo.git#v1 /r/"
+skopeo copy -q "oci:$SLIPWAY_ROOT:docker.io/library/c:1" oci:oci:c >/dev/null 2>err && umoci unpack --rootless --image oci:c bundle >/dev/null 2>>err
+git clone -q git/repo.git checkout && git -C checkout checkout -q v1 && rm -rf checkout/.git
+t "... it is what git checks out" diff -r --no-dereference checkout bundle/rootfs/r
 
 # Stages that are made at once want the same things.
 rm -rf "$SLIPWAY_ROOT/cache/git" "$SLIPWAY_ROOT/cache/urls"

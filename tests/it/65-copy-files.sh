@@ -251,3 +251,22 @@ is "$(stat -c %a un/rootfs/d/sub)" 700 "umoci: mode"
 t "umoci: hard links" test un/rootfs/h/x -ef un/rootfs/h/y
 is "$(readlink un/rootfs/l/rel)" ../f "umoci: links"
 is "$(stat -c %a un/rootfs/m/sticky)" 1777 "umoci: sticky"
+
+# --- an ordinary user gets the same bytes, whatever the files are ---
+
+if [ "$(id -u)" -eq 0 ] && can user; then
+    rm -rf ctx && mkdir -p ctx/k && mkdir -m 1777 ctx/k/st && mkfifo ctx/k/p && touch ctx/k/owned && ln ctx/k/owned ctx/k/same
+    chown 5:6 ctx/k/owned; chmod 4755 ctx/k/owned; setfattr -n user.x -v 1 ctx/k/owned
+    cp /bin/true ctx/k/cap; setcap cap_net_raw+ep ctx/k/cap; mknod ctx/k/null c 1 3
+    printf '%s\n' 'FROM scratch' 'COPY k /d/' 'COPY --chown=9:8 --chmod=600 k /e/' 'COPY --link --exclude=c* k /f/' >Dockerfile
+    printf '%s\n' 'FROM c:1 AS a' 'FROM scratch' 'COPY --from=a --parents /./d /g' >Dockerfile.from
+    cp -a ctx Dockerfile Dockerfile.from "$USER_HOME"
+    ours() { # DOCKERFILE NAME
+        our_user=$(as_user SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH sh -c "cd && slipway build -q -f $1 -t $2 ctx") &&
+            is "$our_user" "$(slipway build -q -f "$1" -t "$2" ctx)"
+    }
+    t "an ordinary user: the same digest" ours Dockerfile c:1
+    t "... from a stage" ours Dockerfile.from c:2
+else
+    skip "an ordinary user: the same digest" "not root, or no ordinary account"
+fi

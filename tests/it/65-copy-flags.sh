@@ -131,8 +131,12 @@ build "... --chown makes the parents its own too" 'COPY --link --chown=3:4 src/a
 line "the parent" '^drwxr-xr-x 3/4 .* l/$'
 build "... names are looked up in the image" 'COPY --link --chown=app src/a.go /l/'
 line "so" '1000/1000 .* l/a.go$'
-build "... ADD has it, for an archive too" 'RUN mkdir /real && ln -s /real /way' 'ADD --link src/a.go /way/'
+build "... ADD has it" 'RUN mkdir /real && ln -s /real /way' 'ADD --link src/a.go /way/'
 line "so" ' way/a.go$'
+tar -cf ctx/l.tar -C ctx src
+build "... for an archive too" 'RUN mkdir /real && ln -s /real /way' 'ADD --link l.tar /way/'
+line "so" ' way/src/a.go$'
+no_line "and nothing follows the link" real
 build "... heredocs" 'COPY --link <<f /way/' 'x' 'f'
 line "so" '^-rw-r--r-- 0/0 .* way/f$'
 build "... into the working directory" 'WORKDIR /w' 'COPY --link src/a.go .'
@@ -145,6 +149,11 @@ dockerfile 'RUN echo 2 >/base' 'COPY --link src /d/'
 steps l:2 >/dev/null
 t "another base: the step is remembered" sh -c 'grep -A1 "COPY --link" log | grep -q CACHED'
 is "$(layer_of l:1)" "$(layer_of l:2)" "... and the layer is the same"
+rm -rf "$SLIPWAY_ROOT"/cache/index/* "$SLIPWAY_ROOT"/cache/steps/* "$SLIPWAY_ROOT"/trees/*
+begin 'FROM base:1'
+dockerfile 'COPY --link --chown=1:2 src /d/'
+t "the base is not looked into" slipway build -q -f Dockerfile ctx
+is "$(ls "$SLIPWAY_ROOT/cache/index" | wc -l) $(ls "$SLIPWAY_ROOT/trees" | wc -l)" "1 0" "... the new layer has the only index, and nothing is unpacked"
 begin 'FROM scratch'
 dockerfile 'COPY --link src /d/'
 steps l:3 >/dev/null

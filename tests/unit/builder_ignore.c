@@ -115,4 +115,41 @@ static void many_stars(void)
     OK(strstr(err.text, "longer than 1024 characters") != NULL);
 }
 
-TAP_MAIN({"cases", cases}, {"refusals", refusals}, {"many stars", many_stars})
+/* --parents: patterns as they stand, and where they reach. */
+static void paths(void)
+{
+    static const struct {
+        const char *pattern, *path;
+        bool matches, below; /* path itself or a parent of it; something below it */
+    } rows[] = {
+        {"a/b", "a/b", true, false},      {"a/b", "a", false, true},
+        {"a/b", "a/b/c", true, false},    {"a/b", "ab", false, false},
+        {"a/b", "c", false, false},       {"!a", "!a", true, false},
+        {"!a", "a", false, false},        {" a ", " a ", true, false},
+        {" a ", "a", false, false},       {"a/**/c", "a/b/d", false, true},
+        {"a/**/c", "a/b/c", true, true},  {"a/**/c", "b", false, false},
+        {"*/x", "q", false, true},        {"*/x", "q/y", false, false},
+        {"**/x", "deep/er", false, true}, {"a\\*", "a*", true, false},
+        {"a\\*", "ab", false, false},     {"[ab]/c", "b", false, true},
+        {"[ab]/c", "c", false, false},    {"#a", "#a", true, false},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        SCOPED(ignore_release) struct ignore ig = {0};
+        struct err err = {0};
+
+        OK(ignore_add_path(&ig, str_of(rows[i].pattern), &err) == 0);
+        OKF(ignore_match(&ig, str_of(rows[i].path)) == rows[i].matches, "%s: %s", rows[i].pattern,
+            rows[i].path);
+        OKF(ignore_reaches_below(&ig, str_of(rows[i].path)) >= rows[i].below, "%s: below %s",
+            rows[i].pattern, rows[i].path);
+        OKF(rows[i].below || rows[i].matches || !ignore_reaches_below(&ig, str_of(rows[i].path)),
+            "%s: not below %s", rows[i].pattern, rows[i].path);
+    }
+    SCOPED(ignore_release) struct ignore none = {0};
+    struct err err = {0};
+    OK(ignore_add_path(&none, STR(""), &err) == 0 && none.count == 0);
+    OK(ignore_add_path(&none, STR("[a"), &err) < 0);
+}
+
+TAP_MAIN({"cases", cases}, {"refusals", refusals}, {"many stars", many_stars}, {"paths", paths})

@@ -138,6 +138,22 @@ static void show_warnings(const struct strv *warnings)
         }
 }
 
+static int check_annotations(const struct build_options *o, const struct output_spec *spec,
+                             struct err *err)
+{
+    for (size_t i = 0; i < spec->annotations.count; i++) {
+        const struct annotation *a = &spec->annotations.items[i];
+        const char *found = tripwire_find(o->run->wire, str_of(a->key));
+
+        if (!found)
+            found = tripwire_find(o->run->wire, str_of(a->value));
+        if (found)
+            return err_set(err, ERR_USAGE, 0, "the value of secret %s is in an annotation", found);
+    }
+    return 0;
+}
+
+/* What the command line itself puts into the image. */
 static int check_labels(const struct build_options *o, struct err *err)
 {
     for (size_t i = 0; o->labels && i < o->labels->count; i++) {
@@ -146,6 +162,9 @@ static int check_labels(const struct build_options *o, struct err *err)
         if (found)
             return err_set(err, ERR_USAGE, 0, "the value of secret %s is in a --label", found);
     }
+    for (size_t i = 0; i < o->outputs_count; i++)
+        if (check_annotations(o, &o->outputs[i], err) < 0)
+            return -1;
     return 0;
 }
 

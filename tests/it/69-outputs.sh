@@ -71,6 +71,10 @@ t "type=tar,dest=FILE" slipway build --target 1 -o type=tar,dest=f.tar ctx
 t "... the same bytes" same f.tar o.tar
 t "files of a stage with a base" slipway build --target app -o type=tar,dest=app.tar ctx
 t "... are base and layers" sh -c 'tar -tf app.tar >list && grep -qx bin/busybox list && grep -qx one list && grep -qx etc/passwd list'
+printf 'FROM base:1\nRUN echo x >/a && ln /a /b && ln /a /c && ln /a /d\nRUN rm /a && rm /c && echo y >/c\n' >links.Dockerfile
+t "hard links whose first name a later layer hides" slipway build -f links.Dockerfile -o type=tar,dest=links.tar -o links ctx
+t "... are links in a tar" sh -c 'tar -tvf links.tar | grep -q " d link to b$" && tar -tvf links.tar | grep -q "^-.* c$"'
+t "... and in a directory" sh -c '[ "$(stat -c %i links/b)" = "$(stat -c %i links/d)" ] && [ "$(stat -c %h links/b)" = 2 ] && [ "$(cat links/c)" = y ]'
 t "no directory for a tar" expect_fail 'no/such' slipway build --target 1 -o type=tar,dest=no/such/f.tar ctx
 t "a directory is no tar" expect_fail 'out is a directory' slipway build --target 1 -o type=tar,dest=out ctx
 
@@ -168,6 +172,8 @@ t "... with the annotation" json "$(blob "$(manifest app:i)")" '.mediaType == "a
 is "$(jq -r '."containerimage.digest"' meta)" "$(manifest app:i)" "... whose digest is told"
 t "annotation keys of an output" slipway build --target app -t app:k -o type=image,annotation.k=v ctx
 t "... are that output's" json "$(blob "$(manifest app:k)")" '.annotations == {"k":"v"}'
+printf 'very-secret-value' >secret
+t "a secret in an annotation" expect_status 2 'the value of secret s is in an annotation' slipway build --target app --secret id=s,src=secret --annotation a=very-secret-value ctx
 t "-q prints the id" slipway build -q --target app -t app:1 ctx
 is "$(cat "$T/out")" "$(jq -r .config.digest "$(blob "$gzip_digest")")" "... and nothing else"
 is "$(cat "$T/err")" "" "... anywhere"

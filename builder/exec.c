@@ -164,6 +164,9 @@ static int step(struct build *build, struct making *making, const struct instruc
     struct step s = {build, making, key, title, keep_empty, fn, arg};
     int found;
 
+    /* Nothing of a step that names a secret may be remembered. */
+    if (exec_check_text(build, created_by, err) < 0)
+        return -1;
     cache_key_end(key);
     making->shown = progress_begin("%s", title);
     found = obtain(&s, &record, err);

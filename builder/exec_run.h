@@ -36,6 +36,8 @@ int exec_run(struct build *build, struct making *making, void *arg, struct layer
  * with where it is and never what it is. */
 int exec_check_secrets(const struct build *build, const struct making *making, struct err *err);
 
+/* The same of a step's text, before it is carried out. */
+int exec_check_text(const struct build *build, const char *text, struct err *err);
 /* Takes values of secrets out of what a build says: its excerpt, output and warnings, and the
  * error.
  */

@@ -91,3 +91,15 @@ int exec_check_secrets(const struct build *build, const struct making *making, s
     return err_set(err, ERR_INPUT, 0, "the value of secret %s is in the image's config, at %s",
                    found, buf_cstr(&path));
 }
+
+int exec_check_text(const struct build *build, const char *text, struct err *err)
+{
+    const char *found = tripwire_find(build->options->run->wire, str_of(text));
+
+    if (!found)
+        return 0;
+    return err_set(
+        err, ERR_INPUT, 0,
+        "the value of secret %s is in the step's text, which would be in the image's history",
+        found);
+}

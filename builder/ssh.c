@@ -4,22 +4,31 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/proc.h"
 #include "base/scope.h"
+#include "registry/layout.h"
 
 #define ADD_TIMEOUT_MS 20000
 
 struct ssh_agent {
     char *id;
     char *path; /* of the socket */
-    char *dir;  /* made by us for it; NULL: it is not ours */
+    const struct layout *layout;
+    struct layout_tmp tmp; /* holds the socket, if the agent is ours; else: */
+    char *dir;             /* … this does, where the store's path is too long for a socket's */
     struct proc_kept keeper;
 };
+#define AGENT_CLOSED                                                                               \
+    {                                                                                              \
+        .tmp = LAYOUT_TMP_CLOSED, .keeper = PROC_KEPT_CLOSED                                       \
+    }
 
 void ssh_spec_release(struct ssh_spec *spec)
 {
@@ -57,10 +66,12 @@ static void agent_release(struct ssh_agent *a)
         unlink(a->path);
         rmdir(a->dir);
     }
+    if (a->layout)
+        layout_tmp_close(a->layout, &a->tmp);
     free(a->id);
     free(a->path);
     free(a->dir);
-    *a = (struct ssh_agent){.keeper = PROC_KEPT_CLOSED};
+    *a = (struct ssh_agent)AGENT_CLOSED;
 }
 
 void ssh_agents_release(struct ssh_agents *agents)
@@ -71,20 +82,38 @@ void ssh_agents_release(struct ssh_agents *agents)
     *agents = (struct ssh_agents){0};
 }
 
-/*
- * "ssh-agent -a SOCKET cat": the agent ends soon after cat does, and cat when our end of its input
- * closes. That cat answers says that the agent listens.
- */
-static int start_agent(struct ssh_agent *a, struct err *err)
+/* A socket's path has 107 bytes at most (unix(7)). */
+static int place_socket(struct ssh_agent *a, const struct layout *layout, struct err *err)
 {
-    SCOPED(strv_release) struct strv argv = {0};
-    struct proc proc = {.argv = &argv};
-    char dir[] = "/tmp/slipway-ssh-XXXXXX", byte = '.';
+    char dir[] = "/tmp/slipway-ssh-XXXXXX";
 
+    if (layout_tmp_open(layout, &a->tmp, err) < 0)
+        return -1;
+    a->layout = layout;
+    a->path = xasprintf("%s/tmp/%s/agent", layout->root, a->tmp.name);
+    if (strlen(a->path) < sizeof(((struct sockaddr_un *)0)->sun_path))
+        return 0;
+    free(a->path);
+    a->path = NULL;
     if (!mkdtemp(dir))
         return err_errno(err, "make %s", dir);
     a->dir = xstrdup(dir);
     a->path = xasprintf("%s/agent", dir);
+    return 0;
+}
+
+/*
+ * "ssh-agent -a SOCKET cat": the agent ends soon after cat does, and cat when our end of its input
+ * closes. That cat answers says that the agent listens.
+ */
+static int start_agent(struct ssh_agent *a, const struct layout *layout, struct err *err)
+{
+    SCOPED(strv_release) struct strv argv = {0};
+    struct proc proc = {.argv = &argv};
+    char byte = '.';
+
+    if (place_socket(a, layout, err) < 0)
+        return -1;
     strv_add(&argv, "ssh-agent");
     strv_add(&argv, "-a");
     strv_add(&argv, a->path);
@@ -125,7 +154,8 @@ static int add_key(struct ssh_agent *a, const char *key, struct err *err)
     return 0;
 }
 
-static int open_agent(struct ssh_agent *a, const struct ssh_spec *spec, struct err *err)
+static int open_agent(struct ssh_agent *a, const struct layout *layout, const struct ssh_spec *spec,
+                      struct err *err)
 {
     const char *path = spec->paths.count ? spec->paths.ptr[0] : getenv("SSH_AUTH_SOCK");
     struct stat st;
@@ -145,7 +175,7 @@ static int open_agent(struct ssh_agent *a, const struct ssh_spec *spec, struct e
     }
     if (!spec->paths.count)
         return err_set(err, ERR_USAGE, 0, "SSH_AUTH_SOCK: %s is not a socket", path);
-    if (start_agent(a, err) < 0)
+    if (start_agent(a, layout, err) < 0)
         return -1;
     for (size_t i = 0; i < spec->paths.count; i++)
         if (add_key(a, spec->paths.ptr[i], err) < 0)
@@ -153,15 +183,16 @@ static int open_agent(struct ssh_agent *a, const struct ssh_spec *spec, struct e
     return 0;
 }
 
-int ssh_agents_add(struct ssh_agents *agents, struct str text, struct err *err)
+int ssh_agents_add(struct ssh_agents *agents, const struct layout *layout, struct str text,
+                   struct err *err)
 {
     SCOPED(ssh_spec_release) struct ssh_spec spec = {0};
-    struct ssh_agent a = {.keeper = PROC_KEPT_CLOSED};
+    struct ssh_agent a = AGENT_CLOSED;
     size_t at = 0;
 
     if (ssh_spec_parse(text, &spec, err) < 0)
         return -1;
-    if (open_agent(&a, &spec, err) < 0) {
+    if (open_agent(&a, layout, &spec, err) < 0) {
         agent_release(&a);
         return err_wrap(err, "agent %.80s", spec.id);
     }

@@ -29,6 +29,7 @@ void ssh_spec_release(struct ssh_spec *spec);
 /* Pure. ERR_USAGE. */
 int ssh_spec_parse(struct str text, struct ssh_spec *spec, struct err *err);
 
+struct layout;
 struct ssh_agent;
 
 struct ssh_agents {
@@ -36,9 +37,10 @@ struct ssh_agents {
     size_t count, capacity;
 };
 
-/* In the session that will run the steps: agents that are needed for keys are started. The last of
- * an id wins. */
-int ssh_agents_add(struct ssh_agents *agents, struct str text, struct err *err);
+/* In the session that will run the steps: agents that are needed for keys are started, their
+ * sockets in the store's tmp/. The last of an id wins. layout must stay open until the release. */
+int ssh_agents_add(struct ssh_agents *agents, const struct layout *layout, struct str text,
+                   struct err *err);
 void ssh_agents_release(struct ssh_agents *agents);
 /* The path of an agent's socket, borrowed; NULL: none has this id. */
 const char *ssh_agents_find(const struct ssh_agents *agents, const char *id);

@@ -68,6 +68,7 @@ static int set_progress(const struct cmd_context *context, struct err *err)
 }
 
 struct opened {
+    struct ssh_agents *ssh; /* borrowed; they live in the store */
     struct layout layout;
     struct session session;
     struct build_tools tools;
@@ -75,6 +76,7 @@ struct opened {
 
 static void opened_release(struct opened *o)
 {
+    ssh_agents_release(o->ssh);
     pool_close(o->tools.pool);
     remote_free(o->tools.remote);
     session_release(&o->session);
@@ -110,7 +112,8 @@ static int build_command(struct cmd_context *context, const void *opts, int coun
     const struct build_opts *o = opts;
     SCOPED(build_request_release) struct build_request request = {0};
     SCOPED(opened_release)
-    struct opened opened = {.layout = LAYOUT_CLOSED, .session = SESSION_CLOSED};
+    struct opened opened = {
+        .layout = LAYOUT_CLOSED, .session = SESSION_CLOSED, .ssh = &request.run.ssh};
     SCOPED(build_result_release) struct build_result built = {0};
     struct build_call call;
 
@@ -121,7 +124,7 @@ static int build_command(struct cmd_context *context, const void *opts, int coun
     if (call.wanted)
         return build_call_run(context, o, &request, &call, err);
     if (open_tools(context, o, &request, &opened, err) < 0 ||
-        run_opts_open_ssh(&o->run, &request.run, err) < 0)
+        run_opts_open_ssh(&o->run, &opened.layout, &request.run, err) < 0)
         return -1;
     int made = build_run(&request.options, &opened.tools, &built, err);
     print_warnings(&built);

@@ -30,10 +30,11 @@ int run_opts_make(const struct run_opts *opts, struct run_options *out, struct e
     return 0;
 }
 
-int run_opts_open_ssh(const struct run_opts *opts, struct run_options *out, struct err *err)
+int run_opts_open_ssh(const struct run_opts *opts, const struct layout *layout,
+                      struct run_options *out, struct err *err)
 {
     for (size_t i = 0; i < opts->ssh.count; i++)
-        if (ssh_agents_add(&out->ssh, str_of(opts->ssh.ptr[i]), err) < 0)
+        if (ssh_agents_add(&out->ssh, layout, str_of(opts->ssh.ptr[i]), err) < 0)
             return err_wrap(err, "--ssh");
     return 0;
 }

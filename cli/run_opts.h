@@ -11,6 +11,8 @@
 #include "builder/run_options.h"
 #include "cli/opts.h"
 
+struct layout;
+
 struct run_opts {
     struct strv allow, hosts, secrets, ssh, ulimits;
     const char *network, *cgroup_parent;
@@ -39,7 +41,8 @@ struct run_opts {
 
 /* All but ssh; reads the secrets. ERR_USAGE for what is not understood or not carried out. */
 int run_opts_make(const struct run_opts *opts, struct run_options *out, struct err *err);
-/* In the session: the ssh agents. */
-int run_opts_open_ssh(const struct run_opts *opts, struct run_options *out, struct err *err);
+/* In the session: the ssh agents. They are to be released before the store is closed. */
+int run_opts_open_ssh(const struct run_opts *opts, const struct layout *layout,
+                      struct run_options *out, struct err *err);
 
 #endif

@@ -196,8 +196,8 @@ agents() {
     OPTIONS="--ssh other=$D/agent --ssh keys=$D/key1,$D/key2"
     t "$who: by id: a socket, and keys" run "$s --mount=type=ssh,id=other,target=/a --mount=type=ssh,id=keys,target=/b" "SSH_AUTH_SOCK=/a $add -l | wc -l; SSH_AUTH_SOCK=/b $add -l | wc -l; echo \$SSH_AUTH_SOCK"
     got "$(printf '1\n2\n/a')" "$who: ... each its own"
-    t "$who: ... our agent has gone" wait_for 15 sh -c '! pgrep -f "[s]sh-agent -a /tmp/slipway-ssh" >/dev/null'
-    t "$who: ... and its directory" sh -c '! ls -d /tmp/slipway-ssh-* 2>/dev/null'
+    t "$who: ... our agent has gone" wait_for 15 sh -c '! pgrep -f "[s]sh-agent -a $1" >/dev/null' sh "$STORE"
+    t "$who: ... and its directory" sh -c '! ls "$1/tmp" | grep .' sh "$STORE"
     t "$who: one that was not given" run "$s --mount=type=ssh,id=none" "echo \${SSH_AUTH_SOCK:-unset}"
     got unset "$who: ... is not there"
     t "$who: one that is required" expect_fail 'ssh agent none is required and was not given: --ssh none' run '--mount=type=ssh,id=none,required' true

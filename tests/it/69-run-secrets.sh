@@ -41,7 +41,7 @@ bad "a link" tok 'in the link or the attributes of /l' "RUN $S ln -s \"\$(cat /r
 bad "a variable of the step" tok 'in /env' "RUN --mount=type=secret,id=tok,env=TOK env >/env\n"
 bad "COPY" tok 'in /c/leak' "COPY leak /c/\n"
 bad "COPY of a heredoc" tok 'in /h' "COPY <<EOF /h\nx $VALUE\nEOF\n"
-bad "RUN's own text" tok 'at history[' "RUN true '$VALUE'\n"
+bad "RUN's own text" tok "is in the step's text"  "RUN true '$VALUE'\n"
 bad "ENV" tok 'is in the image'"'"'s config, at config.Env[' "ENV TOK=\"$VALUE\"\n"
 bad "LABEL" tok 'at config.Labels' "LABEL a=\"$VALUE\"\n"
 OPTIONS="--build-arg T=aVerySecretArgument1 --secret id=arg,env=SECRET_ARG"

@@ -269,15 +269,29 @@ static int resolve_url(struct source *s, struct err *err)
     return 0;
 }
 
-/* With the source's lock held. */
-static int resolve(struct source *s, struct err *err)
+/* Not every failure of git names the repository. */
+static int name_repository(const struct source *s, struct err *err)
+{
+    SCOPED(buf_release) struct buf shown = {0};
+
+    giturl_show(s->url.remote, &shown);
+    return strstr(err->text, buf_cstr(&shown)) ? -1 : err_wrap(err, "%s", buf_cstr(&shown));
+}
+
+static int resolve_git(struct source *s, struct err *err)
 {
     struct git git = git_of(s);
 
+    return git_resolve(&git, &s->url, s->checksum, &s->commit, err) < 0 ? name_repository(s, err)
+                                                                        : 0;
+}
+
+/* With the source's lock held. */
+static int resolve(struct source *s, struct err *err)
+{
     if (s->resolved)
         return 0;
-    if (s->is_git ? git_resolve(&git, &s->url, s->checksum, &s->commit, err) < 0
-                  : resolve_url(s, err) < 0)
+    if (s->is_git ? resolve_git(s, err) < 0 : resolve_url(s, err) < 0)
         return -1;
     s->resolved = true;
     return 0;
@@ -363,7 +377,7 @@ static int open_git(struct source *s, const char *label, struct err *err)
     step = progress_begin("fetch %s %s", buf_cstr(&shown), s->url.ref ? s->url.ref : "HEAD");
     rc = checkout(s, label, err);
     progress_finish(step, rc < 0 ? PROGRESS_FAILED : PROGRESS_DONE, s->commit.commit);
-    return rc;
+    return rc < 0 ? name_repository(s, err) : 0;
 }
 
 /* With the source's lock held. */

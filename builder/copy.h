@@ -7,12 +7,17 @@
  * written as a layer (copy_write). Semantics: Dockerfile reference "COPY", and dockerfile.md §1.4
  * for what it leaves open:
  *   - a directory's contents are copied; a named source's links are followed, links found inside
- * are copied as links
- *   - the destination's links are followed inside the image; missing parents are made 0755 with the
- * copy's owner
+ *     are copied as links
+ *   - the destination's links are followed inside the image; missing parents are made 0755, or with
+ *     the permissions of an octal --chmod, for the copy's owner
  *   - an existing destination directory keeps its owner and mode; directories below it take the
- * source's
+ *     source's
  *   - a file never replaces a directory, nor a directory a file
+ *   - --link: all of that as if the image were empty
+ *   - --parents: a source is a directory and a pattern for what is below it; links are not followed
+ *     below it
+ *   - --exclude: patterns for what is below a source that is a directory, and for the names of
+ *     sources that are files
  */
 #include <stdbool.h>
 #include <stddef.h>

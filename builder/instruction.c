@@ -124,6 +124,17 @@ static bool is_anagram(struct str a, struct str b)
     return a.size == b.size;
 }
 
+int heredoc_check_name(const char *name, struct err *err)
+{
+    SCOPED(buf_release) struct buf shown = {0};
+
+    if (!strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+        return 0;
+    buf_add_escaped(&shown, str_of(name));
+    return err_set(err, ERR_INPUT, 0, "heredoc name \"%s\" cannot be a file's name",
+                   buf_cstr(&shown));
+}
+
 /* Near enough for "did you mean": at most two edits, and something of what was written stays. */
 static bool is_near(struct str have, const char *want, unsigned *best)
 {

@@ -110,6 +110,8 @@ const char *instr_flag(const struct instruction *in,
                        const char *name); /* value of the (last) flag, or NULL; borrowed */
 void heredoc_text(const struct heredoc *doc,
                   struct buf *out); /* the body, leading tabs stripped if so asked */
+int heredoc_check_name(const char *name,
+                       struct err *err); /* one that will be a file's: no directories */
 
 /* Keyword to kind, any case; -1: unknown, and *suggestion is the nearest keyword or NULL. */
 int instr_kind_of(struct str keyword, const char **suggestion);

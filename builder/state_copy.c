@@ -10,17 +10,6 @@
 #include "builder/state.h"
 #include "builder/state_words.h"
 
-int state_check_name(const char *name, struct err *err)
-{
-    SCOPED(buf_release) struct buf shown = {0};
-
-    if (!strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
-        return 0;
-    buf_add_escaped(&shown, str_of(name));
-    return err_set(err, ERR_INPUT, 0, "heredoc name \"%s\" cannot be a file's name",
-                   buf_cstr(&shown));
-}
-
 /* Absolute and clean; "/" or "/." at its end says that it is a directory, and "" and "." are one.
  */
 static char *destination(const struct state *s, const char *text)
@@ -37,7 +26,7 @@ static int add_file(struct state *s, const struct instruction *in, const struct 
 {
     SCOPED(buf_release) struct buf body = {0}, text = {0};
 
-    if (state_check_name(doc->name, err) < 0)
+    if (heredoc_check_name(doc->name, err) < 0)
         return -1;
     heredoc_text(doc, &body);
     if (!doc->expand)
@@ -75,30 +64,6 @@ static int add_sources(struct state *s, const struct instruction *in, struct cop
     return 0;
 }
 
-static int set_excludes(const struct instruction *in, struct copy_spec *out, struct err *err)
-{
-    for (size_t i = 0; i < in->flags_count; i++)
-        if (strcmp(in->flags[i].name, "exclude") == 0 &&
-            ignore_add(&out->exclude, str_of(in->flags[i].value), err) < 0)
-            return err_wrap(err, "--exclude");
-    return 0;
-}
-
-int copy_words_check(const struct instruction *in, struct err *err)
-{
-    SCOPED(copy_spec_release) struct copy_spec spec = {0};
-    const char *mode = instr_flag(in, "chmod");
-
-    if (set_excludes(in, &spec, err) < 0)
-        return -1;
-    for (size_t i = 0; i < in->heredocs_count; i++)
-        if (state_check_name(in->heredocs[i].name, err) < 0)
-            return -1;
-    if (!mode || !*mode || strpbrk(mode, "$\\`\"'"))
-        return 0;
-    return chmod_parse(str_of(mode), &spec.chmod, err);
-}
-
 static bool is_set(const struct instruction *in, const char *flag)
 {
     const char *value = instr_flag(in, flag);
@@ -115,7 +80,7 @@ static int set_flags(struct state *s, const struct instruction *in, struct copy_
     out->parents = is_set(in, "parents");
     if (out->parents)
         buf_adds(said, " --parents");
-    if (set_excludes(in, out, err) < 0)
+    if (copy_words_excludes(in, &out->exclude, err) < 0)
         return -1;
     if (state_expand(s, in, instr_flag(in, "chown"), &chown, err) < 0 ||
         state_expand(s, in, instr_flag(in, "chmod"), &mode, err) < 0)

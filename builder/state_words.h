@@ -25,7 +25,4 @@ json_t *state_json_text(const char *text);
 /* Fills what the flags of ADD alone decide; the sources are there. */
 int state_add_flags(struct state *s, const struct instruction *in, struct copy_spec *out,
                     struct err *err);
-/* A heredoc's name that will be a file's: no directories. */
-int state_check_name(const char *name, struct err *err);
-
 #endif

@@ -45,7 +45,7 @@ static int set_argv(const struct state *s, const struct instruction *in, struct 
     heredoc_command(in, &command, out);
     if (out->script) {
         strv_addf(&out->argv, "/dev/pipes/%s", out->script_name);
-        return state_check_name(out->script_name, err);
+        return heredoc_check_name(out->script_name, err);
     }
     state_shell(s, &out->argv);
     strv_add(&out->argv, buf_cstr(&command));

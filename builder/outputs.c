@@ -242,6 +242,11 @@ static int commit_work(const struct outputs *o, struct work *w, struct err *err)
     bool is_index = count > 1 || o->multi_platform;
     int rc = check_annotations(spec, is_index, err);
 
+    if (rc == 0 && spec->type == OUTPUT_DOCKER && count > 1)
+        rc = err_set(err, ERR_USAGE, 0,
+                     "type=docker: its archives hold one platform, and there are %zu; type=oci "
+                     "holds all",
+                     count);
     for (size_t i = 0; rc == 0 && i < count; i++)
         rc = commit_image(o->layout, o->pool, &images[i], &options, &each[i], err);
     if (rc == 0 && !is_index) {

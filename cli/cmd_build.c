@@ -83,6 +83,12 @@ static void opened_release(struct opened *o)
     layout_close(&o->layout);
 }
 
+/* docker's word for the usual one is "default". */
+static const char *rung(const char *isolation)
+{
+    return isolation && strcmp(isolation, "default") == 0 ? NULL : isolation;
+}
+
 /* The order matters: the default root depends on who the user is, the session wants one thread. */
 static int open_tools(const struct cmd_context *context, const struct build_opts *o,
                       const struct build_request *r, struct opened *out, struct err *err)
@@ -91,7 +97,7 @@ static int open_tools(const struct cmd_context *context, const struct build_opts
     SCOPED(strv_release) struct strv insecure = {0};
     AUTO_FREE char *root = context->root ? xstrdup(context->root) : layout_default_root(err);
 
-    if (!root || session_enter(o->isolation, &out->session, err) < 0 ||
+    if (!root || session_enter(rung(o->isolation), &out->session, err) < 0 ||
         layout_open(&out->layout, root, err) < 0)
         return -1;
     strv_copy(&insecure, &o->registry.insecure);

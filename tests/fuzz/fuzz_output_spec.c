@@ -4,16 +4,19 @@
 #include <string.h>
 
 #include "base/scope.h"
+#include "builder/control.h"
 #include "builder/output_spec.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
-/* --output, and the same text as --annotation. */
+/* --output, and the same text as --annotation and as a build argument. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     struct str text = {(const char *)bytes, size};
     SCOPED(output_spec_release) struct output_spec spec = {0};
     SCOPED(annotations_release) struct annotations list = {0};
+    SCOPED(strv_release) struct strv args = {0};
+    struct control control;
     struct err err = {0};
 
     if (annotations_parse(&list, text, &err) < 0 && !err.text[0])
@@ -24,6 +27,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     err.text[0] = 0;
     if (memchr(bytes, 0, size))
         return 0;
+    strv_add_str(&args, text);
+    if (control_read(&args, &control, &err) < 0 && !err.text[0])
+        abort();
+    err.text[0] = 0;
     if (output_spec_parse(text, &spec, &err) < 0) {
         if (!err.text[0] || spec.dest || spec.names.count)
             abort();

@@ -204,6 +204,9 @@ E
 FROM scratch AS doc
 COPY hello /hello
 D
+t "a docker archive of two platforms" expect_status 2 'its archives hold one platform' slipway build -f multi.Dockerfile --target bin --platform linux/amd64,linux/arm64 -o type=docker,dest=x ctx
+t "an OCI archive of two platforms" slipway build -f multi.Dockerfile --target bin --platform linux/amd64,linux/arm64 -t multi:2 -o type=oci,dest=multi.oci ctx
+t "... holds both" sh -c 'skopeo inspect --override-arch arm64 --config oci-archive:multi.oci | jq -e ".architecture == \"arm64\"" && skopeo inspect --override-arch amd64 --config oci-archive:multi.oci | jq -e ".architecture == \"amd64\""'
 t "two targets, each with its names" slipway build -f multi.Dockerfile --target bin=bin:1,bin:2 --target doc=doc:1 --metadata-file meta ctx
 is "$(tr '\n' ' ' <"$T/out")" "$(manifest bin:1) $(manifest doc:1) " "... a digest each"
 is "$(manifest bin:2)" "$(manifest bin:1)" "... and both names"
@@ -242,6 +245,8 @@ legacy "--compress --rm --force-rm --disable-content-trust"
 legacy "--builder default --provenance=false --sbom=false --attest type=provenance,disabled=true"
 legacy "--memory 0 --memory-swap -1 -c 0 --rm=false"
 refused() { t "$1 is refused with a remedy" expect_status 2 "$2" slipway build --target app $1 ctx; }
+legacy "--isolation default"
+refused "--isolation hyperv" 'hyperv'
 refused "--squash" 'COPY --from=STAGE'
 refused "-m 2g" 'MemoryMax'
 refused "--cpuset-cpus 0" 'taskset'

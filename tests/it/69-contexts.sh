@@ -82,11 +82,18 @@ tar("absolute.tar", ("Dockerfile", F, None), ("out", S, "/"), ("out/tmp/evil-abs
 tar("hard.tar", ("l", H, "../../../../etc/passwd"))
 tar("linked.tar", ("s", S, "/etc/passwd"), ("h", H, "s"), ("h", F, None))
 tar("device.tar", ("dev/null", C, None))
+bomb = tarfile.TarInfo("bomb"); bomb.size = 2**50
+open("bomb.tar", "wb").write(bomb.tobuf(tarfile.GNU_FORMAT) + b"x" * 1024)
 tar("replace.tar", ("x", F, None), ("x", D, None), ("x/Dockerfile", F, None), ("y", D, None), ("y/z", F, None), ("y", F, None))
 P
 t "a path that climbs out" expect_fail 'leads out of its root' slipway build climb.tar
 t "a hard link that climbs out" expect_fail 'leads out of its root' slipway build hard.tar
 t "a device is named" expect_fail "dev/null: a character device; a build context holds no devices" slipway build device.tar
+t "too much names the limit" expect_fail "bomb: the archive unpacks to more than 256 GiB (EXTRACT_SIZE_MAX)" slipway build bomb.tar
+printf 'FROM scratch\nCOPY x/Dockerfile y /r/\n' >replace.Dockerfile
+build "what comes later replaces what came before" -f - replace.tar <replace.Dockerfile
+line "a file by a directory" ' r/Dockerfile$'
+line "a directory by a file" '^-.* r/y$'
 t "links lead inside" expect_fail "Dockerfile:1" slipway build absolute.tar
 t "... nothing came out" test ! -e /tmp/evil-absolute -a ! -e /tmp/evil-dots
 t "a file in a link's place" expect_fail "Dockerfile" slipway build linked.tar

@@ -13,6 +13,7 @@
 #include "base/scope.h"
 #include "builder/build_lint.h"
 #include "builder/contexts.h"
+#include "builder/define.h"
 #include "builder/exec.h"
 #include "builder/exec_run.h"
 #include "builder/lazy.h"
@@ -221,8 +222,11 @@ static int make(struct build *b, struct err *err)
     for (size_t i = 0; i < b->products_count; i++) {
         struct product *p = &b->products[i];
 
-        for (size_t k = 0; k < p->graph.order_count; k++)
-            schedule_add(&b->schedule, &p->stages[p->graph.order[k]].task);
+        if (define_product(b, p, err) < 0)
+            return -1;
+        for (size_t k = 0; k < p->graph.count; k++)
+            if (p->stages[k].wanted)
+                schedule_add(&b->schedule, &p->stages[k].task);
     }
     if (schedule_run(&b->schedule, jobs, err) == 0)
         return 0;

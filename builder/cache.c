@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/json.h"
@@ -12,17 +13,35 @@
 #include "registry/layout.h"
 
 /* Raised whenever a step, given the same fields, may give another layer than before. */
-#define VERSION "slipway-step-1"
+#define VERSION "slipway-step-2"
 #define RECORD_MAX 65536
+
+static void begin(struct cache_key *key)
+{
+    key->fields = NULL;
+    sha256_begin(&key->hash);
+    sha256_add_framed(&key->hash, STR(VERSION));
+}
 
 void cache_key_begin(struct cache_key *key, const struct stack *below, const char *kind)
 {
-    sha256_begin(&key->hash);
-    sha256_add_framed(&key->hash, STR(VERSION));
+    begin(key);
     sha256_add_u64(&key->hash, below->count);
     for (size_t i = 0; i < below->count; i++)
         sha256_add_framed(&key->hash, str_of(below->layers[i].diff_id));
     sha256_add_framed(&key->hash, str_of(kind));
+}
+
+void cache_key_begin_defined(struct cache_key *key, const char *parent, const char *kind,
+                             struct strv *fields)
+{
+    begin(key);
+    key->fields = fields;
+    sha256_add_framed(&key->hash, STR("defined"));
+    sha256_add_framed(&key->hash, str_of(parent));
+    sha256_add_framed(&key->hash, str_of(kind));
+    if (fields)
+        strv_addf(fields, "instruction=%s", kind);
 }
 
 void cache_key_text(struct cache_key *key, const char *name, const char *text)
@@ -30,20 +49,27 @@ void cache_key_text(struct cache_key *key, const char *name, const char *text)
     sha256_add_framed(&key->hash, str_of(name));
     sha256_add_u64(&key->hash, text != NULL);
     sha256_add_framed(&key->hash, str_of(text));
+    if (key->fields && text && *text)
+        strv_addf(key->fields, "%s=%s", name, text);
 }
 
 void cache_key_list(struct cache_key *key, const char *name, const struct strv *list)
 {
     sha256_add_framed(&key->hash, str_of(name));
     sha256_add_u64(&key->hash, list->count);
-    for (size_t i = 0; i < list->count; i++)
+    for (size_t i = 0; i < list->count; i++) {
         sha256_add_framed(&key->hash, str_of(list->ptr[i]));
+        if (key->fields)
+            strv_addf(key->fields, "%s %zu=%s", name, i, list->ptr[i]);
+    }
 }
 
 void cache_key_u64(struct cache_key *key, const char *name, uint64_t value)
 {
     sha256_add_framed(&key->hash, str_of(name));
     sha256_add_u64(&key->hash, value);
+    if (key->fields && value)
+        strv_addf(key->fields, "%s=%llu", name, (unsigned long long)value);
 }
 
 void cache_key_end(struct cache_key *key)
@@ -84,19 +110,19 @@ static int record_parse(struct str text, struct cache_record *record, struct err
     return descriptor_from_json(layer, &record->blob, err);
 }
 
-static void record_path(const struct cache_key *key, char out[static 80])
+static void record_path(const char *hex, char out[static 80])
 {
-    snprintf(out, 80, "steps/%s", key->hex);
+    snprintf(out, 80, "steps/%s", hex);
 }
 
-int cache_find(const struct layout *layout, const struct cache_key *key,
-               struct cache_record *record, struct err *err)
+int cache_find(const struct layout *layout, const char *hex, struct cache_record *record,
+               struct err *err)
 {
     SCOPED(buf_release) struct buf text = {0};
     struct err why = {0};
     char path[80];
 
-    record_path(key, path);
+    record_path(hex, path);
     if (fs_read_file(layout->cache_fd, path, &text, RECORD_MAX, &why) < 0) {
         if (why.kind == ERR_SYSTEM && why.code == ENOENT)
             return 0;
@@ -104,21 +130,20 @@ int cache_find(const struct layout *layout, const struct cache_key *key,
         return -1;
     }
     if (record_parse(buf_str(&text), record, &why) < 0) {
-        log_debug("step record %s counts as none: %s", key->hex, why.text);
+        log_debug("step record %s counts as none: %s", hex, why.text);
         cache_record_release(record);
         return 0;
     }
     if (record->has_layer && !layout_has(layout, record->blob.digest)) {
-        log_debug("step record %s counts as none: its layer %s is gone", key->hex,
-                  record->blob.digest);
+        log_debug("step record %s counts as none: its layer %s is gone", hex, record->blob.digest);
         cache_record_release(record);
         return 0;
     }
     return 1;
 }
 
-int cache_save(const struct layout *layout, const struct cache_key *key,
-               const struct cache_record *record, struct err *err)
+int cache_save(const struct layout *layout, const char *hex, const struct cache_record *record,
+               struct err *err)
 {
     json_auto_t *doc = json_pack("{s:s}", "created", record->created);
     SCOPED(buf_release) struct buf text = {0};
@@ -129,8 +154,31 @@ int cache_save(const struct layout *layout, const struct cache_key *key,
         json_object_set_new(doc, "layer", descriptor_to_json(&record->blob));
     }
     json_print(doc, &text);
-    record_path(key, path);
+    record_path(hex, path);
     if (fs_mkdirs(layout->cache_fd, "steps", 0700, err) < 0)
         return -1;
     return fs_replace(layout->cache_fd, path, text.ptr, text.size, 0600, false, err);
+}
+
+static void shape_path(const char *hex, char out[static 80])
+{
+    snprintf(out, 80, "shapes/%s", hex);
+}
+
+bool cache_knows_shape(const struct layout *layout, const char *hex)
+{
+    char path[80];
+
+    shape_path(hex, path);
+    return faccessat(layout->cache_fd, path, F_OK, 0) == 0;
+}
+
+int cache_save_shape(const struct layout *layout, const char *hex, struct err *err)
+{
+    char path[80];
+
+    shape_path(hex, path);
+    if (fs_mkdirs(layout->cache_fd, "shapes", 0700, err) < 0)
+        return -1;
+    return fs_replace(layout->cache_fd, path, "", 0, 0600, false, err);
 }

@@ -83,7 +83,8 @@ int context_open_file(const struct context *context, const struct context_node *
 /* Has the file changed since the directory was read? What was copied may then be neither the old
  * nor the new content. */
 bool context_changed(const struct context *context, const struct context_node *node);
-/* What stands for a file's content and extended attributes: remembered, else read now. */
+/* What stands for a file's content and extended attributes, or a directory's attributes alone:
+ * remembered, else read now. */
 int context_digest(struct context *context, struct context_node *node,
                    uint8_t out[static SHA256_SIZE], struct err *err);
 /* The same, when it can be told without reading the file. */

@@ -108,7 +108,8 @@ int context_digest(struct context *context, struct context_node *node,
     AUTO_FD int fd = context_open_file(context, node, err);
     if (fd < 0 || context_reading_begin(context, node, fd, &reading, err) < 0)
         return -1;
-    if (hash_content(fd, &reading.hash, err) < 0 || xattr_read_fd(&xattrs, fd, err) < 0)
+    if ((S_ISREG(node->st.st_mode) && hash_content(fd, &reading.hash, err) < 0) ||
+        xattr_read_fd(&xattrs, fd, err) < 0)
         return err_wrap(err, "%s: %s", context->label, node->path);
     return context_reading_end(context, node, fd, &xattrs, &reading, out, err);
 }

@@ -128,6 +128,24 @@ const char *copy_plan_changed(const struct copy_plan *plan)
     return NULL;
 }
 
+/* A file of the context that nobody has read yet is digested on the way. */
+static int write_content(struct layer_writer *w, const struct copy_item *item,
+                         const struct entry *e, int fd, const struct xattr_set *set,
+                         struct err *err)
+{
+    struct context *context = item->origin->context;
+    struct context_node *node = item->file.node;
+    struct context_reading reading;
+    uint8_t digest[SHA256_SIZE];
+
+    if (!context || context_knows(context, node, digest))
+        return layer_add_fd(w, e, fd, err);
+    if (context_reading_begin(context, node, fd, &reading, err) < 0 ||
+        layer_add_fd_hashed(w, e, fd, &reading.hash, err) < 0)
+        return -1;
+    return context_reading_end(context, node, fd, set, &reading, digest, err);
+}
+
 static int write_file(struct layer_writer *w, const struct copy_item *item, struct err *err)
 {
     SCOPED(xattr_set_release) struct xattr_set set = {0};
@@ -141,7 +159,7 @@ static int write_file(struct layer_writer *w, const struct copy_item *item, stru
         return err_wrap(err, "%s", origin_path(item->origin, item->file));
     e.xattrs = set.items;
     e.xattrs_count = set.count;
-    if (layer_add_fd(w, &e, fd, err) < 0)
+    if (write_content(w, item, &e, fd, &set, err) < 0)
         return err_wrap(err, "%s", origin_path(item->origin, item->file));
     return 0;
 }

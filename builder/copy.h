@@ -25,6 +25,7 @@
 
 #include "base/err.h"
 #include "base/hash.h"
+#include "builder/context_tree.h"
 #include "builder/layer.h"
 #include "builder/origin.h"
 #include "builder/state.h"
@@ -38,6 +39,7 @@ struct copy_request {
                                       of spec->sources, NULL: origin; NULL: none has */
     struct stack *target;          /* the stage so far */
     struct layout *layout;
+    struct pool *pool; /* NULL: directories of a context are read one by one */
     bool has_owner;    /* --chown: */
     uint32_t uid, gid; /* … these; else 0:0 from the context, and as they are from a stage */
     int64_t now;       /* mtime of directories that are made, seconds */
@@ -71,6 +73,10 @@ int copy_owner(const char *text, struct stack *target, struct layout *layout, ui
 int copy_set_owner(struct copy_request *request, struct err *err);
 /* The image as the copy sees it: nothing for --link, else the stage so far. NULL on failure. */
 const struct view *copy_view(const struct copy_request *request, struct err *err);
+/* What a copy from a context reads (builder/context_tree.h), but for the destination: without a
+ * plan and without the image. */
+int copy_define(const struct copy_request *request, enum context_depth depth, struct sha256 *h,
+                struct err *err);
 int copy_plan_make(const struct copy_request *request, struct copy_plan *plan, struct err *err);
 void copy_plan_release(struct copy_plan *plan);
 /* The layers whose names belong into the key: of an archive nobody knows what it meets in the image

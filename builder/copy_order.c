@@ -90,11 +90,21 @@ static void link_names(struct copy_plan *plan)
     }
 }
 
+/* One directory is walked in the order of a layer already. */
+static bool is_sorted(const struct copy_plan *plan)
+{
+    for (size_t i = 1; i < plan->count; i++)
+        if (by_target(&plan->items[i - 1], &plan->items[i]) > 0)
+            return false;
+    return true;
+}
+
 int copy_plan_order(struct copy_plan *plan, struct err *err)
 {
     if (!plan->count)
         return 0;
-    qsort(plan->items, plan->count, sizeof(*plan->items), by_target);
+    if (!is_sorted(plan))
+        qsort(plan->items, plan->count, sizeof(*plan->items), by_target);
     if (keep_last(plan, err) < 0)
         return -1;
     for (size_t i = 0; i < plan->count; i++)

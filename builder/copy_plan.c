@@ -12,7 +12,7 @@
 #include "builder/archive.h"
 #include "builder/copy_planner.h"
 
-static void planner_release(struct planner *p)
+void planner_release(struct planner *p)
 {
     for (size_t i = 0; i < p->matches_count; i++) {
         free(p->matches[i].name);

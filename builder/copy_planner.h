@@ -35,6 +35,7 @@ struct planner {
     bool dest_is_dir; /* it takes names below it */
 };
 
+void planner_release(struct planner *p);
 /* Fills matches: what the sources name, wildcards taken, in the order they were named. */
 int planner_find_sources(struct planner *p, struct err *err);
 /* One item for `file`, owner and mode as the flags have them; takes target. */

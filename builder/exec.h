@@ -36,6 +36,14 @@ struct product {
     struct making *stages; /* one for each of graph.stages */
 };
 
+/* What a step is by definition: see builder/define.h. */
+struct definition {
+    char hex[SHA256_HEX_SIZE];   /* "": not known yet */
+    char shape[SHA256_HEX_SIZE]; /* of the context files it reads, when they were never read; or ""
+                                  */
+    struct strv fields;          /* "name=value", for --explain */
+};
+
 /* A stage in the making; one thread at a time works on it. */
 struct making {
     struct task task;
@@ -44,13 +52,17 @@ struct making {
     struct state state;
     struct stack stack;
     char created[CLOCK_TEXT_SIZE]; /* when its last layer was made; "" when nothing is known */
-    bool begun;
-    size_t next;            /* of stage->body, to be carried out */
-    size_t number, numbers; /* of the step in its stage, for titles */
-    int shown;              /* the running step, as base/progress knows it */
-    bool forget;            /* the running step's result must not be remembered */
-    struct buf output;      /* the last of it, of a step that failed */
-    struct buf excerpt;     /* the lines at fault, after a failure */
+    bool begun, defined, wanted;
+    struct definition *definitions;   /* one for each of stage->body, once it is defined */
+    char base_hex[SHA256_HEX_SIZE];   /* definition of what it is FROM; "": not known */
+    char final_hex[SHA256_HEX_SIZE];  /* of its last step; "": not known yet */
+    char definition[SHA256_HEX_SIZE]; /* of its last step that is done */
+    size_t next;                      /* of stage->body, to be carried out */
+    size_t number, numbers;           /* of the step in its stage, for titles */
+    int shown;                        /* the running step, as base/progress knows it */
+    bool forget;                      /* the running step's result must not be remembered */
+    struct buf output;                /* the last of it, of a step that failed */
+    struct buf excerpt;               /* the lines at fault, after a failure */
 };
 
 /* An image that FROM or COPY --from names, once loaded. */

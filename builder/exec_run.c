@@ -63,8 +63,8 @@ static void hash_options(const struct run_options *o, struct cache_key *key)
     }
 }
 
-int run_work_hash(const struct build *build, const struct making *making, struct run_work *work,
-                  struct cache_key *key, struct err *err)
+static void hash_fields(const struct build *build, const struct making *making,
+                        const struct run_work *work, struct cache_key *key)
 {
     const struct run_spec *spec = &work->spec;
 
@@ -79,7 +79,20 @@ int run_work_hash(const struct build *build, const struct making *making, struct
     cache_key_u64(key, "insecure", work->flags.insecure);
     cache_key_list(key, "devices", &work->flags.devices);
     hash_options(build->options->run, key);
+}
+
+int run_work_hash(const struct build *build, const struct making *making, struct run_work *work,
+                  struct cache_key *key, struct err *err)
+{
+    hash_fields(build, making, work, key);
     return mounts_hash(&work->mounts, key, err);
+}
+
+int run_work_define(const struct build *build, const struct making *making, struct run_work *work,
+                    struct cache_key *key, struct err *err)
+{
+    hash_fields(build, making, work, key);
+    return mounts_define(&work->mounts, making, key, err);
 }
 
 /* ---- where it happens ---- */

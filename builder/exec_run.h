@@ -27,6 +27,9 @@ int run_work_take(struct build *build, struct making *making, const struct instr
 /* All that could change what the command does goes into the key, but no value of a secret. */
 int run_work_hash(const struct build *build, const struct making *making, struct run_work *work,
                   struct cache_key *key, struct err *err);
+/* The same by definition: 1; 0: it is not known yet; -1. */
+int run_work_define(const struct build *build, const struct making *making, struct run_work *work,
+                    struct cache_key *key, struct err *err);
 void run_work_release(struct run_work *work);
 
 /* arg: struct run_work *. The step's title must be on show. */

@@ -217,13 +217,14 @@ int layer_add_bytes(struct layer_writer *w, const struct entry *e, const void *b
 
 /* The few files whose content the index keeps are read into memory; all others go straight into the
  * compressor. */
-static ssize_t add_some(struct layer_writer *w, int fd, off_t offset, struct err *err)
+static ssize_t add_some(struct layer_writer *w, int fd, off_t offset, struct sha256 *also,
+                        struct err *err)
 {
     char bytes[4096];
     ssize_t n;
 
     if (!w->keeps) {
-        n = blob_add_fd(w->blob, fd, offset, w->left, &w->scan, err);
+        n = blob_add_fd(w->blob, fd, offset, w->left, &w->scan, also, err);
         if (n > 0)
             w->left -= (uint64_t)n;
         return n > 0 && !w->left && finish(w, err) < 0 ? -1 : n;
@@ -231,17 +232,25 @@ static ssize_t add_some(struct layer_writer *w, int fd, off_t offset, struct err
     n = pread(fd, bytes, w->left < sizeof(bytes) ? (size_t)w->left : sizeof(bytes), offset);
     if (n < 0)
         return err_errno(err, "read");
+    if (also)
+        sha256_add(also, bytes, (size_t)n);
     return n > 0 && layer_add_piece(w, bytes, (size_t)n, err) < 0 ? -1 : n;
 }
 
 int layer_add_fd(struct layer_writer *w, const struct entry *e, int fd, struct err *err)
+{
+    return layer_add_fd_hashed(w, e, fd, NULL, err);
+}
+
+int layer_add_fd_hashed(struct layer_writer *w, const struct entry *e, int fd, struct sha256 *also,
+                        struct err *err)
 {
     off_t offset = 0;
 
     if (layer_add_begin(w, e, err) < 0)
         return -1;
     while (w->left) {
-        ssize_t n = add_some(w, fd, offset, err);
+        ssize_t n = add_some(w, fd, offset, also, err);
 
         if (n < 0) {
             err_wrap(err, "%s", e->path);

@@ -67,6 +67,9 @@ int layer_add(struct layer_writer *w, const struct entry *e, struct err *err);
 int layer_add_bytes(struct layer_writer *w, const struct entry *e, const void *bytes,
                     struct err *err);
 int layer_add_fd(struct layer_writer *w, const struct entry *e, int fd, struct err *err);
+/* The same; the file's bytes go into `also`, too. */
+int layer_add_fd_hashed(struct layer_writer *w, const struct entry *e, int fd, struct sha256 *also,
+                        struct err *err);
 int layer_add_file(struct layer_writer *w, const struct entry *e, int dir_fd, const char *path,
                    struct err *err);
 /* A file whose content comes in pieces: layer_add_begin, then layer_add_piece until e->size bytes

@@ -19,7 +19,7 @@ void blob_close(struct blob_writer *b); /* NULL is fine */
 int blob_add(struct blob_writer *b, const void *bytes, size_t size, struct err *err);
 /* Up to size bytes of a file from offset: the count taken, 0 at its end. scan is fed with them. */
 ssize_t blob_add_fd(struct blob_writer *b, int fd, off_t offset, uint64_t size,
-                    struct tripwire_scan *scan, struct err *err);
+                    struct tripwire_scan *scan, struct sha256 *also, struct err *err);
 /* Commits the blob; fills all of layer but `entries`. */
 int blob_end(struct blob_writer *b, struct layer *layer, struct err *err);
 

@@ -13,6 +13,7 @@
 #include "base/scope.h"
 #include "builder/bind.h"
 #include "builder/cache_mount.h"
+#include "builder/define.h"
 #include "builder/exec_run.h"
 #include "builder/mount.h"
 #include "builder/origin.h"
@@ -131,29 +132,54 @@ static const char *source_of(const struct mount_use *u)
     return u->mount.source ? u->mount.source : "/";
 }
 
+static void hash_fields(const struct mount *m, struct cache_key *key)
+{
+    cache_key_text(key, "mount", mount_type_name(m->type));
+    cache_key_text(key, "target", m->target);
+    cache_key_text(key, "source", m->source);
+    cache_key_text(key, "from", m->from);
+    cache_key_text(key, "id", m->id);
+    cache_key_text(key, "variable", m->env);
+    cache_key_text(key, "sharing", mount_sharing_name(m->sharing));
+    cache_key_u64(key, "read only", m->read_only);
+    cache_key_u64(key, "required", m->required);
+    cache_key_u64(key, "mode", (uint64_t)m->has_mode << 32 | m->mode);
+    cache_key_u64(key, "owner", (uint64_t)m->uid << 32 | m->gid);
+    cache_key_u64(key, "size", m->size);
+}
+
 int mounts_hash(struct mounts *mounts, struct cache_key *key, struct err *err)
 {
     cache_key_u64(key, "mounts", mounts->count);
     for (size_t i = 0; i < mounts->count; i++) {
         struct mount_use *u = &mounts->items[i];
-        const struct mount *m = &u->mount;
 
-        cache_key_text(key, "mount", mount_type_name(m->type));
-        cache_key_text(key, "target", m->target);
-        cache_key_text(key, "source", m->source);
-        cache_key_text(key, "from", m->from);
-        cache_key_text(key, "id", m->id);
-        cache_key_text(key, "variable", m->env);
-        cache_key_text(key, "sharing", mount_sharing_name(m->sharing));
-        cache_key_u64(key, "read only", m->read_only);
-        cache_key_u64(key, "required", m->required);
-        cache_key_u64(key, "mode", (uint64_t)m->has_mode << 32 | m->mode);
-        cache_key_u64(key, "owner", (uint64_t)m->uid << 32 | m->gid);
-        cache_key_u64(key, "size", m->size);
-        if (m->type == MOUNT_BIND && bind_hash(&u->origin, source_of(u), &key->hash, err) < 0)
-            return err_wrap(err, "RUN --mount on %s", m->target);
+        hash_fields(&u->mount, key);
+        if (u->mount.type == MOUNT_BIND && bind_hash(&u->origin, source_of(u), &key->hash, err) < 0)
+            return err_wrap(err, "RUN --mount on %s", u->mount.target);
     }
     return 0;
+}
+
+int mounts_define(struct mounts *mounts, const struct making *making, struct cache_key *key,
+                  struct err *err)
+{
+    cache_key_u64(key, "mounts", mounts->count);
+    for (size_t i = 0; i < mounts->count; i++) {
+        struct mount_use *u = &mounts->items[i];
+        int known = 1;
+
+        hash_fields(&u->mount, key);
+        if (u->mount.type != MOUNT_BIND)
+            continue;
+        if (u->origin.stack)
+            known = define_source(making, u->from, &u->origin, key);
+        else if (bind_hash(&u->origin, source_of(u), &key->hash, err) < 0)
+            known = err_wrap(err, "RUN --mount on %s", u->mount.target);
+        if (known <= 0)
+            return known;
+    }
+    return 1;
 }
 
 const char *mounts_changed(struct mounts *mounts)

@@ -35,6 +35,10 @@ struct mounts {
 int mounts_take(struct build *build, struct making *making, const struct instruction *in,
                 struct mounts *mounts, struct err *err);
 int mounts_hash(struct mounts *mounts, struct cache_key *key, struct err *err);
+/* The same by definition (builder/define.h): of stages their definition counts, and no file is
+ * looked at. 1; 0: a stage is not defined yet; -1. */
+int mounts_define(struct mounts *mounts, const struct making *making, struct cache_key *key,
+                  struct err *err);
 int mounts_open(struct mounts *mounts, struct build *build, struct making *making,
                 struct plan *plan, struct err *err);
 /* The command has ended: lets go of everything that was opened for it, caches that others wait for

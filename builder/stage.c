@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/stage.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/scope.h"
 #include "builder/ahead.h"
+#include "builder/define.h"
 #include "registry/config.h"
 
 void stage_release(struct making *m)
 {
+    for (size_t i = 0; m->definitions && i < m->stage->count; i++)
+        strv_release(&m->definitions[i].fields);
+    free(m->definitions);
     state_release(&m->state);
     stack_release(&m->stack);
     buf_release(&m->output);
@@ -24,8 +29,8 @@ static void adopt_created(struct making *m, const char *created)
         memcpy(m->created, created, strlen(created) + 1);
 }
 
-/* FROM: scratch, an earlier stage, an image, or a context. *triggers: what it leaves to do. */
-static int begin_base(struct build *b, struct making *m, struct strv *triggers, struct err *err)
+/* FROM: scratch, an earlier stage, an image, or a context. */
+static int begin_base(struct build *b, struct making *m, struct err *err)
 {
     const struct stage *stage = m->stage;
     const struct graph *graph = &m->product->graph;
@@ -38,7 +43,6 @@ static int begin_base(struct build *b, struct making *m, struct strv *triggers, 
         stack_push_all(&m->stack, &before->stack);
         m->stage->platform = before->stage->platform;
         memcpy(m->created, before->created, sizeof(m->created));
-        config_get_list(before->state.config, "OnBuild", triggers);
         state_inherit(&m->state, graph, stage, &before->state);
         return 0;
     case SOURCE_IMAGE:
@@ -46,11 +50,8 @@ static int begin_base(struct build *b, struct making *m, struct strv *triggers, 
         if (!image)
             return -1;
         stack_push_all(&m->stack, &image->stack);
-        if (platform_match(&m->stage->platform, &image->actual) < 0)
-            m->stage->platform = image->actual; /* its commands run as what they are */
         ahead_begun(b, m);
         adopt_created(m, config_created(image->config));
-        config_get_list(image->config, "OnBuild", triggers);
         state_begin(&m->state, graph, stage, image->config);
         return 0;
     case SOURCE_NAMED:
@@ -64,15 +65,13 @@ static int begin_base(struct build *b, struct making *m, struct strv *triggers, 
 
 static int begin(struct build *b, struct making *m, struct err *err)
 {
-    SCOPED(strv_release) struct strv triggers = {0};
-
-    if (begin_base(b, m, &triggers, err) < 0)
+    state_release(&m->state); /* of the rehearsal: builder/define.c */
+    if (begin_base(b, m, err) < 0)
         return exec_failed(m, m->stage->from, err);
-    if (triggers.count && graph_fire(&m->product->graph, m->stage, &triggers, err) < 0) {
-        dockerfile_excerpt(&b->doc, m->stage->from->first_line, m->stage->from->last_line,
-                           &m->excerpt);
-        return -1;
-    }
+    if (m->base_hex[0])
+        memcpy(m->definition, m->base_hex, sizeof(m->definition));
+    else
+        define_stack(&m->stack, m->definition);
     if (b->has_epoch)
         clock_rfc3339((struct timespec){.tv_sec = b->epoch}, m->created);
     m->number = m->numbers = 1; /* FROM */
@@ -120,7 +119,8 @@ int stage_make(void *arg, struct task *task, struct task **on, struct err *err)
     while (m->next < m->stage->count) {
         const struct instruction *in = m->stage->body[m->next];
 
-        *on = pending(b, m, m->next);
+        if (!define_remembers(b, m, m->next))
+            *on = pending(b, m, m->next);
         if (*on)
             return 0;
         if (schedule_stopped(&b->schedule))
@@ -129,5 +129,8 @@ int stage_make(void *arg, struct task *task, struct task **on, struct err *err)
             return -1;
         m->next++;
     }
+    pthread_mutex_lock(&b->lock);
+    memcpy(m->final_hex, m->definition, sizeof(m->final_hex));
+    pthread_mutex_unlock(&b->lock);
     return 1;
 }

@@ -99,3 +99,35 @@ t "triggers of an image fire" slipway build -t child:2 ctx
 is "$(file_in child:2 from-stage)-$(file_in child:2 who)" other-nobody "against the stages of this Dockerfile"
 printf 'FROM mother:1\n' >ctx/Dockerfile
 t "a trigger that cannot be carried out is told with its place" expect_fail "mother:1's ONBUILD:3: " slipway build ctx
+
+# --- definitions: a hit looks at no layer ---
+cat >ctx/Dockerfile <<'D'
+FROM base:1 AS tools
+WORKDIR /work
+COPY data /work/
+RUN cat data >made
+FROM base:1
+WORKDIR /srv
+COPY --from=tools /work/made .
+RUN cat made >seen
+D
+t "a file with everything in it" slipway build -t defined:1 ctx
+digest=$(manifest defined:1)
+rm -rf "$SLIPWAY_ROOT/cache/index" "$SLIPWAY_ROOT/trees"/*
+t "all of it is remembered" slipway --progress plain build -t defined:1 ctx
+is "$(grep -c CACHED "$T/err")/$(grep -c DONE "$T/err")" 3/0 "and of the first stage nothing is asked"
+is "$(manifest defined:1)" "$digest" "the image is the same"
+is "$(ls "$SLIPWAY_ROOT/trees" "$SLIPWAY_ROOT/cache/index" 2>/dev/null | grep -c '^[0-9a-f]')" 0 "no layer was looked into for it"
+touch -d @1000000000 ctx/data
+t "other times are no change" slipway --progress plain build -t defined:1 ctx
+is "$(grep -c CACHED "$T/err")/$(grep -c DONE "$T/err")" 3/0 "all of it is remembered"
+sed -i 's/cat data/cat  data/' ctx/Dockerfile
+t "a stage defined in other words" slipway --progress plain build -t defined:2 ctx
+is "$(grep -c DONE "$T/err")" 1 "is made again, and what it gave is the same, so the rest is remembered"
+is "$(manifest defined:2)" "$digest" "the image is the same"
+t "and is from then on, by definition" slipway --progress plain build -t defined:2 ctx
+is "$(grep -c CACHED "$T/err")/$(grep -c DONE "$T/err")" 3/0 "all of it"
+echo other >ctx/data
+t "another content" slipway --progress plain build -t defined:3 ctx
+is "$(grep -c DONE "$T/err")" 4 "makes what depends on it"
+is "$(file_in defined:3 srv/seen)" other "and it is there"

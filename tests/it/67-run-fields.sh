@@ -105,4 +105,6 @@ is "$(built)" hit "what is not mounted does not count"
 file '--mount=from=one,source=d,target=/m'
 built >/dev/null
 sed -i 's/echo 2/echo 3/' Dockerfile
-is "$(built)" miss "a stage that was made anew"
+is "$(built)" hit "a stage that was made anew, with the same files where the mount looks"
+sed -i 's/echo 1/echo 4/' Dockerfile
+is "$(built)" miss "and with others"

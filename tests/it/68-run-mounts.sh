@@ -111,6 +111,18 @@ everything() {
     is "$(locked_pair locked 15 | sort | tr '\n' ' ')" "1 1 " "$who: locked: one after the other"
     is "$(locked_pair private 15 | tr '\n' ' ')" "1 " "$who: private: each its own"
     is "$(locked_pair shared 100 | sort | tail -n 1)" "2" "$who: shared: both at once"
+    # kill -9 lets go of a lock, leaves nothing half made, and the next one goes on.
+    printf 'FROM base:1\nRUN --mount=type=cache,id=killed,target=/c,sharing=locked --mount=target=/ctx,rw touch /c/begun; sleep 60\n' >"$D/Dockerfile"; give
+    if [ "$who" = root ]; then slipway build --no-cache -f "$D/Dockerfile" "$D/ctx" >/dev/null 2>&1 & else as_user sh -c 'exec slipway build --no-cache -f "$0/Dockerfile" "$0/ctx"' "$D" >/dev/null 2>&1 & fi
+    t "$who: a step with a locked cache" wait_for 10 sh -c 'find "$1/cache/mounts" -name begun | grep -q .' sh "$STORE"
+    kill -9 "$(pgrep -f "slipway build --no-cache -f $D/Dockerfile" | head -n 1)"
+    begun=$(date +%s)
+    t "$who: ... that is killed" run c '--mount=type=cache,id=killed,target=/c,sharing=locked' 'ls /c'
+    t_is begun "$who: ... lets the next one have it"
+    t "$who: ... at once" [ $(($(date +%s) - begun)) -lt 10 ]
+    many=$(i=0; while [ $i -lt 40 ]; do printf -- '--mount=type=%s,target=/m/%s ' "$([ $((i % 2)) = 0 ] && echo cache || echo bind,source=sub)" $i; i=$((i + 1)); done)
+    t "$who: forty mounts" run c "$many" 'ls /m | wc -l'
+    t_is 40 "$who: ... are all there"
     du_bytes=$(sw du --json 2>/dev/null | jq .bytes) disk=$(if [ "$who" = root ]; then du -sB1 "$STORE" | cut -f1; else echo "$du_bytes"; fi)
     is "$du_bytes" "$disk" "$who: du knows them"
     t "$who: prune --all takes them" sw prune --all

@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "base/scope.h"
 #include "builder/tree_copy.h"
+#include "runtime/idmap.h"
 #include "runtime/overlay.h"
 #include "runtime/session.h"
 #include "runtime/subtree.h"
@@ -155,8 +156,9 @@ static int open_stack(struct bind *b, struct session *session, struct origin *or
 /* How the files of the context may be shown. */
 struct look {
     dev_t dev;
-    bool foreign; /* another owner, another file system: as they lie they are not what is to be seen
-                   */
+    uid_t uid; /* of all of them */
+    gid_t gid;
+    bool foreign; /* several owners or file systems: as they lie they are not what is to be seen */
     struct strv hidden; /* what is there and left out, relative to the source */
 };
 
@@ -197,7 +199,7 @@ static int compare_names(struct origin *origin, struct context_node *node, size_
 static int look_at(struct origin *origin, struct context_node *node, size_t skip, struct look *l,
                    struct err *err)
 {
-    if (node->st.st_uid || node->st.st_gid || node->st.st_dev != l->dev) {
+    if (node->st.st_uid != l->uid || node->st.st_gid != l->gid || node->st.st_dev != l->dev) {
         l->foreign = true;
         return 0;
     }
@@ -273,6 +275,12 @@ static int show(struct bind *b, struct session *session, int from_fd, const stru
     return b->mount_fd < 0 ? -1 : 0;
 }
 
+static int show_file(struct bind *b, int fd, struct err *err)
+{
+    b->mount_fd = subtree_mount(fd, "", true, &b->is_dir, err);
+    return b->mount_fd < 0 ? -1 : 0;
+}
+
 struct copied {
     struct origin *origin;
     const char *base; /* path of the source in the context */
@@ -319,12 +327,35 @@ static int again(struct bind *b, struct err *err)
     return layout_tmp_open(b->layout, &b->tmp, err);
 }
 
+/* What can be shown as it lies: *fd itself, or a mount of it on which its owner is root. */
+static bool can_show(const struct session *session, const struct look *l, int *fd)
+{
+    struct err why = {0};
+    int mapped;
+
+    if (l->foreign || (!l->uid && !l->gid))
+        return !l->foreign;
+    if (session->rung != SESSION_ROOT)
+        return false;
+    mapped = idmap_to_root(*fd, l->uid, l->gid, &why);
+    if (mapped < 0) {
+        log_debug("the context's owner cannot be mapped: %s", why.text);
+        return false;
+    }
+    close(*fd);
+    *fd = mapped;
+    return true;
+}
+
 static int open_context(struct bind *b, struct session *session, struct origin *origin,
                         struct context_node *node, bool writable, struct err *err)
 {
     SCOPED(look_release)
-    struct look look = {.dev = node->st.st_dev, .foreign = context_alters(origin->context)};
-    AUTO_FD int from = context_open_file(origin->context, node, err);
+    struct look look = {.dev = node->st.st_dev,
+                        .uid = node->st.st_uid,
+                        .gid = node->st.st_gid,
+                        .foreign = context_alters(origin->context)};
+    AUTO_FD int from = context_open_file(origin->context, node, err), shown = -1;
     size_t skip = strcmp(node->path, ".") == 0 ? 0 : strlen(node->path) + 1;
     bool is_dir = S_ISDIR(node->st.st_mode);
     struct err why = {0};
@@ -334,17 +365,18 @@ static int open_context(struct bind *b, struct session *session, struct origin *
     if (!is_dir && !S_ISREG(node->st.st_mode))
         return err_set(err, ERR_INPUT, EINVAL,
                        "%s of the build context is neither a directory nor a file", node->path);
-    if (look.foreign || (!is_dir && writable))
-        return copy_context(b, origin, node, from, writable, err);
-    if (!is_dir) {
-        b->mount_fd = subtree_mount(from, "", true, &b->is_dir, err);
-        return b->mount_fd < 0 ? -1 : 0;
+    shown = fcntl(from, F_DUPFD_CLOEXEC, 3);
+    if ((is_dir || !writable) && can_show(session, &look, &shown)) {
+        int rc =
+            is_dir ? show(b, session, shown, &look, writable, &why) : show_file(b, shown, &why);
+
+        if (rc == 0)
+            return 0;
+        log_debug("the context cannot be shown as it lies: %s", why.text);
+        if (again(b, err) < 0)
+            return -1;
     }
-    if (show(b, session, from, &look, writable, &why) == 0)
-        return 0;
-    log_debug("the context is copied for a mount: %s", why.text);
-    if (again(b, err) < 0)
-        return -1;
+    log_debug("the context is copied for a mount");
     return copy_context(b, origin, node, from, writable, err);
 }
 

@@ -7,10 +7,11 @@
  * Nothing is copied where the kernel can show it as it lies:
  *
  *   stage, image     its trees under a read-only overlay, of which the part at the path is mounted
- *   context          its own files, when nothing is to be hidden and all belong to 0:0 (as they do
- *                    for an ordinary user's session); with a lowest-cost overlay of whiteouts above
- *                    them where the ignore file leaves something out
- *   otherwise        (files of other owners, several file systems, no overlay on them) a copy in
+ *   context          its own files, when all belong to 0:0 (as they do for an ordinary user's
+ *                    session) or, where the host's root runs, to one owner that an idmapped mount
+ *                    shows as 0:0; under an overlay of whiteouts where the ignore file leaves
+ *                    something out
+ *   otherwise        (files of several owners, several file systems, no overlay on them) a copy in
  * the store's tmp/, reflinked where the disk can
  *
  * Whichever it is, the sandbox sees the same: files of the context belong to 0:0, what is left out

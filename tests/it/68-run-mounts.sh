@@ -172,6 +172,19 @@ if can root; then
     sw() { slipway "$@"; }
     t "$who: the context" run b '--mount=target=/ctx' 'cd /ctx && find . | sort | tr "\n" " "; cat a sub/b; stat -c "%u:%g" a sub sub/b . | tr "\n" " "; readlink lnk; touch x || echo ro'
     t "$who: ... looks the same" sh -c "head -n 3 '$T/got' | tr '\n' ' ' | grep -q '^. ./.dockerignore ./a ./lnk ./put ./put/back ./sub ./sub/b A B 0:0 0:0 0:0 0:0 sub' && grep -q ro '$T/got'"
+    t "$who: ... rw" run b '--mount=target=/ctx,rw' 'cd /ctx; echo new >>a; rm sub/b; echo x >sub/y; cat a | tr "\n" " "; ls sub | tr "\n" " "; stat -c %u:%g a sub/y sub | tr "\n" " "'
+    t_is 'A new y 0:0 0:0 0:0 ' "$who: ... too"
+    is "$(stat -c %u:%g "$D/ctx/a" "$D/ctx/sub"; cat "$D/ctx/a" "$D/ctx/sub/b")" "$(printf '1000:1000\n1000:1000\nA\nB')" "$who: ... the context is as it was"
+    t "$who: ... one file" run b '--mount=source=a,target=/f' 'stat -c %u:%g /f; cat /f'
+    t_is "$(printf '0:0\nA')" "$who: ... too"
+    # Shown as it lies where this kernel can map its owner on this file system; else copied.
+    slipway -v build --no-cache -f "$D/Dockerfile" "$D/ctx" >/dev/null 2>"$T/said"
+    if grep -q 'cannot be mapped' "$T/said"; then skip "$who: nothing is copied" "no idmapped mounts here"; else t "$who: nothing is copied" lacks "$T/said" 'copied for a mount'; fi
+    chown 7:8 "$D/ctx/put/back"
+    t "$who: several owners" run b '--mount=target=/ctx' 'stat -c %u:%g /ctx/a /ctx/put/back /ctx | sort -u; cat /ctx/a'
+    t_is "$(printf '0:0\nA')" "$who: ... are one to see"
+    slipway -v build --no-cache -f "$D/Dockerfile" "$D/ctx" >/dev/null 2>"$T/said"
+    t "$who: ... by a copy" has "$T/said" 'copied for a mount'
     ln "$D/ctx/a" "$D/ctx/hard"
     mkfifo "$D/ctx/pipe"
     truncate -s 1M "$D/ctx/hole"

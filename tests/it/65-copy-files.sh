@@ -191,6 +191,33 @@ is "$(tar -xOzf "$(layer_file c:1)" d/sparse | sha256sum)" "$(sha256sum <ctx/spa
 t "... and is small" test "$(stat -c %s "$(layer_file c:1)")" -lt 2000000
 rm ctx/sparse
 
+# --- archives ---
+
+mkdir -p tree/in && echo a >tree/in/a && ln -s a tree/in/l && ln tree/in/a tree/in/h && chmod 700 tree tree/in
+tar --sort=name -cf ctx/t1.tar -C tree . && echo b >tree/in/b && tar -czf ctx/t2.tgz -C tree ./in/b
+build "ADD unpacks, by content" 'ADD t1.tar /u/'
+line "a file" ' u/in/a$'
+line "a hard link" ' u/in/h link to u/in/a$'
+line "a link" ' u/in/l -> a$'
+line "a directory's mode" '^drwx------ 0/0 .* u/in/$'
+line "the archive's own top has no say about the destination" '^drwxr-xr-x 0/0 .* u/$'
+build "... an existing one is left as it is" 'ADD t1.tar /tmp'
+line "so" '^drwxrwxrwt 0/0 .* tmp/$'
+build "... by a wildcard, several" 'ADD t?.t* /u/'
+line "of the first" ' u/in/a$'
+line "of the second" ' u/in/b$'
+build "... links of the image on the way are followed inside it" 'RUN mkdir /real && ln -s /../real /u' 'ADD t1.tar /u/'
+line "so" ' real/in/a$'
+build "... also behind the destination" 'RUN mkdir -p /u /real && ln -s /../real /u/in' 'ADD t2.tgz /u/'
+line "so" ' real/b$'
+build "... --chown is for all of it" 'ADD --chown=5:6 t1.tar /u/'
+line "so" ' 5/6 .* u/in/a$'
+build "... what is after it is beside it" 'ADD t1.tar f /u'
+line "so" ' u/f$'
+refused "... not over a file" 'cannot unpack an archive at /etc/passwd: the image has a file there' 'ADD t1.tar /etc/passwd'
+build "... --unpack=false: a file" 'ADD --unpack=false t1.tar /u/'
+is "$(names)" "u/ u/t1.tar " "... so"
+
 # --- from stages and images ---
 
 build "a stage by name, in any case" 'RUN mkdir /s && echo 1 >/s/f && chown 3:4 /s/f && chmod 600 /s/f' 'FROM base:1 AS Second' 'COPY --from=0 /s /t' 'FROM base:1' 'COPY --from=SECOND /t/f /d/'

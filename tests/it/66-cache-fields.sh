@@ -64,6 +64,7 @@ rm ctx/d/sub/hard; cp ctx/d/b ctx/d/sub/hard; changed "a hard link that is a fil
 rm ctx/d/sub/hard; ln ctx/d/b ctx/d/sub/hard
 mkfifo ctx/d/p; changed "a pipe"
 rm ctx/d/p; unchanged "... gone"
+[ "$(id -u)" -ne 0 ] || { chown 5:6 ctx/d/a; unchanged "a file's owner, which becomes 0:0"; }
 touch ctx/unrelated; unchanged "a file that is not copied"
 
 # --- times ---

@@ -261,7 +261,7 @@ if can user; then
     cp -a ctx "$T/busybox.tar" "$USER_HOME/"
     chmod -R a+rX "$USER_HOME"
     t "an ordinary user gets files" as_user SOURCE_DATE_EPOCH=1700000000 sh -c 'slipway import --change "CMD [\"/bin/sh\"]" ~/busybox.tar base:1 >/dev/null && slipway build --target 1 -o ~/out -o type=tar,dest="$HOME/u.tar" ~/ctx'
-    is "$(stat -c %U:%a "$USER_HOME/out/bin/prog") $(stat -c %U "$USER_HOME/out/opt")" "$test_user:4755 $test_user" "... that are the user's"
+    is "$(stat -c %U:%a "$USER_HOME/out/bin/prog") $(stat -c %U "$USER_HOME/out/opt")" "$(stat -c %U "$USER_HOME"):4755 $(stat -c %U "$USER_HOME")" "... that are the user's"
     t "... and a tar with the image's owners" sh -c 'tar -tvf "$1" --numeric-owner | grep -q "^drwxr-xr-x 7/8 .* opt/$"' sh "$USER_HOME/u.tar"
     t "... again, over closed directories" as_user SOURCE_DATE_EPOCH=1700000000 sh -c 'slipway build --target 1 -o type=local,dest="$HOME/out",mode=delete ~/ctx'
 else

@@ -101,8 +101,8 @@ static int ask_remote(const struct git *git, const struct giturl *url, struct gi
     AUTO_FREE char *peeled = url->ref ? xasprintf("%s^{}", url->ref) : NULL;
     struct git_call call = {.url = url, .main_host = url->host};
 
-    call.args = url->ref ? GIT_ARGS("ls-remote", "--quiet", "--", url->remote, url->ref, peeled)
-                         : GIT_ARGS("ls-remote", "--quiet", "--symref", "--", url->remote, "HEAD");
+    call.args = url->ref ? GIT_ARGS("ls-remote", "--quiet", "--", GIT_REMOTE, url->ref, peeled)
+                         : GIT_ARGS("ls-remote", "--quiet", "--symref", "--", GIT_REMOTE, "HEAD");
     if (git_run(git, &call, &lines, NULL, err) < 0)
         return -1;
     if (url->ref ? pick(buf_str(&lines), url->ref, out) : pick_head(buf_str(&lines), out))
@@ -158,7 +158,7 @@ static int make_git_dir(const struct git *git, const struct giturl *url,
         GIT_ARGS("init", "--quiet",
                  "--template=", sha256 ? "--object-format=sha256" : "--object-format=sha1"),
         GIT_ARGS("fetch", "--quiet", "--depth=1", "--no-tags", "--no-write-fetch-head",
-                 "--update-head-ok", "--", from, what),
+                 "--no-recurse-submodules", "--update-head-ok", "--", from, what),
         GIT_ARGS("checkout", "--quiet", "--force", "--detach", commit->commit),
         NULL,
     };

@@ -88,7 +88,7 @@ static int fetch(const struct git *git, const struct git_mirror *mirror, const s
     struct git_call call = {.mirror = mirror, .url = url, .main_host = main_host};
 
     call.args = GIT_ARGS("fetch", "--quiet", "--force", "--no-tags", "--no-write-fetch-head",
-                         "--no-recurse-submodules", depth, "--", url->remote, what, more);
+                         "--no-recurse-submodules", depth, "--", GIT_REMOTE, what, more);
     return git_run(git, &call, &out, NULL, err);
 }
 

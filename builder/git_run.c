@@ -204,6 +204,8 @@ static int make_env(const struct git *git, const struct git_call *call, struct s
     add_ssh(env);
     for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
         add_setting(env, &count, settings[i][0], settings[i][1]);
+    if (call->url)
+        add_setting(env, &count, "remote." GIT_REMOTE ".url", call->url->remote);
     add_tls(git, call, env, &count);
     if (add_credentials(git, call, env, &count, err) < 0)
         return -1;

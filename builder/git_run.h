@@ -7,6 +7,9 @@
 #include "base/err.h"
 #include "builder/git.h"
 
+/* What the arguments call the remote of git_call.url: the URL itself, which may hold a password,
+ * does not belong on a command line. */
+#define GIT_REMOTE "slipway"
 #define GIT_OUTPUT_MAX (16 << 20) /* ours: of one command */
 
 /* A mirror in use: its lock is held until released. */

@@ -121,7 +121,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def git(self, kind, name):
         want = "basic " + base64.b64encode(b"x-access-token:git-token").decode()
-        if kind == "gitauth" and self.headers.get("Authorization") != want:
+        given = (self.headers.get("Authorization") or "").replace("Basic ", "basic ", 1)
+        if kind == "gitauth" and given != want:
             return self.reply(401, b"", WWW_Authenticate='Basic realm="git"')
         body = self.body()
         if kind == "gitslow" and b"want " in body:

@@ -245,6 +245,17 @@ t "nothing in the store tells it" sh -c "! grep -rqF -e git-token -e '$(cat head
 printf 'FROM scratch\nADD http://example.org/r.git /r/\n' >Dockerfile
 t "it does not go out in plain text" expect_fail "plain http would tell it" slipway build --secret id=GIT_AUTH_TOKEN,src=token -f Dockerfile ctx
 
+# A password in a URL is the Dockerfile's own secret; no command line, message or file of ours tells it further.
+mkdir wrap && printf '#!/bin/sh\necho "$@" >>%s/args\nexec %s "$@"\n' "$PWD" "$(command -v git)" >wrap/git && chmod +x wrap/git
+printf 'FROM scratch\nADD --keep-git-dir http://x-access-token:git-token@%s/gitauth/repo.git#v1 /r/\n' "$host" >Dockerfile
+t "a password in the URL" env PATH="$PWD/wrap:$PATH" slipway build -q --no-cache -t p:1 -f Dockerfile ctx
+t "... git is run" has args "ls-remote"
+t "... without it among its arguments" lacks args git-token
+tar -xzf "$(top p:1)" -C . r/.git/config && t "... and it is not in the .git" lacks r/.git/config git-token
+sed -i 's/#v1/#nowhere/' Dockerfile
+t "... nor in an error" expect_fail "git repository http://x-access-token:***@$host/gitauth/repo.git has no branch" slipway build -f Dockerfile ctx
+slipway rm p:1 >/dev/null
+
 # Hostile ones: a submodule of this host's files, of a program; a .gitmodules with an option for a URL.
 for evil in "$PWD/git/inner" "file://$PWD/git/inner" "ext::sh -c touch% $T/owned" "--upload-pack=touch $T/owned"; do
     rm -rf git/evil git/evil.git

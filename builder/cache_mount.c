@@ -22,13 +22,15 @@
 #define TELL_AFTER_MS 2000
 #define PRIVATE_MAX 1000 /* ours: so many writers of one private cache at once */
 
-void cache_mount_name(const struct mount *mount, const uint8_t *seed,
+void cache_mount_name(const struct mount *mount, const char *space, const uint8_t *seed,
                       char out[static CACHE_MOUNT_NAME])
 {
     struct sha256 h;
 
     sha256_begin(&h);
     sha256_add_framed(&h, STR("slipway-cache-mount-1"));
+    if (space)
+        sha256_add_framed(&h, str_of(space));
     sha256_add_framed(&h, str_of(mount->id));
     sha256_add_u64(&h, seed != NULL);
     if (seed)

@@ -34,8 +34,9 @@ struct cache_mount {
     }
 
 #define CACHE_MOUNT_NAME SHA256_HEX_SIZE
-/* seed: digest of what it begins with, NULL: nothing. */
-void cache_mount_name(const struct mount *mount, const uint8_t *seed,
+/* space: ids are told apart by it, NULL: the usual one. seed: digest of what it begins with, NULL:
+ * nothing. */
+void cache_mount_name(const struct mount *mount, const char *space, const uint8_t *seed,
                       char out[static CACHE_MOUNT_NAME]);
 
 /* Fills a new cache; dir_fd is empty. */

@@ -77,6 +77,8 @@ int control_read(const struct strv *build_args, struct control *out, struct err 
             out->multi_platform = is_on(value);
         else if (str_is(name, "BUILDKIT_CONTEXT_KEEP_GIT_DIR"))
             out->keep_git_dir = is_on(value);
+        else if (str_is(name, "BUILDKIT_CACHE_MOUNT_NS"))
+            out->cache_space = *value ? value : NULL;
         else if (str_is(name, "BUILDKIT_INLINE_CACHE"))
             out->inline_cache = is_on(value);
         else if (str_is(name, "BUILDKIT_SANDBOX_HOSTNAME")) {

@@ -12,7 +12,8 @@
  *   BUILDKIT_DOCKERFILE_CHECK       builder/lint
  *   BUILDKIT_SYNTAX, BUILDKIT_BUILD_NAME, BUILDKIT_SBOM_SCAN_*   have no meaning here
  *   BUILDKIT_CONTEXT_KEEP_GIT_DIR   a repository as context keeps its .git
- *   BUILDKIT_CACHE_MOUNT_NS, and those we do not know: refused, unless they ask for nothing
+ *   BUILDKIT_CACHE_MOUNT_NS         tells caches of RUN --mount=type=cache apart
+ *   those we do not know            refused, unless they ask for nothing
  *   BUILDKIT_INLINE_CACHE           not written; a warning says so
  */
 #include <stdbool.h>
@@ -28,6 +29,7 @@ struct control {
     const char *hostname; /* borrowed from the arguments; NULL: the usual one */
     bool inline_cache;
     bool keep_git_dir;
+    const char *cache_space; /* borrowed from the arguments; NULL: none */
 };
 
 /* build_args: "NAME=value", the last of a name counts; NULL: none. ERR_USAGE. */

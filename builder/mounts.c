@@ -264,7 +264,7 @@ static int compare_caches(const void *a, const void *b)
     return strcmp((*x)->cache_name, (*y)->cache_name);
 }
 
-static int name_cache(struct mount_use *u, struct err *err)
+static int name_cache(const struct opening *o, struct mount_use *u, struct err *err)
 {
     uint8_t seed[SHA256_SIZE];
     struct sha256 h;
@@ -275,7 +275,8 @@ static int name_cache(struct mount_use *u, struct err *err)
             return -1;
         sha256_end(&h, seed);
     }
-    cache_mount_name(&u->mount, u->has_origin ? seed : NULL, u->cache_name);
+    cache_mount_name(&u->mount, o->build->control.cache_space, u->has_origin ? seed : NULL,
+                     u->cache_name);
     return 0;
 }
 
@@ -291,7 +292,7 @@ static int open_caches(struct opening *o, struct mounts *all, struct err *err)
         if (u->mount.type != MOUNT_CACHE)
             continue;
         caches[count++] = u;
-        if (name_cache(u, err) < 0)
+        if (name_cache(o, u, err) < 0)
             return err_wrap(err, "RUN --mount on %s", u->mount.target);
     }
     if (count > 1)

@@ -28,8 +28,8 @@ static void arguments(void)
          "BUILDKIT_SANDBOX_HOSTNAME: \"a b\" is no host name"},
         {"BUILDKIT_SYNTAX=docker/dockerfile:1", "", NULL},
         {"BUILDKIT_SBOM_SCAN_STAGE=true", "", NULL},
-        {"BUILDKIT_CACHE_MOUNT_NS=x", NULL,
-         "build argument BUILDKIT_CACHE_MOUNT_NS is not carried out"},
+        {"BUILDKIT_CACHE_MOUNT_NS=x", "space=x", NULL},
+        {"BUILDKIT_CACHE_MOUNT_NS=", "", NULL},
         {"BUILDKIT_CONTEXT_KEEP_GIT_DIR=0", "", NULL},
         {"BUILDKIT_CONTEXT_KEEP_GIT_DIR=1", "git", NULL},
         {"BUILDKIT_NEW=1", NULL, "build argument BUILDKIT_NEW is not carried out"},
@@ -51,6 +51,8 @@ static void arguments(void)
                  control.inline_cache ? "inline" : "");
         if (control.keep_git_dir)
             buf_adds(&shown, "git");
+        if (control.cache_space)
+            buf_addf(&shown, "space=%s", control.cache_space);
         if (control.hostname)
             buf_addf(&shown, "host=%s", control.hostname);
         EQ_STR(rows[i].err ? err.text : buf_cstr(&shown), rows[i].err ? rows[i].err : rows[i].want);

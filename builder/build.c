@@ -247,7 +247,6 @@ static struct outputs outputs_of(const struct build *b)
 
     return (struct outputs){.specs = o->outputs,
                             .count = o->outputs_count,
-                            .context = o->context,
                             .owners = session->uid_host == 0 && session->rung != SESSION_USERNS,
                             .has_epoch = b->has_epoch,
                             .epoch = b->epoch,
@@ -276,9 +275,19 @@ static struct outputs_target *targets_of(const struct build_options *o)
 
 static int check_outputs(const struct build *b, struct err *err)
 {
+    const struct build_options *o = b->options;
     struct outputs outputs = outputs_of(b);
     AUTO_FREE struct outputs_target *targets = targets_of(b->options);
+    SCOPED(strv_release) struct strv keep = {0};
 
+    strv_add(&keep, "/");
+    strv_add(&keep, ".");
+    strv_add(&keep, b->tools->layout->root);
+    strv_add(&keep, o->context);
+    for (size_t i = 0; o->named && i < o->named->count; i++)
+        if (o->named->items[i].kind == NAMED_DIR)
+            strv_add(&keep, o->named->items[i].value);
+    outputs.keep = &keep;
     return outputs_check(&outputs, targets, targets_count(b->options), err);
 }
 

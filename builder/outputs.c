@@ -128,28 +128,34 @@ static int begin(struct works *works, const struct outputs *o, const struct outp
     return 0;
 }
 
-/* mode=delete in the directory that holds the sources would take them along. */
+/* Where a directory really is; "" when it is none. */
+static int real_place(const char *path, char out[static PATH_MAX], struct err *err)
+{
+    AUTO_FD int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    char link[FS_FD_PATH_MAX];
+    ssize_t size = fd < 0 ? 0 : readlink(fs_fd_path(fd, link), out, PATH_MAX - 1);
+
+    if (size < 0)
+        return err_errno(err, "look at %s", path);
+    out[size] = 0;
+    return 0;
+}
+
+/* mode=delete in a directory that holds the sources would take them along. */
 static int check_remove(const struct outputs *o, const struct output_spec *spec, struct err *err)
 {
-    char dest[PATH_MAX], context[PATH_MAX];
-    AUTO_FD int dest_fd = open(spec->dest, O_PATH | O_DIRECTORY | O_CLOEXEC), context_fd = -1;
-    char link[FS_FD_PATH_MAX];
-    ssize_t dest_size, context_size = 0;
+    char dest[PATH_MAX], kept[PATH_MAX];
 
-    if (dest_fd < 0)
-        return 0; /* it is not there yet */
-    if (o->context)
-        context_fd = open(o->context, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    dest_size = readlink(fs_fd_path(dest_fd, link), dest, sizeof(dest));
-    if (context_fd >= 0)
-        context_size = readlink(fs_fd_path(context_fd, link), context, sizeof(context));
-    if (dest_size < 0 || context_size < 0)
-        return err_errno(err, "look at %s", spec->dest);
-    if (dest_size == 1 ||
-        (context_size && path_is_under((struct str){context, (size_t)context_size},
-                                       (struct str){dest, (size_t)dest_size})))
-        return err_set(err, ERR_USAGE, 0, "mode=delete: %s %s; give it a directory of its own",
-                       spec->dest, dest_size == 1 ? "is the root" : "holds the build context");
+    if (real_place(spec->dest, dest, err) < 0)
+        return -1;
+    for (size_t i = 0; *dest && o->keep && i < o->keep->count; i++) {
+        if (real_place(o->keep->ptr[i], kept, err) < 0)
+            return -1;
+        if (*kept && path_is_under(str_of(kept), str_of(dest)))
+            return err_set(err, ERR_USAGE, 0,
+                           "mode=delete: %s holds %s; give it a directory of its own", spec->dest,
+                           o->keep->ptr[i]);
+    }
     return 0;
 }
 

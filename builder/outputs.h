@@ -25,9 +25,9 @@ struct remote;
 struct outputs {
     const struct output_spec *specs; /* none: nothing is written */
     size_t count;
-    const char *context; /* a directory that mode=delete must leave alone; NULL: none */
-    bool owners;         /* directories: see struct export_options */
-    bool has_epoch;      /* SOURCE_DATE_EPOCH */
+    const struct strv *keep; /* directories that mode=delete must leave alone; NULL: none */
+    bool owners;             /* directories: see struct export_options */
+    bool has_epoch;          /* SOURCE_DATE_EPOCH */
     int64_t epoch;
     bool multi_platform; /* an index for one platform too */
     struct layout *layout;

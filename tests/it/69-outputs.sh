@@ -41,7 +41,10 @@ t "again over it" slipway build --target 1 -o out ctx
 is "$(cat out/mine) $(cat out/bin/prog)" "mine prog" "... puts right what changed, leaves what is mine"
 t "mode=delete removes what is not of the build" slipway build --target 1 -o type=local,dest=out,mode=delete ctx
 t "... all of it" sh -c '[ ! -e out/mine ] && [ -e out/bin/prog ] && [ -d out/closed ]'
-t "... but never the context" expect_status 2 'holds the build context' slipway build --target 1 -o type=local,dest=.,mode=delete ctx
+t "... but never where we are" expect_status 2 'mode=delete: . holds .; give it a directory of its own' slipway build --target 1 -o type=local,dest=.,mode=delete ctx
+t "... nor the context" expect_status 2 'mode=delete: ctx holds ctx;' slipway build --target 1 -o type=local,dest=ctx,mode=delete ctx
+t "... nor a named one, through links" sh -c 'mkdir -p deep/er && ln -s deep shallow && ! slipway build --target 1 --build-context n=deep/er -o type=local,dest=shallow,mode=delete ctx 2>err && grep -q "shallow holds deep/er" err'
+t "... nor the store" sh -c '! slipway build --target 1 -o type=local,dest="$SLIPWAY_ROOT/..",mode=delete ctx 2>err && grep -q "mode=delete" err'
 mkdir -p away trap
 ln -s ../away trap/bin
 ln -s ../away/file trap/gone

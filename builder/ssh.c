@@ -62,7 +62,7 @@ static void agent_release(struct ssh_agent *a)
 {
     if (a->keeper.pid > 0)
         proc_kept_end(&a->keeper);
-    if (a->dir) {
+    if (a->dir && a->path) {
         unlink(a->path);
         rmdir(a->dir);
     }

@@ -19,7 +19,7 @@
 #include "registry/layout.h"
 
 #define DIR_NAME "logs"
-#define TAIL 4096 /* of a failing step, for its error report */
+#define TAIL ((size_t)4096) /* of a failing step, for its error report */
 
 void step_log_release(struct step_log *log)
 {

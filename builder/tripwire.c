@@ -107,6 +107,12 @@ static void add_pattern(struct tripwire *w, const char *name, struct str bytes)
         (struct pattern){.bytes = xmemdup(bytes.ptr, bytes.size), .size = bytes.size, .name = name};
 }
 
+static void wipe(struct buf *b)
+{
+    if (b->ptr)
+        explicit_bzero(b->ptr, b->capacity);
+}
+
 /* The characters that the value alone decides when `before` other bytes of its group stand before
  * it. */
 static void add_base64(struct tripwire *w, const char *name, struct str value, size_t before)
@@ -121,8 +127,8 @@ static void add_base64(struct tripwire *w, const char *name, struct str value, s
     for (size_t i = 0; i < text.size; i++)
         text.ptr[i] = text.ptr[i] == '+' ? '-' : text.ptr[i] == '/' ? '_' : text.ptr[i];
     add_pattern(w, name, str_slice(buf_str(&text), first, end));
-    explicit_bzero(bytes.ptr, bytes.size);
-    explicit_bzero(text.ptr, text.size);
+    wipe(&bytes);
+    wipe(&text);
 }
 
 static void add_wrapped(struct tripwire *w, const char *name, struct str value)
@@ -137,8 +143,8 @@ static void add_wrapped(struct tripwire *w, const char *name, struct str value)
         buf_add_str(&lines, str_slice(buf_str(&text), at, at + LINE < end ? at + LINE : end));
     }
     add_pattern(w, name, buf_str(&lines));
-    explicit_bzero(text.ptr, text.size);
-    explicit_bzero(lines.ptr, lines.size);
+    wipe(&text);
+    wipe(&lines);
 }
 
 bool tripwire_add(struct tripwire *wire, const char *name, struct str value)
@@ -181,8 +187,7 @@ static const struct pattern *search(const struct tripwire *w, struct str text, s
 
 void tripwire_scan_release(struct tripwire_scan *scan)
 {
-    if (scan->window.ptr)
-        explicit_bzero(scan->window.ptr, scan->window.capacity);
+    wipe(&scan->window);
     buf_release(&scan->window);
     *scan = (struct tripwire_scan){0};
 }

@@ -87,6 +87,23 @@ static int expand(void *ctx, const char *value, struct buf *out, struct err *err
     return state_expand(x->state, x->in, value, out, err);
 }
 
+static const char *source_of(const struct mount_use *u)
+{
+    return u->mount.source ? u->mount.source : "/";
+}
+
+/* All of it will be looked at: the pool reads the directories of a context faster than one thread
+ * would. What fails here fails again where it is told. */
+static void load(struct build *build, struct mount_use *u)
+{
+    struct origin_file file;
+
+    if (u->origin.context &&
+        origin_find(&u->origin, source_of(u), true, &file, &(struct err){0}) > 0 &&
+        file.entry.type == ENTRY_DIR)
+        context_load_tree(u->origin.context, file.ref.node, build->tools->pool);
+}
+
 static int take_one(struct build *build, struct making *making, const struct instruction *in,
                     size_t flag, unsigned ssh_number, struct mount_use *u, struct err *err)
 {
@@ -99,7 +116,10 @@ static int take_one(struct build *build, struct making *making, const struct ins
     if (!u->has_origin)
         return 0;
     u->from = graph_mount_source(making->stage, in, flag);
-    return exec_open_origin(build, making, u->from, &u->origin, u->label, err);
+    if (exec_open_origin(build, making, u->from, &u->origin, u->label, err) < 0)
+        return -1;
+    load(build, u);
+    return 0;
 }
 
 int mounts_take(struct build *build, struct making *making, const struct instruction *in,
@@ -125,11 +145,6 @@ int mounts_take(struct build *build, struct making *making, const struct instruc
         ssh_number += u->mount.type == MOUNT_SSH;
     }
     return 0;
-}
-
-static const char *source_of(const struct mount_use *u)
-{
-    return u->mount.source ? u->mount.source : "/";
 }
 
 static void hash_fields(const struct mount *m, struct cache_key *key)

@@ -286,6 +286,7 @@ if can user; then
     t "as an ordinary user" as_user slipway --progress plain build -t c:1 "$USER_HOME/ctx"
     t "... again, remembered" as_user slipway --progress plain build -t c:1 "$USER_HOME/ctx"
     t "... all of it" lacks "$T/err" DONE
+    t "... without a sandbox" as_user SLIPWAY_ROOT="$USER_HOME/other" slipway build -q --isolation none "$USER_HOME/ctx"
 else
     skip "as an ordinary user" "$why"
 fi

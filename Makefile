@@ -109,11 +109,16 @@ $(B)/replay/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(call archives
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LINKMODE) -o $@ $^ $(LDLIBS)
 
-# libFuzzer wants clang; the whole program is compiled again with coverage, in one go.
-build/fuzz/%: tests/fuzz/fuzz_%.c $(foreach room,base aws registry runtime builder deploy,$(SRC_$(room)))
+# libFuzzer wants clang; the rooms are compiled once more, with coverage.
+FUZZ_FLAGS := $(CPPFLAGS) $(BANNED) -std=gnu17 -O1 -g -fno-strict-aliasing -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all
+FUZZ_OBJ := $(patsubst %.c,build/fuzz/%.o,$(foreach room,base aws registry runtime builder deploy,$(SRC_$(room))))
+build/fuzz/%.o: %.c
 	@mkdir -p $(@D)
-	clang $(CPPFLAGS) $(BANNED) -std=gnu17 -O1 -g -fno-strict-aliasing -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=all -o $@ $^ $(LDLIBS)
+	$(call say,fuzz,$<)
+	$(Q)clang $(FUZZ_FLAGS) -MMD -MP -c -o $@ $<
+build/fuzz/%: build/fuzz/tests/fuzz/fuzz_%.o $(FUZZ_OBJ)
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(LDLIBS)
 fuzz: $(FUZZ)
 	tests/fuzz/run $(FUZZ)
 
@@ -164,4 +169,4 @@ install: $(B)/slipway
 clean:
 	rm -rf build
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) build/fuzz -name '*.d' 2>/dev/null)

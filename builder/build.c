@@ -15,6 +15,7 @@
 #include "builder/contexts.h"
 #include "builder/define.h"
 #include "builder/exec.h"
+#include "builder/explain.h"
 #include "builder/exec_run.h"
 #include "builder/lazy.h"
 #include "builder/run_flags.h"
@@ -339,6 +340,8 @@ static int carry_out(const struct build_options *options, const struct build_too
     int ready = prepare(&b, err) < 0 ? -1 : build_lint_first(&b, err);
     int made = ready < 0 ? -1 : make(&b, err);
     build_lint_last(&b);
+    if (ready == 0)
+        explain_build(&b, &result->explanation);
     if (made == 0)
         made = commit(&b, err);
     base_images_name(&b);
@@ -361,6 +364,7 @@ void build_result_release(struct build_result *result)
     free(result->outputs);
     buf_release(&result->excerpt);
     buf_release(&result->output);
+    buf_release(&result->explanation);
     strv_release(&result->warnings);
     json_decref(result->warnings_metadata);
     *result = (struct build_result){0};

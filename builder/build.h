@@ -47,6 +47,7 @@ struct build_options {
     size_t outputs_count;
     bool no_cache;                 /* steps are carried out even when they are remembered */
     const struct run_options *run; /* what RUN may and gets */
+    bool explain;  /* say why steps were remembered or not */
     bool pull; /* ask the registry for base images even when the store has them */
 };
 
@@ -65,6 +66,7 @@ struct build_result {
      * step. */
     struct buf excerpt;
     struct buf output;
+    struct buf explanation; /* with options.explain, whatever came of the build */
     struct strv warnings;      /* of the build checks, ready to print; after a failure too */
     json_t *warnings_metadata; /* the same for --metadata-file; NULL: none */
 };

@@ -2,6 +2,7 @@
 #include "builder/context_tree.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/enc.h"
@@ -19,7 +20,7 @@ struct walk {
     struct context *context;
     enum context_depth depth;
     struct sha256 *h;
-    struct strv *lines;
+    struct buf *lines;
     struct name *names;
     size_t names_count, names_capacity;
     uint64_t at;
@@ -83,13 +84,16 @@ static void add_names(struct walk *w)
 static void add_line(const struct walk *w, const struct context_node *node,
                      const uint8_t digest[static SHA256_SIZE])
 {
-    SCOPED(buf_release) struct buf hex = {0};
-
-    hex_encode(&hex, digest, SHA256_SIZE);
-    if (node->link)
-        strv_addf(w->lines, "%o ->%s %s", (unsigned)node->st.st_mode, node->link, node->path);
-    else
-        strv_addf(w->lines, "%o %s %s", (unsigned)node->st.st_mode, buf_cstr(&hex), node->path);
+    buf_addf(w->lines, "%o ", (unsigned)node->st.st_mode);
+    if (node->link) {
+        buf_adds(w->lines, "->");
+        hex_encode(w->lines, node->link, strlen(node->link));
+    } else {
+        hex_encode(w->lines, digest, SHA256_SIZE);
+    }
+    buf_addc(w->lines, ' ');
+    buf_add_escaped(w->lines, str_of(node->path));
+    buf_addc(w->lines, '\n');
 }
 
 static int add_node(struct walk *w, struct context_node *node, struct err *err)
@@ -145,7 +149,7 @@ int context_tree_hash(struct context *context, struct context_node *node, struct
     return 0;
 }
 
-int context_tree_list(struct context *context, struct context_node *node, struct strv *out,
+int context_tree_list(struct context *context, struct context_node *node, struct buf *out,
                       struct err *err)
 {
     struct walk w = {.context = context, .depth = CONTEXT_CONTENT, .lines = out};

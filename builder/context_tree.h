@@ -10,18 +10,19 @@
  * COPY does not keep them. A shape costs no reading, so a shape that was never seen tells without
  * reading that the content was not either.
  */
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/hash.h"
-#include "base/strv.h"
 #include "builder/context.h"
 
 enum context_depth { CONTEXT_SHAPE, CONTEXT_CONTENT };
 
 int context_tree_hash(struct context *context, struct context_node *node, struct pool *pool,
                       enum context_depth depth, struct sha256 *h, struct err *err);
-/* One line for each file, in order: "<mode, octal> <digest or link's target> <path>", for who wants
- * to tell two contents apart. */
-int context_tree_list(struct context *context, struct context_node *node, struct strv *out,
+/* Appends a line for each file, in order: "<mode, octal> <digest, in hex> <path, escaped>"; the
+ * digest of a symbolic link is "->" and its target, in hex. For who wants to tell two contents
+ * apart. */
+int context_tree_list(struct context *context, struct context_node *node, struct buf *out,
                       struct err *err);
 
 #endif

@@ -32,8 +32,7 @@ struct parent_hash {
     const struct view *view;
 };
 
-/* A directory of the image that the layer repeats, as layer.c does: here its mtime counts, for it
- * is not the copy's own. */
+/* A directory of the image that the layer repeats, as layer.c does. */
 static int hash_parent(void *ctx, const char *path, struct err *err)
 {
     const struct parent_hash *p = ctx;
@@ -45,7 +44,6 @@ static int hash_parent(void *ctx, const char *path, struct err *err)
         return 0;
     at.entry.path = path;
     hash_entry(p->h, &at.entry);
-    sha256_add_u64(p->h, (uint64_t)at.entry.mtime);
     hash_xattrs(p->h, &at.entry);
     return 0;
 }

@@ -77,6 +77,8 @@ const struct view *copy_view(const struct copy_request *request, struct err *err
  * plan and without the image. */
 int copy_define(const struct copy_request *request, enum context_depth depth, struct sha256 *h,
                 struct err *err);
+/* Appends the files of the same, a line each (context_tree_list()). */
+int copy_list(const struct copy_request *request, struct buf *out, struct err *err);
 int copy_plan_make(const struct copy_request *request, struct copy_plan *plan, struct err *err);
 void copy_plan_release(struct copy_plan *plan);
 /* The layers whose names belong into the key: of an archive nobody knows what it meets in the image
@@ -84,8 +86,7 @@ void copy_plan_release(struct copy_plan *plan);
  * it all, and below is empty. */
 const struct stack *copy_key_below(const struct copy_request *request,
                                    const struct copy_plan *plan);
-/* Adds all that decides about the layer to a cache key: no mtimes, but for directories of the image
- * that the layer repeats. */
+/* Adds all that decides about the layer to a cache key: never mtimes. */
 int copy_plan_hash(const struct copy_request *request, const struct copy_plan *plan,
                    struct sha256 *h, struct err *err);
 /* A file of the context that has changed since the plan was made, or NULL: then the layer is not

@@ -25,3 +25,16 @@ int copy_define(const struct copy_request *request, enum context_depth depth, st
     }
     return 0;
 }
+
+int copy_list(const struct copy_request *request, struct buf *out, struct err *err)
+{
+    SCOPED(planner_release) struct planner p = {.request = request};
+
+    if (planner_find_sources(&p, err) < 0)
+        return -1;
+    for (size_t i = 0; i < p.matches_count; i++)
+        if (context_tree_list(p.matches[i].origin->context, p.matches[i].file.ref.node, out, err) <
+            0)
+            return -1;
+    return 0;
+}

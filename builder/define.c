@@ -10,6 +10,7 @@
 #include "builder/context_tree.h"
 #include "builder/copy.h"
 #include "builder/exec_run.h"
+#include "builder/explain.h"
 #include "builder/exec_step.h"
 #include "builder/sources.h"
 #include "registry/config.h"
@@ -112,6 +113,7 @@ static int define_files(struct build *build, const struct copy_request *request,
         return -1;
     sha256_end_hex(&h, hex);
     cache_key_text(key, "files", hex);
+    explain_keep_files(build->tools->layout, request, hex);
     return 1;
 }
 
@@ -129,10 +131,10 @@ static int define_copy(struct build *build, struct making *making, const struct 
 
     if (state_copy(&making->state, in, &spec, err) < 0)
         return -1;
+    hash_copy_words(in, &spec, key);
     remote = has_remote(build, &spec, err);
     if (remote)
         return remote < 0 ? -1 : 0;
-    hash_copy_words(in, &spec, key);
     if (!spec.sources.count)
         return 1;
     if (exec_open_origin(build, making, spec.from, &origin, label, err) < 0)

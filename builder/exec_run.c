@@ -79,6 +79,8 @@ static void hash_fields(const struct build *build, const struct making *making,
     cache_key_u64(key, "insecure", work->flags.insecure);
     cache_key_list(key, "devices", &work->flags.devices);
     hash_options(build->options->run, key);
+    for (size_t i = 0; key->fields && i < spec->args.count; i++)
+        strv_addf(key->fields, "ARG %s", spec->args.ptr[i]); /* told by its own name */
 }
 
 int run_work_hash(const struct build *build, const struct making *making, struct run_work *work,

@@ -60,6 +60,7 @@ void exec_clean_result(const struct build_options *options, struct build_result 
         return;
     tripwire_clean(wire, &result->excerpt);
     tripwire_clean(wire, &result->output);
+    tripwire_clean(wire, &result->explanation);
     for (size_t i = 0; i < result->warnings.count; i++) {
         struct buf text = {0};
 

@@ -90,6 +90,12 @@ static struct definition *definition_of(const struct step *s)
                : NULL;
 }
 
+static void note(struct step *s, enum outcome outcome)
+{
+    if (s->definition)
+        s->definition->outcome = outcome;
+}
+
 int step_recall(struct step *s, struct err *err)
 {
     SCOPED(cache_record_release) struct cache_record record = {0};
@@ -113,6 +119,7 @@ int step_recall(struct step *s, struct err *err)
         return found;
     title = exec_title(s->build, m, s->in);
     m->shown = progress_begin("%s", title);
+    note(s, OUTCOME_DEFINED);
     settle_in(s, &record, true);
     return 1;
 }
@@ -124,6 +131,7 @@ int step_nothing(struct step *s, struct err *err)
 
     memcpy(record.created, m->created, sizeof(m->created));
     state_commit(&m->state, s->created_by, NULL, m->created[0] ? m->created : NULL);
+    note(s, OUTCOME_MADE);
     if (!s->definition || !s->definition->hex[0])
         return 0;
     return cache_save(s->build->tools->layout, s->definition->hex, &record, err);
@@ -218,9 +226,11 @@ int step_make(struct step *s, struct cache_key *key, struct err *err)
     s->making->shown = progress_begin("%s", title);
     found = obtain(s, key->hex, &record, err);
     if (found < 0) {
+        note(s, OUTCOME_MADE);
         progress_finish(s->making->shown, PROGRESS_FAILED, NULL);
         return -1;
     }
+    note(s, found ? OUTCOME_RESULT : OUTCOME_MADE);
     settle_in(s, &record, found > 0);
     return 0;
 }

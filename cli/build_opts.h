@@ -16,7 +16,7 @@ struct build_opts {
     struct strv tags, targets, platforms, build_args, labels, build_contexts;
     const char *file, *isolation, *call;
     uint64_t jobs;
-    bool no_cache, pull, check, print_ast;
+    bool no_cache, explain, pull, check, print_ast;
     struct output_opts output;
     struct legacy_opts legacy;
     struct run_opts run;

@@ -166,6 +166,7 @@ int build_request_make(const struct build_opts *o, const char *context, struct b
     r->options.run = &r->run;
     r->options.jobs = o->jobs < JOBS_MAX ? (unsigned)o->jobs : JOBS_MAX;
     r->options.no_cache = o->no_cache;
+    r->options.explain = o->explain;
     r->options.pull = o->pull;
     return 0;
 }

@@ -134,6 +134,10 @@ static int build_command(struct cmd_context *context, const void *opts, int coun
         return -1;
     int made = build_run(&request.options, &opened.tools, &built, err);
     print_warnings(&built);
+    if (built.explanation.size) {
+        progress_clear();
+        fputs(buf_cstr(&built.explanation), stderr);
+    }
     if (made < 0) {
         explain(&built);
         return -1;

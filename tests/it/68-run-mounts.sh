@@ -41,8 +41,21 @@ locked_pair() { # two processes at once that both want the cache `both` with thi
     wait $one && wait $two && cat "$(find "$STORE/cache/mounts" -name seen -newer "$D/Dockerfile.2" 2>/dev/null | head -n 1)"
 }
 
+# A layer of all that the context's mount shows: the same for everybody who builds it.
+copied() {
+    printf 'FROM base:1\nRUN --mount=target=/ctx cp -a /ctx /copy\n' >"$D/Dockerfile"; give
+    sw build --no-cache -f "$D/Dockerfile" -t copied:1 "$D/ctx" >/dev/null 2>&1 && diff_id copied:1
+}
+
 everything() {
     who=$1
+    digest=$(copied)
+    if [ -n "${first_digest-}" ]; then
+        is "$digest" "$first_digest" "$who: what the mount shows is what root sees"
+    else
+        first_digest=$digest
+        t "$who: a copy of the context" [ -n "$digest" ]
+    fi
     # --- bind
     t "$who: the context is there" run b '--mount=target=/ctx' 'cd /ctx && find . | sort | tr "\n" " "; cat a sub/b; stat -c "%u:%g" a sub sub/b . | tr "\n" " "'
     t_is "$(printf '. ./.dockerignore ./a ./lnk ./put ./put/back ./sub ./sub/b A\nB\n0:0 0:0 0:0 0:0 ')" "$who: ... without what the ignore file leaves out, and belongs to root"
@@ -166,6 +179,11 @@ if can root; then
     busybox_image base:1 || { echo "Bail out! no base image"; exit 1; }
     prepare "$T/work/root"
     everything root
+    digest=$(who='root, files of somebody'; chown -R 1000:1000 "$D/ctx"; sw() { slipway "$@"; }; copied)
+    is "$digest" "$first_digest" "root: whose files they are makes no difference"
+    chown 1001 "$D/ctx/a"
+    digest=$(who='root, files of many'; sw() { slipway "$@"; }; copied)
+    is "$digest" "$first_digest" "root: ... nor that they are of several owners"
     # Files of other owners cannot be shown as they lie.
     chown -R 1000:1000 "$D/ctx"
     who='root, files of somebody'

@@ -123,7 +123,7 @@ dockerfile 'ADD --unpack=false t.tar /u/'; changed "--unpack"
 # --- what it meets in the image ---
 
 fresh 'RUN mkdir /t' 'COPY d/a /t/'
-dockerfile 'RUN mkdir /t && touch /elsewhere && touch -d 2001-01-01 /t && true' 'COPY d/a /t/'; changed "a directory that is repeated has another time"
+dockerfile 'RUN mkdir /t && touch /elsewhere && touch -d 2001-01-01 /t && true' 'COPY d/a /t/'; unchanged "a directory that is repeated has another time"
 dockerfile 'RUN mkdir /t && chmod 700 /t' 'COPY d/a /t/'; changed "... mode"
 dockerfile 'RUN mkdir /t && chown 5 /t' 'COPY d/a /t/'; changed "... owner"
 dockerfile 'RUN mkdir /t && touch -d 2001-01-01 /t' 'COPY d/a /t/'; last >/dev/null

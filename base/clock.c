@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STOP_LOOK_MS 100 /* in a pause, that often we look whether to go on */
+
 struct timespec clock_now(void)
 {
     struct timespec t;
@@ -132,4 +134,13 @@ void clock_sleep_ms(uint64_t ms)
 
     while (nanosleep(&t, &t) < 0 && errno == EINTR)
         ;
+}
+
+bool clock_sleep_unless(uint64_t ms, const atomic_bool *stop)
+{
+    uint64_t now = clock_mono_ms(), until = now + ms;
+
+    for (; now < until && !(stop && atomic_load(stop)); now = clock_mono_ms())
+        clock_sleep_ms(stop && until - now > STOP_LOOK_MS ? STOP_LOOK_MS : until - now);
+    return !(stop && atomic_load(stop));
 }

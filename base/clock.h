@@ -2,6 +2,7 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
@@ -23,5 +24,7 @@ const char *clock_basic(time_t t, char out[static CLOCK_TEXT_SIZE]);
  * not a number. */
 int clock_source_date_epoch(int64_t *out, struct err *err);
 void clock_sleep_ms(uint64_t ms);
+/* The same, until *stop becomes true: false then. stop may be NULL. */
+bool clock_sleep_unless(uint64_t ms, const atomic_bool *stop);
 
 #endif

@@ -215,14 +215,17 @@ static uint64_t pause_left(struct http *http, const char *host)
     return until > now ? until - now : 0;
 }
 
-/* Sleeps, but not past the deadline; false when it would. */
+static bool is_stopped(const struct sending *s)
+{
+    return s->request->stop && atomic_load(s->request->stop);
+}
+
+/* Sleeps, but not past the deadline; false when it would, or when the request is stopped. */
 static bool wait_ms(const struct sending *s, uint64_t pause_ms)
 {
     if (s->deadline_ms && clock_mono_ms() + pause_ms >= s->deadline_ms)
         return false;
-    if (pause_ms > 0)
-        clock_sleep_ms(pause_ms);
-    return true;
+    return clock_sleep_unless(pause_ms, s->request->stop);
 }
 
 static int check_url(const struct sending *s, const char *url, bool *verify_tls, struct err *err)
@@ -306,9 +309,11 @@ static int exchange(struct sending *s, const char *url, struct err *err)
     if (check_url(s, url, &x.verify_tls, err) < 0)
         return -1;
     http_host(url, &host);
-    if (!wait_ms(s, pause_left(s->http, buf_cstr(&host))))
+    if (!wait_ms(s, pause_left(s->http, buf_cstr(&host))) && !is_stopped(s))
         return err_set(err, ERR_NETWORK, HTTP_FAIL_TIMEOUT, "%s asked for a pause beyond our time",
                        buf_cstr(&host));
+    if (is_stopped(s))
+        return err_set(err, ERR_NETWORK, HTTP_FAIL_STOPPED, "stopped");
     if (s->deadline_ms) {
         uint64_t now = clock_mono_ms();
 

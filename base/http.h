@@ -22,6 +22,7 @@
  * a cut one counts as whole. Debug log lines carry method, URL (query values redacted) and status;
  * never a credential.
  */
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,7 +42,8 @@ enum http_fail {
     HTTP_FAIL_CUT,
     HTTP_FAIL_TIMEOUT,
     HTTP_FAIL_TOO_LARGE,
-    HTTP_FAIL_LOCAL /* our own descriptor failed: disk full … */
+    HTTP_FAIL_LOCAL,  /* our own descriptor failed: disk full … */
+    HTTP_FAIL_STOPPED /* http_request.stop */
 };
 
 struct http_options {
@@ -80,6 +82,7 @@ struct http_request {
     uint64_t connect_timeout_ms; /* 0 means 20000 */
     void (*on_progress)(void *arg, uint64_t sent, uint64_t received);
     void *on_progress_arg;
+    const atomic_bool *stop; /* true: given up within a second or so, not retried; NULL: none */
 };
 
 struct http_reply {

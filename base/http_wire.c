@@ -26,7 +26,7 @@ struct transfer {
     uint64_t sent;  /* of the request's body: the read position */
     uint64_t moved; /* bytes both ways, as last seen */
     uint64_t moved_at_ms;
-    bool stalled, too_large, enough, bad_headers;
+    bool stalled, stopped, too_large, enough, bad_headers;
     const char *local; /* what of ours failed, with local_errno; or words alone */
     int local_errno;
 };
@@ -240,6 +240,9 @@ static int on_progress(void *arg, curl_off_t down_total, curl_off_t down, curl_o
 
     (void)down_total;
     (void)up_total;
+    t->stopped = request->stop && atomic_load(request->stop);
+    if (t->stopped)
+        return 1;
     if (moved != t->moved) {
         t->moved = moved;
         t->moved_at_ms = now;
@@ -409,6 +412,8 @@ static int explain_ours(const struct transfer *t, struct err *err)
     if (t->x->resume_refused)
         return err_set(err, ERR_NETWORK, HTTP_FAIL_CUT,
                        "the server did not continue where the reply was cut");
+    if (t->stopped)
+        return err_set(err, ERR_NETWORK, HTTP_FAIL_STOPPED, "stopped");
     return err_set(err, ERR_NETWORK, HTTP_FAIL_TIMEOUT, "nothing moved for %.3g s",
                    (double)t->x->stall_timeout_ms / 1000);
 }
@@ -537,7 +542,8 @@ static int perform(struct transfer *t, const char *host, struct err *err)
 
     if (code == CURLE_OK)
         return 0;
-    if (t->local || t->too_large || t->bad_headers || t->stalled || t->x->resume_refused)
+    if (t->local || t->too_large || t->bad_headers || t->stalled || t->stopped ||
+        t->x->resume_refused)
         return explain_ours(t, err);
     /* A refusal is told by its status; that its words were cut, or our body unfinished, changes
      * nothing. */

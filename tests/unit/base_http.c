@@ -511,6 +511,47 @@ static void times(void)
     EQ_STR(plainly(&s, err.text, &text), "GET http://HOST/late: not finished within 0.2 s");
 }
 
+static int stop_soon(void *arg, struct err *err)
+{
+    (void)err;
+    clock_sleep_ms(300);
+    atomic_store((atomic_bool *)arg, true);
+    return 0;
+}
+
+/* Whoever waits for a reply, or for the next try, is called off. */
+static void stops(void)
+{
+    static const char *const rules[] = {
+        "[{\"path\":\"^/x\",\"delay\":30,\"status\":200}]",
+        "[{\"path\":\"^/x\",\"status\":503,\"headers\":{\"Retry-After\":\"30\"}}]",
+    };
+    struct pool *pool = pool_open(1);
+
+    for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+        SCOPED(server_stop) struct server s = {0};
+        SCOPED(http_reply_release) struct http_reply reply = {0};
+        atomic_bool stop = false;
+        struct http_request request = {.method = "GET", .repeatable = true, .stop = &stop};
+        uint64_t begun_ms = clock_mono_ms();
+        struct err err, none = {0};
+
+        server_start(&s, rules[i], NULL, server_redirects);
+        struct job *job = pool_start(pool, stop_soon, &stop);
+        int rc = get(&s, "/x", &request, &reply, &err);
+
+        OKF(i == 0 ? rc < 0 && err.kind == ERR_NETWORK && err.code == HTTP_FAIL_STOPPED
+                   : rc == 0 && reply.status == 503,
+            "row %zu: %d, %s", i, rc, err.text);
+        OKF(reply.attempts == 1, "row %zu: sent %u times", i, reply.attempts);
+        OKF(clock_mono_ms() - begun_ms < 10000, "row %zu: took too long", i);
+        EQ_INT(get(&s, "/x", &request, &reply, &err), -1);
+        EQ_INT(err.code, HTTP_FAIL_STOPPED);
+        job_wait(job, &none);
+    }
+    pool_close(pool);
+}
+
 static void no_server(void)
 {
     struct http_options options = {.retry_base_ms = 1};
@@ -770,6 +811,6 @@ static void threads(void)
 
 TAP_MAIN({"plain get", plain_get}, {"methods and headers", methods_and_headers},
          {"retries", retries}, {"redirects", redirects}, {"uploads", uploads},
-         {"downloads", downloads}, {"limits", limits}, {"times", times}, {"no server", no_server},
-         {"bad options", bad_options}, {"tls", tls}, {"not tls", not_tls}, {"by proxy", by_proxy},
-         {"threads", threads}, {"threads over TLS", tls_threads})
+         {"downloads", downloads}, {"limits", limits}, {"times", times}, {"stops", stops},
+         {"no server", no_server}, {"bad options", bad_options}, {"tls", tls}, {"not tls", not_tls},
+         {"by proxy", by_proxy}, {"threads", threads}, {"threads over TLS", tls_threads})

@@ -2,13 +2,11 @@
 #include "registry/push.h"
 
 #include <inttypes.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "base/pool.h"
 #include "base/scope.h"
 #include "registry/descriptor.h"
 #include "registry/layout.h"
@@ -16,22 +14,19 @@
 #include "registry/platform.h"
 #include "registry/reference.h"
 #include "registry/remote.h"
-#include "registry/upload.h"
+#include "registry/uploads.h"
 
 struct pushing {
+    struct uploads *uploads; /* borrowed, as are: */
     struct remote *remote;
     struct layout *layout;
-    struct pool *pool;
     const struct reference *target;
     unsigned flags;
-    struct remote_places places;
-    bool no_repository; /* the registry said so */
     struct manifest
         *manifests; /* children before their index; what the tag is to name is the last */
     size_t manifests_count, manifests_capacity;
     const struct descriptor **blobs; /* each once, largest first; borrowed from manifests */
     size_t blobs_count, blobs_capacity;
-    atomic_bool failed; /* the first failure stops what has not begun */
 };
 
 static void pushing_release(struct pushing *p)
@@ -40,7 +35,6 @@ static void pushing_release(struct pushing *p)
         manifest_release(&p->manifests[i]);
     free(p->manifests);
     free(p->blobs);
-    remote_places_release(&p->places);
 }
 
 void push_result_release(struct push_result *result)
@@ -236,93 +230,21 @@ static int take_blobs(struct pushing *p, struct err *err)
     return 0;
 }
 
-/* --- what the registry has --- */
+/* --- what the registry gets --- */
 
-/*
- * Asks what the tag names now: 1 the same, 0 not. Settles login and scope before the blobs go in
- * parallel, and tells a missing repository apart, which ECR shows at uploads only by hanging up.
- */
-static int ask_tag(struct pushing *p, const char *digest, struct err *err)
+/* What the tag names now: 1 the same, 0 not. */
+static int ask_tag(const struct pushing *p, const char *digest, struct err *err)
 {
-    const struct remote_place *place = &p->places.items[0];
-    SCOPED(remote_manifest_release) struct remote_manifest now = {0};
-    struct err failed = {0};
-    int found = remote_get_manifest(p->remote, place, true,
-                                    p->target->digest ? p->target->digest : p->target->tag, NULL,
-                                    &now, &p->no_repository, &failed);
+    const struct reference *to = p->target;
 
-    if (found > 0)
-        return strcmp(now.digest, digest) == 0;
-    if (found == 0)
-        return 0;
-    /* who may push need not be allowed to pull; the rest would fail in the same way */
-    if (failed.kind != ERR_REMOTE || failed.code == 401 || failed.code == 429 ||
-        failed.code >= 500) {
-        *err = failed;
-        return -1;
-    }
-    log_debug("what %s names now: %s", place->repository, failed.text);
-    return 0;
-}
-
-struct upload_job {
-    struct pushing *p;
-    const struct descriptor *blob;
-    struct push_blob *record;
-};
-
-static int upload_one(void *arg, struct err *err)
-{
-    struct upload_job *job = arg;
-    struct pushing *p = job->p;
-    struct err ignored = {0};
-
-    if (atomic_load(&p->failed))
-        return 0;
-    if (upload_blob(p->remote, p->layout, &p->places.items[0], job->blob, p->no_repository,
-                    job->record, err) == 0)
-        return 0;
-    atomic_store(&p->failed, true);
-    /* A registry that refuses the bytes may be right: ours are looked at before it is blamed. */
-    if (err->kind == ERR_REMOTE && err->code == 400 &&
-        layout_drop_damaged(p->layout, job->blob->digest, &ignored) == 1)
-        return err_set(
-            err, ERR_INPUT, 0,
-            "blob %s was damaged in the store, and is removed; pull, load or build the image again",
-            job->blob->digest);
-    return -1;
-}
-
-static int upload_all(struct pushing *p, struct push_result *result, struct err *err)
-{
-    AUTO_FREE struct upload_job *jobs = xcalloc(p->blobs_count + 1, sizeof(*jobs));
-    AUTO_FREE struct job **handles = xcalloc(p->blobs_count + 1, sizeof(*handles));
-    struct err first = {0};
-
-    result->blobs = xcalloc(p->blobs_count + 1, sizeof(*result->blobs));
-    result->blobs_count = p->blobs_count;
-    for (size_t i = 0; i < p->blobs_count; i++) {
-        jobs[i] = (struct upload_job){.p = p, .blob = p->blobs[i], .record = &result->blobs[i]};
-        handles[i] = pool_start(p->pool, upload_one, &jobs[i]);
-    }
-    for (size_t i = 0; i < p->blobs_count; i++) {
-        struct err one = {0};
-
-        if (job_wait(handles[i], &one) < 0 && !first.kind)
-            first = one;
-    }
-    if (first.kind) {
-        *err = first;
-        return -1;
-    }
-    return 0;
+    return uploads_ask(p->uploads, to->digest ? to->digest : to->tag, digest, err);
 }
 
 /* 0 stored; 1 refused because a tag that does not move is taken; -1. err is set for 1 too. */
 static int put_manifest(struct pushing *p, const struct manifest *m, const char *name,
                         struct err *err)
 {
-    const struct remote_place *place = &p->places.items[0];
+    const struct remote_place *place = uploads_place(p->uploads);
     AUTO_FREE char *path = xasprintf("manifests/%s", name);
     SCOPED(strv_release) struct strv headers = {0};
     SCOPED(http_reply_release) struct http_reply reply = {0};
@@ -392,8 +314,7 @@ static int push(struct pushing *p, const struct descriptor *image, const struct 
 {
     int same;
 
-    if (prepare(p, image, platform, result, err) < 0 ||
-        remote_find(p->remote, p->target, true, &p->places, err) < 0)
+    if (prepare(p, image, platform, result, err) < 0)
         return -1;
     same = ask_tag(p, result->digest, err);
     if (same < 0)
@@ -402,19 +323,23 @@ static int push(struct pushing *p, const struct descriptor *image, const struct 
         result->unchanged = true;
         return 0;
     }
-    if (upload_all(p, result, err) < 0)
+    result->blobs = xcalloc(p->blobs_count + 1, sizeof(*result->blobs));
+    result->blobs_count = p->blobs_count;
+    if (uploads_finish(p->uploads, p->blobs, p->blobs_count, result->blobs, err) < 0)
         return -1;
     return put_manifests(p, err);
 }
 
-int push_image(struct remote *remote, struct layout *layout, struct pool *pool,
-               const struct descriptor *image, const struct platform *platform,
-               const struct reference *target, unsigned flags, struct push_result *result,
-               struct err *err)
+int push_through(struct uploads *uploads, const struct descriptor *image,
+                 const struct platform *platform, const struct reference *target, unsigned flags,
+                 struct push_result *result, struct err *err)
 {
     SCOPED(pushing_release)
-    struct pushing p = {
-        .remote = remote, .layout = layout, .pool = pool, .target = target, .flags = flags};
+    struct pushing p = {.uploads = uploads,
+                        .remote = uploads_remote(uploads),
+                        .layout = uploads_layout(uploads),
+                        .target = target,
+                        .flags = flags};
     AUTO_FREE char *name = NULL;
 
     if (push(&p, image, platform, result, err) == 0)
@@ -422,4 +347,16 @@ int push_image(struct remote *remote, struct layout *layout, struct pool *pool,
     push_result_release(result);
     name = reference_familiar(target);
     return err_wrap(err, "push to %s", name);
+}
+
+int push_image(struct remote *remote, struct layout *layout, struct pool *pool,
+               const struct descriptor *image, const struct platform *platform,
+               const struct reference *target, unsigned flags, struct push_result *result,
+               struct err *err)
+{
+    struct uploads *uploads = uploads_open(remote, layout, pool, target);
+    int rc = push_through(uploads, image, platform, target, flags, result, err);
+
+    uploads_close(uploads);
+    return rc;
 }

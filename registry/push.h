@@ -24,6 +24,7 @@ struct pool;
 struct reference;
 struct platform;
 struct descriptor;
+struct uploads;
 
 enum push_flags {
     PUSH_ALL = 1, /* an index must go whole: a platform that is not in the store is an error */
@@ -59,6 +60,10 @@ int push_image(struct remote *remote, struct layout *layout, struct pool *pool,
                const struct descriptor *image, const struct platform *platform,
                const struct reference *target, unsigned flags, struct push_result *result,
                struct err *err);
+/* The same with blobs that may have begun before, to the repository of target. */
+int push_through(struct uploads *uploads, const struct descriptor *image,
+                 const struct platform *platform, const struct reference *target, unsigned flags,
+                 struct push_result *result, struct err *err);
 void push_result_release(struct push_result *result);
 const char *push_how_name(enum push_how how); /* "existing", "mounted", "uploaded" */
 

@@ -480,8 +480,8 @@ static int check_manifest(const struct remote_place *place, const struct http_re
 /* HEAD would do for the digest alone, but has no body to tell why not, and ECR's repositories are
  * told apart by it. */
 int remote_get_manifest(struct remote *remote, const struct remote_place *place, bool push,
-                        const char *tag, const char *digest, struct remote_manifest *manifest,
-                        bool *no_repository, struct err *err)
+                        const char *tag, const char *digest, const atomic_bool *stop,
+                        struct remote_manifest *manifest, bool *no_repository, struct err *err)
 {
     AUTO_FREE char *path = xasprintf("manifests/%s", digest ? digest : tag);
     SCOPED(strv_release) struct strv headers = {0};
@@ -489,8 +489,11 @@ int remote_get_manifest(struct remote *remote, const struct remote_place *place,
     struct remote_call call = {.place = place, .path = path, .push = push};
 
     strv_add(&headers, "Accept: " MANIFEST_ACCEPT);
-    call.http = (struct http_request){
-        .method = "GET", .headers = &headers, .reply_max = MANIFEST_MAX, .repeatable = true};
+    call.http = (struct http_request){.method = "GET",
+                                      .headers = &headers,
+                                      .reply_max = MANIFEST_MAX,
+                                      .repeatable = true,
+                                      .stop = stop};
     if (remote_send(remote, &call, &reply, err) < 0)
         return err->code == HTTP_FAIL_TOO_LARGE && err->kind == ERR_NETWORK
                    ? err_set(err, ERR_REMOTE, 0, "%s sent a manifest of more than %d MiB",
@@ -525,7 +528,8 @@ int remote_fetch_manifest(struct remote *remote, const struct remote_places *pla
     for (size_t i = 0; i < places->count; i++) {
         const struct remote_place *place = &places->items[i];
         struct err failed = {0};
-        int found = remote_get_manifest(remote, place, false, tag, digest, manifest, NULL, &failed);
+        int found =
+            remote_get_manifest(remote, place, false, tag, digest, NULL, manifest, NULL, &failed);
 
         if (found > 0) {
             manifest->place = i;

@@ -17,6 +17,7 @@
  * place's own (an upload's Location at a storage service) goes without. A reply of any status is
  * success; remote_refused() puts it in words.
  */
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -102,10 +103,10 @@ int remote_fetch_manifest(struct remote *remote, const struct remote_places *pla
                           const char *tag, const char *digest, struct remote_manifest *manifest,
                           struct err *err);
 /* The same from one place: also 0 for a repository that is not there, which *no_repository (may be
- * NULL) tells. */
+ * NULL) tells. stop: see struct http_request. */
 int remote_get_manifest(struct remote *remote, const struct remote_place *place, bool push,
-                        const char *tag, const char *digest, struct remote_manifest *manifest,
-                        bool *no_repository, struct err *err);
+                        const char *tag, const char *digest, const atomic_bool *stop,
+                        struct remote_manifest *manifest, bool *no_repository, struct err *err);
 void remote_manifest_release(struct remote_manifest *manifest);
 
 #endif

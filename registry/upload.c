@@ -22,12 +22,10 @@
 #define RESTART_PAUSE_MS 1000 /* ours: before the second, doubled each time */
 
 struct upload {
-    struct remote *remote;
-    const struct layout *layout;
-    const struct remote_place *place;
+    const struct upload_way *way;
+    const struct remote_place *place; /* its own */
     const struct descriptor *blob;
     struct push_blob *record;
-    bool no_repository;
     int step;          /* of progress */
     uint64_t sent;     /* by the PUT under way */
     char *location;    /* of the open session */
@@ -61,8 +59,8 @@ static int exists(struct upload *u, struct err *err)
     struct remote_call call = {.place = u->place, .path = path, .push = true};
     const char *told;
 
-    call.http = (struct http_request){.method = "HEAD", .repeatable = true};
-    if (remote_send(u->remote, &call, &reply, err) < 0)
+    call.http = (struct http_request){.method = "HEAD", .repeatable = true, .stop = u->way->stop};
+    if (remote_send(u->way->remote, &call, &reply, err) < 0)
         return -1;
     told = http_header(&reply, "Docker-Content-Digest");
     if (reply.status != 200 || (told && digest_valid(told) && strcmp(told, u->blob->digest) != 0))
@@ -102,7 +100,7 @@ static int take_location(struct upload *u, const struct http_reply *reply, struc
 /* What a POST without a good answer means when the registry does not know the repository. */
 static int explain_begin(const struct upload *u, struct remote_call *call, struct err *err)
 {
-    if (!u->no_repository || (err->kind == ERR_REMOTE && err->code != 404))
+    if (!u->way->no_repository || (err->kind == ERR_REMOTE && err->code != 404))
         return -1;
     if (err->kind == ERR_REMOTE)
         return -1; /* its own words name the repository already */
@@ -127,9 +125,11 @@ static int begin(struct upload *u, const char *from, struct err *err)
     call.path = buf_cstr(&path);
     /* A session begun twice is a session left over; but ECR's cut connection is no accident when it
      * lacks the repository. */
-    call.http =
-        (struct http_request){.method = "POST", .has_body = true, .repeatable = !u->no_repository};
-    if (remote_send(u->remote, &call, &reply, err) < 0)
+    call.http = (struct http_request){.method = "POST",
+                                      .has_body = true,
+                                      .repeatable = !u->way->no_repository,
+                                      .stop = u->way->stop};
+    if (remote_send(u->way->remote, &call, &reply, err) < 0)
         return explain_begin(u, &call, err);
     if (from && reply.status == 201)
         return 1;
@@ -139,7 +139,7 @@ static int begin(struct upload *u, const char *from, struct err *err)
         log_debug("mount of %s from %s: %d", u->blob->digest, from, reply.status);
         return 2;
     }
-    remote_refused(u->remote, &call, &reply, err);
+    remote_refused(u->way->remote, &call, &reply, err);
     return explain_begin(u, &call, err);
 }
 
@@ -179,7 +179,7 @@ static int put(struct upload *u, struct err *err)
     SCOPED(http_reply_release) struct http_reply reply = {0};
     struct remote_call call = {
         .place = u->place, .url = url, .path = "blobs/uploads/", .push = true};
-    AUTO_FD int fd = layout_open_blob(u->layout, u->blob->digest, NULL, err);
+    AUTO_FD int fd = layout_open_blob(u->way->layout, u->blob->digest, NULL, err);
     const char *told;
 
     if (fd < 0)
@@ -192,16 +192,17 @@ static int put(struct upload *u, struct err *err)
                                       .body_size = u->blob->size,
                                       .has_body = true,
                                       .on_progress = show,
-                                      .on_progress_arg = u};
+                                      .on_progress_arg = u,
+                                      .stop = u->way->stop};
     u->sent = 0;
-    if (remote_send(u->remote, &call, &reply, err) < 0) {
+    if (remote_send(u->way->remote, &call, &reply, err) < 0) {
         u->record->sent += u->sent;
         plan_pause(u, &reply);
         return err->kind == ERR_NETWORK && http_retry_fail((enum http_fail)err->code) ? 1 : -1;
     }
     u->record->sent += u->sent;
     if (reply.status < 200 || reply.status > 204) {
-        remote_refused(u->remote, &call, &reply, err);
+        remote_refused(u->way->remote, &call, &reply, err);
         plan_pause(u, &reply);
         return may_restart(reply.status) ? 1 : -1;
     }
@@ -219,7 +220,7 @@ static int open_session(struct upload *u, struct err *err)
     int begun;
 
     if (u->record->attempts == 0)
-        origins_find(u->layout, u->blob->digest, u->place->host, u->place->repository, &from);
+        origins_find(u->way->layout, u->blob->digest, u->place->host, u->place->repository, &from);
     /* one source only: a refused mount is an open session already, and asking on would leave it
      * behind */
     begun = from.count ? begin(u, from.ptr[0], err) : 2;
@@ -252,7 +253,10 @@ static int send_blob(struct upload *u, struct err *err)
                                       u->record->attempts);
         }
         log_info("upload of %.19s: %s; beginning again", u->blob->digest, failed.text);
-        clock_sleep_ms(u->pause_ms);
+        if (!clock_sleep_unless(u->pause_ms, u->way->stop)) {
+            *err = failed;
+            return -1;
+        }
         /* the answer may have been lost, not the blob */
         if (exists(u, err) > 0)
             return 0;
@@ -275,7 +279,7 @@ static int upload(struct upload *u, struct err *err)
 static void finish(const struct upload *u, int done)
 {
     if (done < 0)
-        progress_finish(u->step, PROGRESS_FAILED, NULL);
+        progress_finish(u->step, u->way->early ? PROGRESS_SKIPPED : PROGRESS_FAILED, NULL);
     else if (u->record->how == PUSH_EXISTING)
         progress_finish(u->step, PROGRESS_CACHED, "already there");
     else if (u->record->how == PUSH_MOUNTED)
@@ -284,16 +288,10 @@ static void finish(const struct upload *u, int done)
         progress_finish(u->step, PROGRESS_DONE, NULL);
 }
 
-int upload_blob(struct remote *remote, const struct layout *layout,
-                const struct remote_place *place, const struct descriptor *blob, bool no_repository,
+int upload_blob(const struct upload_way *way, const struct descriptor *blob,
                 struct push_blob *record, struct err *err)
 {
-    struct upload u = {.remote = remote,
-                       .layout = layout,
-                       .place = place,
-                       .blob = blob,
-                       .record = record,
-                       .no_repository = no_repository};
+    struct upload u = {.way = way, .place = way->place, .blob = blob, .record = record};
     uint64_t begun_ms = clock_mono_ms();
     int done;
 
@@ -305,6 +303,6 @@ int upload_blob(struct remote *remote, const struct layout *layout,
     free(u.location);
     record->time_ms = clock_mono_ms() - begun_ms;
     if (done == 0)
-        origins_add(layout, blob->digest, place->host, place->repository);
+        origins_add(way->layout, blob->digest, way->place->host, way->place->repository);
     return done;
 }

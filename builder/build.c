@@ -44,6 +44,8 @@ static void build_release(struct build *b)
         base_image_free(b->images[i]);
     free(b->images);
     flights_release(&b->flights);
+    cache_uses_release(&b->uses);
+    imported_release(&b->imported);
     lazy_close(b->lazy);
     contexts_close(b->contexts);
     sources_close(b->sources);
@@ -292,6 +294,37 @@ static int check_outputs(const struct build *b, struct err *err)
     return outputs_check(&outputs, targets, targets_count(b->options), err);
 }
 
+/* A stage that nothing is to be remembered of, and that is not there, is a slip of the pen. */
+static void check_filter(const struct build *b)
+{
+    const struct strv *filter = b->options->no_cache_filter;
+
+    for (size_t i = 0; filter && i < filter->count; i++) {
+        const struct graph *g = &b->products[0].graph;
+        size_t k = 0;
+
+        while (k < g->count && !cache_names_stage(&g->stages[k], filter->ptr[i]))
+            k++;
+        if (k == g->count)
+            log_warn("--no-cache-filter %s: there is no such stage", filter->ptr[i]);
+    }
+}
+
+static int read_caches(struct build *b, struct err *err)
+{
+    const struct import_tools tools = {.layout = b->tools->layout,
+                                       .remote = b->tools->remote,
+                                       .lazy = b->lazy,
+                                       .platforms = b->options->platforms,
+                                       .platforms_count = b->options->platforms_count};
+
+    check_filter(b);
+    if (b->options->no_cache)
+        return 0;
+    return imported_read(&b->imported, b->options->cache_from, b->options->cache_from_count, &tools,
+                         err);
+}
+
 /* The stages of all targets to all outputs. */
 static int commit(struct build *b, struct err *err)
 {
@@ -300,6 +333,7 @@ static int commit(struct build *b, struct err *err)
     AUTO_FREE struct outputs_target *targets = targets_of(b->options);
     AUTO_FREE struct commit_input *in = xcalloc(b->products_count, sizeof(*in));
     size_t count = targets_count(b->options);
+    int rc;
 
     for (size_t i = 0; i < b->products_count; i++) {
         struct product *p = &b->products[i];
@@ -309,6 +343,7 @@ static int commit(struct build *b, struct err *err)
                                       .stack = &m->stack,
                                       .platform = &m->stage->platform,
                                       .created = m->created,
+                                      .cache = cache_export_inline(b, p),
                                       .labels = b->options->labels};
     }
     for (size_t i = 0; i < count; i++) {
@@ -317,7 +352,10 @@ static int commit(struct build *b, struct err *err)
     }
     b->result->outputs = xcalloc(count, sizeof(*b->result->outputs));
     b->result->outputs_count = count;
-    return outputs_write(&outputs, targets, count, b->result->outputs, err);
+    rc = outputs_write(&outputs, targets, count, b->result->outputs, err);
+    for (size_t i = 0; i < b->products_count; i++)
+        json_decref(in[i].cache);
+    return rc;
 }
 
 static int carry_out(const struct build_options *options, const struct build_tools *tools,
@@ -333,17 +371,19 @@ static int carry_out(const struct build_options *options, const struct build_too
     b.epoch = b.control.epoch;
     if (check_outputs(&b, err) < 0)
         return -1;
-    if (b.control.inline_cache)
-        log_warn("BUILDKIT_INLINE_CACHE: the image will hold no cache");
     b.sources = build_open_sources(options, tools, b.has_epoch);
     b.lazy = lazy_open(tools->layout, tools->remote, tools->pool);
-    int ready = prepare(&b, err) < 0 ? -1 : build_lint_first(&b, err);
+    int ready = prepare(&b, err) < 0 || read_caches(&b, err) < 0 ? -1 : build_lint_first(&b, err);
     int made = ready < 0 ? -1 : make(&b, err);
     build_lint_last(&b);
     if (ready == 0)
         explain_build(&b, &result->explanation);
     if (made == 0)
         made = commit(&b, err);
+    if (made == 0)
+        made = cache_export(&b, err);
+    if (made == 0)
+        made = cache_keep_imported(&b, err);
     base_images_name(&b);
     return made;
 }

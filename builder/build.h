@@ -22,6 +22,7 @@
 #include "registry/platform.h"
 #include "registry/reference.h"
 
+struct cache_spec;
 struct contexts;
 struct layout;
 struct named_contexts;
@@ -45,9 +46,12 @@ struct build_options {
     const struct outputs_names *names; /* one for each target; for one when there are none */
     const struct output_spec *outputs; /* what is to come of it */
     size_t outputs_count;
-    bool no_cache;                 /* steps are carried out even when they are remembered */
-    const struct run_options *run; /* what RUN may and gets */
-    bool explain;  /* say why steps were remembered or not */
+    const struct cache_spec *cache_from, *cache_to; /* builder/cache_import.h, cache_export.h */
+    size_t cache_from_count, cache_to_count;
+    const struct strv *no_cache_filter; /* names or indexes of stages; NULL: none */
+    bool no_cache;                      /* steps are carried out even when they are remembered */
+    const struct run_options *run;      /* what RUN may and gets */
+    bool explain;                       /* say why steps were remembered or not */
     bool pull; /* ask the registry for base images even when the store has them */
 };
 
@@ -66,7 +70,7 @@ struct build_result {
      * step. */
     struct buf excerpt;
     struct buf output;
-    struct buf explanation; /* with options.explain, whatever came of the build */
+    struct buf explanation;    /* with options.explain, whatever came of the build */
     struct strv warnings;      /* of the build checks, ready to print; after a failure too */
     json_t *warnings_metadata; /* the same for --metadata-file; NULL: none */
 };

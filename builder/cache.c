@@ -134,7 +134,7 @@ int cache_find(const struct layout *layout, const char *hex, struct cache_record
         cache_record_release(record);
         return 0;
     }
-    if (record->has_layer && !layout_has(layout, record->blob.digest)) {
+    if (record->has_layer && !layout_can_have(layout, record->blob.digest)) {
         log_debug("step record %s counts as none: its layer %s is gone", hex, record->blob.digest);
         cache_record_release(record);
         return 0;

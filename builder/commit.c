@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/scope.h"
+#include "builder/cache_doc.h"
 #include "builder/recode.h"
 #include "registry/layout.h"
 #include "registry/manifest.h"
@@ -41,6 +42,9 @@ static int put_config(const struct layout *layout, const struct commit_input *in
 
     add_labels(config, in->labels);
     config_set_created(config, in->created && *in->created ? in->created : NULL);
+    json_object_del(config, CACHE_DOC_INLINE); /* the base image's own */
+    if (in->cache)
+        json_object_set(config, CACHE_DOC_INLINE, in->cache);
     config_print(config, &text);
     if (layout_put(layout, text.ptr, text.size, digest, err) < 0)
         return err_wrap(err, "store the image's config");

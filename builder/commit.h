@@ -30,6 +30,7 @@ struct commit_input {
     const struct platform *platform;
     const char *created;       /* RFC 3339; NULL or "": the image has no date */
     const struct strv *labels; /* "name=value", they win over the config's; NULL: none */
+    json_t *cache;             /* records of its steps, for its config; NULL: none */
 };
 
 struct commit_options {

@@ -14,7 +14,7 @@
  *   BUILDKIT_CONTEXT_KEEP_GIT_DIR   a repository as context keeps its .git
  *   BUILDKIT_CACHE_MOUNT_NS         tells caches of RUN --mount=type=cache apart
  *   those we do not know            refused, unless they ask for nothing
- *   BUILDKIT_INLINE_CACHE           not written; a warning says so
+ *   BUILDKIT_INLINE_CACHE           as --cache-to type=inline
  */
 #include <stdbool.h>
 #include <stdint.h>

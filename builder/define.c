@@ -104,9 +104,14 @@ static int define_files(struct build *build, const struct copy_request *request,
     if (copy_define(request, CONTEXT_SHAPE, &h, err) < 0)
         return -1;
     sha256_end_hex(&h, hex);
+    /* Who reads records from elsewhere may know files that were never read here. */
     if (!read && !cache_knows_shape(build->tools->layout, hex)) {
-        memcpy(out->shape, hex, sizeof(hex));
-        return 0;
+        if (!build->imported.count) {
+            memcpy(out->shape, hex, sizeof(hex));
+            return 0;
+        }
+        if (cache_save_shape(build->tools->layout, hex, err) < 0)
+            return -1;
     }
     sha256_begin(&h);
     if (copy_define(request, CONTEXT_CONTENT, &h, err) < 0)
@@ -265,6 +270,8 @@ static int define_stage(struct build *build, struct making *m, struct err *err)
     if (define_stages_of(build, m, err) < 0)
         return -1;
     memcpy(hex, m->base_hex, sizeof(hex));
+    if (cache_is_filtered(build, m))
+        hex[0] = 0; /* what comes of it is to be seen */
     for (size_t i = 0; i < m->stage->count; i++) {
         struct err why = {0};
 
@@ -285,8 +292,7 @@ bool define_remembers(const struct build *build, const struct making *m, size_t 
     const struct definition *d = &m->definitions[i];
     struct err why = {0};
 
-    return !build->options->no_cache && d->hex[0] &&
-           cache_find(build->tools->layout, d->hex, &record, &why) > 0;
+    return d->hex[0] && cache_recall(build, m, d->hex, &record, &why) > 0;
 }
 
 static void want(struct build *build, struct making *m)

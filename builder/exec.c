@@ -118,7 +118,7 @@ static void adopt_definition(struct making *making)
 {
     const struct definition *d = &making->definitions[making->next];
 
-    if (d->hex[0])
+    if (d->hex[0] && !cache_is_filtered(making->product->build, making))
         memcpy(making->definition, d->hex, SHA256_HEX_SIZE);
     else
         define_stack(&making->stack, making->definition);

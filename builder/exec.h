@@ -15,6 +15,8 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "builder/build.h"
+#include "builder/cache_export.h"
+#include "builder/cache_import.h"
 #include "builder/context.h"
 #include "builder/control.h"
 #include "builder/flights.h"
@@ -92,11 +94,13 @@ struct build {
     struct schedule schedule;
     struct flights flights;     /* has its own lock */
     struct lazy *lazy;          /* has its own lock */
+    struct imported imported;   /* nobody changes it once steps are made */
     struct contexts *contexts;  /* has its own lock */
     pthread_mutex_t lock;       /* of what follows, and of result */
     struct sources *sources;    /* what is fetched */
     struct base_image **images; /* each on its own: origins keep pointers into them */
     size_t images_count, images_capacity;
+    struct cache_uses uses; /* for --cache-to */
     struct control control; /* of the build arguments */
     bool has_epoch;         /* SOURCE_DATE_EPOCH */
     int64_t epoch;

@@ -62,7 +62,7 @@ static void take_layer(struct making *making, const struct cache_record *record,
 
 static bool may_recall(const struct step *s)
 {
-    return !s->build->options->no_cache;
+    return cache_may_recall(s->build, s->making);
 }
 
 static void count_step(struct build *build, bool cached)
@@ -114,9 +114,10 @@ int step_recall(struct step *s, struct err *err)
         return -1;
     if (!s->definition->hex[0] || !may_recall(s))
         return 0;
-    found = cache_find(s->build->tools->layout, s->definition->hex, &record, err);
+    found = cache_recall(s->build, m, s->definition->hex, &record, err);
     if (found <= 0)
         return found;
+    cache_used(s->build, m, s->definition->hex, &record);
     title = exec_title(s->build, m, s->in);
     m->shown = progress_begin("%s", title);
     note(s, OUTCOME_DEFINED);
@@ -134,7 +135,17 @@ int step_nothing(struct step *s, struct err *err)
     note(s, OUTCOME_MADE);
     if (!s->definition || !s->definition->hex[0])
         return 0;
+    cache_used(s->build, m, s->definition->hex, &record);
     return cache_save(s->build->tools->layout, s->definition->hex, &record, err);
+}
+
+/* For --cache-to. A key that is for this build alone is none. */
+static void note_use(const struct step *s, const char *hex, const struct cache_record *record)
+{
+    if (hex)
+        cache_used(s->build, s->making, hex, record);
+    if (s->definition && s->definition->hex[0])
+        cache_used(s->build, s->making, s->definition->hex, record);
 }
 
 /* Under its key by result, and by its definition. */
@@ -143,6 +154,7 @@ static int remember(struct step *s, const char *hex, const struct cache_record *
 {
     const struct layout *layout = s->build->tools->layout;
 
+    note_use(s, hex, record);
     if (cache_save(layout, hex, record, err) < 0)
         return -1;
     if (!s->definition || !s->definition->hex[0])
@@ -197,8 +209,10 @@ static int find(struct step *s, const char *hex, struct cache_record *record, st
 
     if (s->settle || !may_recall(s))
         return 0;
-    found = cache_find(s->build->tools->layout, hex, record, err);
-    return found > 0 && remember(s, hex, record, err) < 0 ? -1 : found;
+    found = cache_recall(s->build, s->making, hex, record, err);
+    if (found == 2) /* of a stranger: see cache_keep_imported() */
+        note_use(s, hex, record);
+    return found == 1 && remember(s, hex, record, err) < 0 ? -1 : found;
 }
 
 /* From this build, from the disk, or made: 1 remembered, 0 made, -1. */
@@ -207,8 +221,10 @@ static int obtain(struct step *s, const char *hex, struct cache_record *record, 
     struct flights *flights = &s->build->flights;
     int found = flights_begin(flights, hex, record);
 
-    if (found)
+    if (found) {
+        note_use(s, s->settle ? NULL : hex, record);
         return 1;
+    }
     found = find(s, hex, record, err);
     if (found == 0 && carry_out(s, hex, record, err) < 0)
         found = -1;

@@ -40,6 +40,7 @@ struct lazy_blob {
     struct lazy_origin *origins;
     size_t count, capacity;
     char diff_id[DIGEST_SIZE]; /* what it must hold; "": nothing is said */
+    char content[DIGEST_SIZE]; /* what it holds; "": nobody looked */
     enum lazy_state state;
     struct job *job; /* a prefetch; waited for at the end */
     struct lazy *lazy;
@@ -110,11 +111,16 @@ static int from_origin(const struct lazy *lazy, const struct lazy_origin *o, str
     return foreign_copy_blob(lazy->layout, o->source->dir_fd, &o->blob, err);
 }
 
-static int hash_content(struct layout *layout, const char *digest, char diff_id[static DIGEST_SIZE],
-                        struct err *err)
+/* Of a blob that is here. Not through the hook, which waits for who asks. */
+static int hash_content(const struct layout *layout, const char *digest,
+                        char diff_id[static DIGEST_SIZE], struct err *err)
 {
+    struct layout plain = *layout; /* borrowed */
     AUTO_FREE char *bytes = xmalloc(PIECE);
-    AUTO_FD int fd = layout_open_blob(layout, digest, NULL, err);
+    AUTO_FD int fd = -1;
+
+    plain.fetch = NULL;
+    fd = layout_open_blob(&plain, digest, NULL, err);
     struct inflater *in = fd < 0 ? NULL : inflater_open(source_of_fd(&fd), 0, err);
     struct sha256 hash;
     ssize_t n = -1;
@@ -127,23 +133,44 @@ static int hash_content(struct layout *layout, const char *digest, char diff_id[
     return n < 0 ? -1 : 0;
 }
 
+/* Looked at once. */
+static int content_of(struct lazy *lazy, struct lazy_blob *blob, char out[static DIGEST_SIZE],
+                      struct err *err)
+{
+    pthread_mutex_lock(&lazy->lock);
+    memcpy(out, blob->content, DIGEST_SIZE);
+    pthread_mutex_unlock(&lazy->lock);
+    if (out[0])
+        return 0;
+    if (hash_content(lazy->layout, blob->digest, out, err) < 0)
+        return err_wrap(err, "layer %s", blob->digest);
+    pthread_mutex_lock(&lazy->lock);
+    memcpy(blob->content, out, DIGEST_SIZE);
+    pthread_mutex_unlock(&lazy->lock);
+    return 0;
+}
+
 int lazy_check(struct lazy *lazy, const char *digest, const char *diff_id, struct err *err)
 {
     char found[DIGEST_SIZE];
+    struct lazy_blob *blob;
 
-    if (hash_content(lazy->layout, digest, found, err) < 0)
+    pthread_mutex_lock(&lazy->lock);
+    blob = find_or_add(lazy, digest);
+    pthread_mutex_unlock(&lazy->lock);
+    if (content_of(lazy, blob, found, err) < 0)
         return -1;
     return strcmp(found, diff_id) == 0;
 }
 
-static int check_content(struct lazy *lazy, const struct lazy_blob *blob, struct err *err)
+static int check_content(struct lazy *lazy, struct lazy_blob *blob, struct err *err)
 {
     char found[DIGEST_SIZE];
 
     if (!blob->diff_id[0])
         return 0;
-    if (hash_content(lazy->layout, blob->digest, found, err) < 0)
-        return err_wrap(err, "layer %s", blob->digest);
+    if (content_of(lazy, blob, found, err) < 0)
+        return -1;
     if (strcmp(found, blob->diff_id) == 0)
         return 0;
     return err_set(err, ERR_INPUT, EINVAL,
@@ -153,7 +180,7 @@ static int check_content(struct lazy *lazy, const struct lazy_blob *blob, struct
 }
 
 /* Without the lock; origins do not change while it is LAZY_COMING. */
-static int from_origins(struct lazy *lazy, const struct lazy_blob *blob, struct err *err)
+static int from_origins(struct lazy *lazy, struct lazy_blob *blob, struct err *err)
 {
     struct err failed = {0};
 
@@ -302,15 +329,18 @@ int lazy_add_dir(struct lazy *lazy, int dir_fd, const struct descriptor *blobs, 
     return 0;
 }
 
-void lazy_expect(struct lazy *lazy, const char *digest, const char *diff_id)
+bool lazy_expect(struct lazy *lazy, const char *digest, const char *diff_id)
 {
     struct lazy_blob *blob;
+    bool same;
 
     pthread_mutex_lock(&lazy->lock);
     blob = find_or_add(lazy, digest);
     if (!blob->diff_id[0])
         memcpy(blob->diff_id, diff_id, DIGEST_SIZE);
+    same = strcmp(blob->diff_id, diff_id) == 0;
     pthread_mutex_unlock(&lazy->lock);
+    return same;
 }
 
 /* ---- life ---- */

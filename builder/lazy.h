@@ -10,6 +10,7 @@
  * fetched once and verified, also when several threads ask at the same time. A blob may have
  * several sources; they are tried in the order in which they were added. Any thread may use it.
  */
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -34,9 +35,10 @@ int lazy_add_dir(struct lazy *lazy, int dir_fd, const struct descriptor *blobs, 
                  struct err *err);
 /*
  * The blob, once it is here, must hold a layer of this diff id; a blob that does not is an error of
- * whoever asked for it. For what a stranger says of layers that no config vouches for.
+ * whoever asked for it. For what a stranger says of layers that no config vouches for. False: it
+ * must hold another already.
  */
-void lazy_expect(struct lazy *lazy, const char *digest, const char *diff_id);
+bool lazy_expect(struct lazy *lazy, const char *digest, const char *diff_id);
 /* The same for a blob that is here already: 1 it does, 0 not, -1. */
 int lazy_check(struct lazy *lazy, const char *digest, const char *diff_id, struct err *err);
 

@@ -77,6 +77,7 @@ const struct opt build_opts[] = {
      .name = "print-ast",
      .help = "build nothing: print the parsed Dockerfile as JSON",
      .offset = AT(print_ast)},
+    CACHE_OPTS(struct build_opts, cache),
     OUTPUT_OPTS(struct build_opts, output),
     RUN_OPTS(struct build_opts, run),
     REGISTRY_OPTS(struct build_opts, registry),

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "base/strv.h"
+#include "cli/cache_opts.h"
 #include "cli/legacy_opts.h"
 #include "cli/opts.h"
 #include "cli/output_opts.h"
@@ -17,6 +18,7 @@ struct build_opts {
     const char *file, *isolation, *call;
     uint64_t jobs;
     bool no_cache, explain, pull, check, print_ast;
+    struct cache_opts cache;
     struct output_opts output;
     struct legacy_opts legacy;
     struct run_opts run;

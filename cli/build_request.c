@@ -22,6 +22,7 @@ void build_request_release(struct build_request *r)
     strv_release(&r->build_args);
     strv_release(&r->targets);
     named_release(&r->named);
+    cache_list_release(&r->cache);
     output_list_release(&r->outputs);
     strv_release(&r->insecure);
     run_options_release(&r->run);
@@ -147,6 +148,7 @@ int build_request_make(const struct build_opts *o, const char *context, struct b
         set_platforms(r, &o->platforms, err) < 0 || set_labels(r, &o->labels, err) < 0 ||
         legacy_opts_check(&o->legacy, err) < 0 ||
         output_opts_make(&o->output, &r->outputs, err) < 0 ||
+        cache_opts_make(&o->cache, &r->cache, &r->insecure, err) < 0 ||
         run_opts_make(&o->run, &r->run, err) < 0)
         return -1;
     if (o->output.iidfile && o->targets.count > 1)
@@ -167,6 +169,11 @@ int build_request_make(const struct build_opts *o, const char *context, struct b
     r->options.jobs = o->jobs < JOBS_MAX ? (unsigned)o->jobs : JOBS_MAX;
     r->options.no_cache = o->no_cache;
     r->options.explain = o->explain;
+    r->options.no_cache_filter = &r->cache.not_of;
+    r->options.cache_from = r->cache.from;
+    r->options.cache_from_count = r->cache.from_count;
+    r->options.cache_to = r->cache.to;
+    r->options.cache_to_count = r->cache.to_count;
     r->options.pull = o->pull;
     return 0;
 }

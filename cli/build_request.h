@@ -18,6 +18,7 @@ struct build_request {
     struct strv build_args, targets;
     struct platform *platforms;
     struct named_contexts named;
+    struct cache_list cache;
     struct output_list outputs;
     struct strv insecure; /* hosts of outputs with registry.insecure */
     struct run_options run;

@@ -263,10 +263,11 @@ int layout_need(const struct layout *l, const char *digest, struct err *err)
 {
     if (check_digest(digest, err) < 0)
         return -1;
-    if (layout_has(l, digest))
-        return 0;
+    /* Who can fetch it may know more of it than that its bytes are right. */
     if (l->fetch && l->fetch->can(l->fetch->arg, digest))
         return l->fetch->fetch(l->fetch->arg, digest, err);
+    if (layout_has(l, digest))
+        return 0;
     return err_set(err, ERR_INPUT, ENOENT, "blob %s is not in the store %s", digest, l->root);
 }
 

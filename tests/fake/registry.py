@@ -58,10 +58,16 @@ class State:
         self.blobs, self.manifests, self.tags, self.uploads = {}, {}, {}, {}
         self.repos, self.tokens, self.signed = set(opts.repo), {}, set()
         self.rules, self.entries, self.log_file = [], [], open(opts.log, "a", buffering=1)
+        self.arrived = 0
+
+    def arrival(self):
+        """The number of a request: they count as they come, and are logged as they are done."""
+        with self.lock:
+            self.arrived += 1
+            return self.arrived
 
     def log(self, entry):
         with self.lock:
-            entry["n"] = len(self.entries) + 1
             self.entries.append(entry)
             self.log_file.write(json.dumps(entry) + "\n")
 
@@ -123,6 +129,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.route, self.query = parts.path, parse_qs(parts.query, keep_blank_values=True)
         self.body, self.reply_status, self.sent = b"", 0, 0
         self.rule_index, self.rule = (None, {}) if self.route.startswith("/_") else st.rule_for(self.server_name, self.command, self.path)
+        number = 0 if self.route.startswith("/_") else st.arrival()
         try:
             if "delay" in self.rule:
                 time.sleep(self.rule["delay"])
@@ -139,7 +146,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except (Gone, BrokenPipeError, ConnectionResetError, ssl.SSLError):
             self.close_connection = True
         if not self.route.startswith("/_"):
-            st.log({"server": self.server_name, "client": self.client_address[1], "method": self.command, "path": self.route, "query": parts.query,
+            st.log({"n": number, "server": self.server_name, "client": self.client_address[1], "method": self.command, "path": self.route, "query": parts.query,
                     "headers": {k.lower(): v for k, v in self.headers.items()}, "body_size": len(self.body),
                     "body_sha256": hashlib.sha256(self.body).hexdigest(), "status": self.reply_status, "sent": self.sent,
                     "rule": self.rule_index})

@@ -146,6 +146,17 @@ static __attribute__((unused)) void server_start(struct server *s, const char *r
     OKF(s->http != NULL, "%s", err.text);
 }
 
+/* Requests are logged as they are done, and told in the order in which they came. */
+static void server_insert(json_t *list, json_t *entry)
+{
+    json_int_t n = json_integer_value(json_object_get(entry, "n"));
+    size_t at = json_array_size(list);
+
+    while (at > 0 && json_integer_value(json_object_get(json_array_get(list, at - 1), "n")) > n)
+        at--;
+    json_array_insert_new(list, at, entry);
+}
+
 /* Request number n of the server's log, from 0; the log is read anew when n is 0. */
 static __attribute__((unused)) json_t *server_logged(struct server *s, size_t n)
 {
@@ -162,7 +173,7 @@ static __attribute__((unused)) json_t *server_logged(struct server *s, size_t n)
         fs_read_file(AT_FDCWD, path, &text, 1 << 22, &err);
         rest = buf_str(&text);
         while (str_line(&rest, &line))
-            json_array_append_new(s->log, json_parse(line, &err));
+            server_insert(s->log, json_parse(line, &err));
     }
     return json_array_get(s->log, n);
 }

@@ -12,7 +12,7 @@ static bool has_run(const struct making *m)
     return false;
 }
 
-static bool is_built_on(const struct making *m, const struct making *below)
+bool ahead_is_built_on(const struct making *m, const struct making *below)
 {
     while (m != below && m->stage->base.kind == SOURCE_STAGE)
         m = &m->product->stages[m->stage->base.stage];
@@ -31,7 +31,7 @@ static bool is_kept(const struct build *b, const struct making *m)
         kept = kept || spec->type != OUTPUT_IMAGE || spec->whole || spec->unpack ||
                (spec->store && !spec->push);
     }
-    return kept && is_built_on(&p->stages[p->graph.target], m);
+    return kept && ahead_is_built_on(&p->stages[p->graph.target], m);
 }
 
 static bool will_run(const struct making *m)
@@ -41,7 +41,7 @@ static bool will_run(const struct making *m)
     for (size_t i = 0; i < p->graph.order_count; i++) {
         const struct making *other = &p->stages[p->graph.order[i]];
 
-        if (is_built_on(other, m) && has_run(other))
+        if (ahead_is_built_on(other, m) && has_run(other))
             return true;
     }
     return false;

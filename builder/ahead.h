@@ -14,4 +14,7 @@ void ahead_begun(const struct build *build, const struct making *making);
 /* A step is not remembered: a RUN of its stage is unlikely to be. */
 void ahead_missed(const struct build *build, const struct making *making);
 
+/* Is `below` the stage itself, or among those it is FROM? */
+bool ahead_is_built_on(const struct making *m, const struct making *below);
+
 #endif

@@ -14,6 +14,7 @@
 #include "builder/build_lint.h"
 #include "builder/contexts.h"
 #include "builder/define.h"
+#include "builder/early_push.h"
 #include "builder/exec.h"
 #include "builder/explain.h"
 #include "builder/exec_run.h"
@@ -37,6 +38,7 @@ static void product_release(struct product *p)
 
 static void build_release(struct build *b)
 {
+    early_push_close(b->early);
     for (size_t i = 0; i < b->products_count; i++)
         product_release(&b->products[i]);
     free(b->products);
@@ -256,7 +258,8 @@ static struct outputs outputs_of(const struct build *b)
                             .multi_platform = b->control.multi_platform,
                             .layout = b->tools->layout,
                             .pool = b->tools->pool,
-                            .remote = b->tools->remote};
+                            .remote = b->tools->remote,
+                            .early = b->early};
 }
 
 static size_t targets_count(const struct build_options *o)
@@ -276,7 +279,7 @@ static struct outputs_target *targets_of(const struct build_options *o)
     return targets;
 }
 
-static int check_outputs(const struct build *b, struct err *err)
+static int prepare_outputs(struct build *b, struct err *err)
 {
     const struct build_options *o = b->options;
     struct outputs outputs = outputs_of(b);
@@ -291,7 +294,10 @@ static int check_outputs(const struct build *b, struct err *err)
         if (o->named->items[i].kind == NAMED_DIR)
             strv_add(&keep, o->named->items[i].value);
     outputs.keep = &keep;
-    return outputs_check(&outputs, targets, targets_count(b->options), err);
+    if (outputs_check(&outputs, targets, targets_count(o), err) < 0)
+        return -1;
+    b->early = early_push_open(&outputs, targets, targets_count(o), err);
+    return b->early ? 0 : -1;
 }
 
 /* A stage that nothing is to be remembered of, and that is not there, is a slip of the pen. */
@@ -369,7 +375,7 @@ static int carry_out(const struct build_options *options, const struct build_too
         return -1;
     b.has_epoch = b.control.has_epoch;
     b.epoch = b.control.epoch;
-    if (check_outputs(&b, err) < 0)
+    if (prepare_outputs(&b, err) < 0)
         return -1;
     b.sources = build_open_sources(options, tools, b.has_epoch);
     b.lazy = lazy_open(tools->layout, tools->remote, tools->pool);

@@ -20,6 +20,15 @@ void commit_release(struct commit *commit)
     *commit = (struct commit){0};
 }
 
+struct commit_options commit_options_of(const struct output_spec *spec)
+{
+    return (struct commit_options){.codec = spec->has_codec ? spec->codec : CODEC_GZIP,
+                                   .level = spec->level,
+                                   .force = spec->force,
+                                   .docker_types = spec->docker_types,
+                                   .annotations = &spec->annotations};
+}
+
 static void add_labels(json_t *config, const struct strv *labels)
 {
     for (size_t i = 0; labels && i < labels->count; i++) {
@@ -67,8 +76,8 @@ static void retype(const struct descriptor *from, bool docker, struct descriptor
 }
 
 /* A base layer keeps its bytes unless the caller insists; Docker's types have no zstd. */
-static bool must_recode(const struct layout *layout, const struct stack_layer *layer,
-                        const struct commit_options *options)
+bool commit_recodes(const struct layout *layout, const struct stack_layer *layer,
+                    const struct commit_options *options)
 {
     enum codec now = recode_codec_of(&layer->blob);
 
@@ -91,13 +100,13 @@ static int put_layers(struct layout *layout, struct pool *pool, const struct sta
                       struct err *err)
 {
     for (size_t i = 0; i < stack->count; i++)
-        if (must_recode(layout, &stack->layers[i], options))
+        if (commit_recodes(layout, &stack->layers[i], options))
             layout_prefetch(layout, stack->layers[i].blob.digest);
     for (size_t i = 0; i < stack->count; i++) {
         const struct stack_layer *layer = &stack->layers[i];
         SCOPED(descriptor_release) struct descriptor other = {0};
 
-        if (!must_recode(layout, layer, options)) {
+        if (!commit_recodes(layout, layer, options)) {
             retype(&layer->blob, options->docker_types, &layers[i]);
             continue;
         }

@@ -42,6 +42,12 @@ struct commit_options {
 };
 #define COMMIT_OPTIONS_DEFAULT ((struct commit_options){.codec = CODEC_GZIP})
 
+/* What an output wants; annotations are borrowed from it. */
+struct commit_options commit_options_of(const struct output_spec *spec);
+/* Will the layer be compressed again? From any thread. */
+bool commit_recodes(const struct layout *layout, const struct stack_layer *layer,
+                    const struct commit_options *options);
+
 struct commit {
     struct descriptor descriptor;    /* of the manifest, with platform; of an index, without */
     char config_digest[DIGEST_SIZE]; /* "" for an index */

@@ -27,6 +27,7 @@
 #include "builder/state.h"
 
 struct contexts;
+struct early_push;
 struct lazy;
 struct sources;
 struct build;
@@ -65,6 +66,7 @@ struct making {
     size_t next;                      /* of stage->body, to be carried out */
     size_t number, numbers;           /* of the step in its stage, for titles */
     int shown;                        /* the running step, as base/progress knows it */
+    size_t uploaded;                  /* of its layers, those that early_push knows */
     bool forget;                      /* the running step's result must not be remembered */
     struct buf output;                /* the last of it, of a step that failed */
     struct buf excerpt;               /* the lines at fault, after a failure */
@@ -95,6 +97,7 @@ struct build {
     struct flights flights;     /* has its own lock */
     struct lazy *lazy;          /* has its own lock */
     struct imported imported;   /* nobody changes it once steps are made */
+    struct early_push *early;   /* has its own lock */
     struct contexts *contexts;  /* has its own lock */
     pthread_mutex_t lock;       /* of what follows, and of result */
     struct sources *sources;    /* what is fetched */

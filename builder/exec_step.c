@@ -9,6 +9,7 @@
 #include "base/scope.h"
 #include "builder/ahead.h"
 #include "builder/define.h"
+#include "builder/early_push.h"
 #include "builder/exec_run.h"
 #include "builder/run_options.h"
 #include "builder/tripwire.h"
@@ -187,6 +188,7 @@ static int carry_out(struct step *s, const char *hex, struct cache_record *recor
     log_debug("%s has key %s", s->in->canonical, hex);
     m->forget = false;
     ahead_missed(s->build, m);
+    early_push_start(s->build->early);
     if (s->fn(s->build, m, s->arg, &layer, err) < 0)
         return -1;
     stamp(s->build, record->created);

@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "base/scope.h"
 #include "builder/bundle.h"
+#include "builder/early_push.h"
 #include "builder/export.h"
 #include "builder/layer.h"
 #include "builder/oci_dir.h"
@@ -63,11 +64,7 @@ static int commit_work(const struct outputs *o, struct work *w, struct err *err)
     const struct commit_input *images = w->target->images;
     size_t count = w->target->count;
     const struct output_spec *spec = w->spec;
-    struct commit_options options = {.codec = spec->has_codec ? spec->codec : CODEC_GZIP,
-                                     .level = spec->level,
-                                     .force = spec->force,
-                                     .docker_types = spec->docker_types,
-                                     .annotations = &spec->annotations};
+    struct commit_options options = commit_options_of(spec);
     AUTO_FREE struct commit *each = xcalloc(count, sizeof(*each));
     bool is_index = count > 1 || o->multi_platform;
     int rc = check_annotations(spec, is_index, err);
@@ -207,8 +204,8 @@ static int push_one(const struct outputs *o, const struct work *w, const struct 
         target.tag = NULL;
         target.digest = digest;
     }
-    return push_image(o->remote, o->layout, o->pool, &w->made.descriptor, NULL, &target, 0, &pushed,
-                      err);
+    return push_through(early_push_uploads(o->early, ref), &w->made.descriptor, NULL, &target, 0,
+                        &pushed, err);
 }
 
 static size_t count_pushes(const struct works *works)

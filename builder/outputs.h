@@ -17,6 +17,7 @@
 #include "builder/output_spec.h"
 #include "registry/reference.h"
 
+struct early_push;
 struct layout;
 struct pool;
 struct remote;
@@ -33,6 +34,7 @@ struct outputs {
     struct layout *layout;
     struct pool *pool;
     struct remote *remote;
+    struct early_push *early; /* for those that push; only outputs_write needs it */
 };
 
 /* Names for the images of one target whose output has none of its own. */

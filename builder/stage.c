@@ -7,6 +7,7 @@
 #include "base/scope.h"
 #include "builder/ahead.h"
 #include "builder/define.h"
+#include "builder/early_push.h"
 #include "registry/config.h"
 
 void stage_release(struct making *m)
@@ -115,6 +116,7 @@ int stage_make(void *arg, struct task *task, struct task **on, struct err *err)
             return 0;
         if (begin(b, m, err) < 0)
             return -1;
+        early_push_layers(b, m);
     }
     while (m->next < m->stage->count) {
         const struct instruction *in = m->stage->body[m->next];
@@ -127,6 +129,7 @@ int stage_make(void *arg, struct task *task, struct task **on, struct err *err)
             return err_set(err, ERR_COMMAND, 0, "cancelled");
         if (exec_instruction(b, m, in, err) < 0)
             return -1;
+        early_push_layers(b, m);
         m->next++;
     }
     pthread_mutex_lock(&b->lock);

@@ -278,8 +278,12 @@ static int upload(struct upload *u, struct err *err)
 
 static void finish(const struct upload *u, int done)
 {
-    if (done < 0)
-        progress_finish(u->step, u->way->early ? PROGRESS_SKIPPED : PROGRESS_FAILED, NULL);
+    if (done < 0 && u->way->stop && atomic_load(u->way->stop))
+        progress_finish(u->step, PROGRESS_SKIPPED, "called off");
+    else if (done < 0 && u->way->early)
+        progress_finish(u->step, PROGRESS_SKIPPED, "failed; it comes again with the image");
+    else if (done < 0)
+        progress_finish(u->step, PROGRESS_FAILED, NULL);
     else if (u->record->how == PUSH_EXISTING)
         progress_finish(u->step, PROGRESS_CACHED, "already there");
     else if (u->record->how == PUSH_MOUNTED)

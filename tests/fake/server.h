@@ -207,4 +207,37 @@ static __attribute__((unused)) void server_rules(struct server *s, const char *r
     server_post(s, "/_rules", rules);
 }
 
+/* One GET of a path (or what `request` says), its result in *reply and *err. */
+static __attribute__((unused)) int server_get(struct server *s, const char *path,
+                                              struct http_request *request,
+                                              struct http_reply *reply, struct err *err)
+{
+    struct http_request plain = {.method = "GET", .repeatable = true};
+    SCOPED(buf_release) struct buf url = {0};
+
+    *err = (struct err){0};
+    if (!request)
+        request = &plain;
+    buf_addf(&url, "%s%s", buf_cstr(&s->url), path);
+    request->url = buf_cstr(&url);
+    return http_send(s->http, request, reply, err);
+}
+
+/* The address of the server in an error text differs every time: "http://HOST". */
+static __attribute__((unused)) const char *server_plainly(const struct server *s, const char *text,
+                                                          struct buf *out)
+{
+    const char *host = strstr(buf_cstr(&s->url), "//") + 2;
+    const char *at;
+
+    buf_clear(out);
+    while ((at = strstr(text, host))) {
+        buf_add(out, text, (size_t)(at - text));
+        buf_adds(out, "HOST");
+        text = at + strlen(host);
+    }
+    buf_adds(out, text);
+    return buf_cstr(out);
+}
+
 #endif

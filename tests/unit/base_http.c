@@ -14,37 +14,6 @@
 #include "tests/fake/server.h"
 #include "tests/tap.h"
 
-/* One GET of a path (or what `request` says), its result in *reply and *err. */
-static int get(struct server *s, const char *path, struct http_request *request,
-               struct http_reply *reply, struct err *err)
-{
-    struct http_request plain = {.method = "GET", .repeatable = true};
-    SCOPED(buf_release) struct buf url = {0};
-
-    *err = (struct err){0};
-    if (!request)
-        request = &plain;
-    buf_addf(&url, "%s%s", buf_cstr(&s->url), path);
-    request->url = buf_cstr(&url);
-    return http_send(s->http, request, reply, err);
-}
-
-/* The address of the server in an error text differs every time: "http://HOST". */
-static const char *plainly(const struct server *s, const char *text, struct buf *out)
-{
-    const char *host = strstr(buf_cstr(&s->url), "//") + 2;
-    const char *at;
-
-    buf_clear(out);
-    while ((at = strstr(text, host))) {
-        buf_add(out, text, (size_t)(at - text));
-        buf_adds(out, "HOST");
-        text = at + strlen(host);
-    }
-    buf_adds(out, text);
-    return buf_cstr(out);
-}
-
 static void plain_get(void)
 {
     SCOPED(server_stop) struct server s = {0};
@@ -59,7 +28,7 @@ static void plain_get(void)
         NULL, server_redirects);
     struct http_request request = {.method = "GET", .hash_reply = true};
 
-    OKF(get(&s, "/x?q=a%2Fb&c", &request, &reply, &err) == 0, "%s", err.text);
+    OKF(server_get(&s, "/x?q=a%2Fb&c", &request, &reply, &err) == 0, "%s", err.text);
     EQ_INT(reply.status, 200);
     EQ_STR(buf_cstr(&reply.body), "hello");
     EQ_INT(reply.size, 5);
@@ -74,7 +43,7 @@ static void plain_get(void)
     /* nothing goes out that we did not say */
     EQ_INT(json_object_size(json_object_get(server_logged(&s, 0), "headers")), 2);
     EQ_STR(server_header(&s, 0, "user-agent"), "slipway/" SLIPWAY_VERSION);
-    get(&s, "/x", NULL, &reply, &err);
+    server_get(&s, "/x", NULL, &reply, &err);
     OKF(json_integer_value(json_object_get(server_logged(&s, 0), "client")) ==
             json_integer_value(json_object_get(server_logged(&s, 1), "client")),
         "one connection for both");
@@ -95,34 +64,34 @@ static void methods_and_headers(void)
     struct http_request request = {
         .method = "HEAD", .headers = &headers, .authorization = "Basic abc"};
 
-    get(&s, "/x", &request, &reply, &err);
+    server_get(&s, "/x", &request, &reply, &err);
     EQ_STR(json_str(server_logged(&s, 0), "method"), "HEAD");
     EQ_STR(server_header(&s, 0, "accept"), "a/b, c/d");
     EQ_STR(server_header(&s, 0, "x-empty"), "");
     EQ_STR(server_header(&s, 0, "authorization"), "Basic abc");
     request = (struct http_request){.method = "POST"};
-    get(&s, "/x", &request, &reply, &err);
+    server_get(&s, "/x", &request, &reply, &err);
     EQ_STR(server_header(&s, 0, "content-length") ? "there" : "missing", "missing");
     EQ_STR(server_header(&s, 1, "content-length"), "0");
     OK(server_header(&s, 1, "content-type") == NULL && server_header(&s, 1, "expect") == NULL);
     request = (struct http_request){.method = "PATCH", .body = STR("abc"), .headers = &headers};
-    get(&s, "/x", &request, &reply, &err);
+    server_get(&s, "/x", &request, &reply, &err);
     server_logged(&s, 0);
     EQ_STR(json_str(server_logged(&s, 2), "body_sha256"),
            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     EQ_STR(server_header(&s, 2, "content-type"), "text/x");
     EQ_STR(server_header(&s, 2, "content-length"), "3");
     request = (struct http_request){.method = "DELETE"};
-    get(&s, "/x", &request, &reply, &err);
+    server_get(&s, "/x", &request, &reply, &err);
     server_logged(&s, 0);
     OK(server_header(&s, 3, "content-length") == NULL);
     strv_add(&bad, "X-A: b\r\nX-C: d");
     request = (struct http_request){.method = "GET", .headers = &bad};
-    OK(get(&s, "/x", &request, &reply, &err) == -1);
+    OK(server_get(&s, "/x", &request, &reply, &err) == -1);
     OKF(strstr(err.text, "request header X-A holds a control character") != NULL, "%s", err.text);
     EQ_INT(err.kind, ERR_INPUT);
     request = (struct http_request){.method = "GET", .authorization = "a\nb"};
-    OK(get(&s, "/x", &request, &reply, &err) == -1);
+    OK(server_get(&s, "/x", &request, &reply, &err) == -1);
     EQ_INT(server_count(&s), 4);
 }
 
@@ -143,41 +112,43 @@ static void retries(void)
         "{\"path\":\"^/dead\",\"status\":503,\"headers\":{\"Retry-After\":\"9\"}},"
         "{\"path\":\".\",\"status\":200}]",
         NULL, server_redirects);
-    OKF(get(&s, "/twice", NULL, &reply, &err) == 0 && reply.status == 200, "%s", err.text);
+    OKF(server_get(&s, "/twice", NULL, &reply, &err) == 0 && reply.status == 200, "%s", err.text);
     EQ_INT(reply.attempts, 3);
-    OKF(get(&s, "/drop", NULL, &reply, &err) == 0 && reply.status == 200, "%s", err.text);
+    OKF(server_get(&s, "/drop", NULL, &reply, &err) == 0 && reply.status == 200, "%s", err.text);
     EQ_INT(reply.attempts,
            2); /* the connection was a kept one: curl itself tries a fresh one first */
-    OK(get(&s, "/always", NULL, &reply, &err) == 0);
+    OK(server_get(&s, "/always", NULL, &reply, &err) == 0);
     EQ_INT(reply.status, 500);
     EQ_INT(reply.attempts, 5);
     EQ_STR(buf_cstr(&reply.body), "sorry");
-    OK(get(&s, "/gone", NULL, &reply, &err) == -1);
+    OK(server_get(&s, "/gone", NULL, &reply, &err) == -1);
     EQ_INT(err.kind, ERR_NETWORK);
     EQ_INT(err.code, HTTP_FAIL_CUT);
     SCOPED(buf_release) struct buf text = {0};
-    EQ_STR(plainly(&s, err.text, &text),
+    EQ_STR(server_plainly(&s, err.text, &text),
            "GET http://HOST/gone: HOST closed the connection without a reply (tried 5 times)");
 
     uint64_t begun = clock_mono_ms();
-    OK(get(&s, "/wait", NULL, &reply, &err) == 0 && reply.status == 200 && reply.attempts == 2);
+    OK(server_get(&s, "/wait", NULL, &reply, &err) == 0 && reply.status == 200 &&
+       reply.attempts == 2);
     OKF(clock_mono_ms() - begun >= 1000, "Retry-After was %d ms", (int)(clock_mono_ms() - begun));
-    OK(get(&s, "/long", NULL, &reply, &err) == 0);
+    OK(server_get(&s, "/long", NULL, &reply, &err) == 0);
     EQ_INT(reply.status, 503);
     EQ_INT(reply.attempts, 1);
 
     struct http_request once = {.method = "POST"};
     server_rules(&s,
                  "[{\"path\":\"^/x\",\"status\":503},{\"path\":\"^/drop-post\",\"drop\":true}]");
-    OK(get(&s, "/x", &once, &reply, &err) == 0 && reply.status == 503 && reply.attempts == 1);
+    OK(server_get(&s, "/x", &once, &reply, &err) == 0 && reply.status == 503 &&
+       reply.attempts == 1);
     size_t before = server_count(&s);
-    OK(get(&s, "/drop-post", &once, &reply, &err) == -1);
+    OK(server_get(&s, "/drop-post", &once, &reply, &err) == -1);
     EQ_INT(server_count(&s) - before, 1);
 
     struct http_request hurry = {.method = "GET", .repeatable = true, .timeout_ms = 4000};
     server_rules(&s, "[{\"path\":\"^/dead\",\"status\":503,\"headers\":{\"Retry-After\":\"9\"}}]");
     begun = clock_mono_ms();
-    OK(get(&s, "/dead", &hurry, &reply, &err) == 0 && reply.status == 503);
+    OK(server_get(&s, "/dead", &hurry, &reply, &err) == 0 && reply.status == 503);
     OK(clock_mono_ms() - begun < 4000);
 }
 
@@ -209,7 +180,8 @@ static void redirects(void)
     struct http_request request = {
         .method = "GET", .headers = &headers, .authorization = "Bearer t"};
 
-    OKF(get(&s, "/v2/a", &request, &reply, &err) == 0 && reply.status == 200, "%s", err.text);
+    OKF(server_get(&s, "/v2/a", &request, &reply, &err) == 0 && reply.status == 200, "%s",
+        err.text);
     EQ_STR(buf_cstr(&reply.body), "there");
     EQ_INT(reply.attempts, 1);
     OK(str_ends(str_of(reply.url), "/c"));
@@ -234,14 +206,14 @@ static void redirects(void)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         SCOPED(buf_release) struct buf text = {0};
 
-        OK(get(&s, rows[i].path, NULL, &reply, &err) == -1);
-        EQ_STR(plainly(&s, err.text, &text), rows[i].text);
+        OK(server_get(&s, rows[i].path, NULL, &reply, &err) == -1);
+        EQ_STR(server_plainly(&s, err.text, &text), rows[i].text);
     }
-    OK(get(&s, "/none", NULL, &reply, &err) == 0 && reply.status == 302);
+    OK(server_get(&s, "/none", NULL, &reply, &err) == 0 && reply.status == 302);
     request = (struct http_request){.method = "GET", .no_redirect = true};
-    OK(get(&s, "/v2/a", &request, &reply, &err) == 0 && reply.status == 307);
+    OK(server_get(&s, "/v2/a", &request, &reply, &err) == 0 && reply.status == 307);
     request = (struct http_request){.method = "PUT", .body = STR("x")};
-    OK(get(&s, "/v2/a", &request, &reply, &err) == 0 && reply.status == 307);
+    OK(server_get(&s, "/v2/a", &request, &reply, &err) == 0 && reply.status == 307);
 }
 
 static int make_file(const struct server *s, size_t size)
@@ -289,10 +261,12 @@ static void uploads(void)
                                    .on_progress = count_sent,
                                    .on_progress_arg = &sent};
 
-    OKF(get(&s, "/again", &request, &reply, &err) == 0 && reply.status == 201, "%s", err.text);
+    OKF(server_get(&s, "/again", &request, &reply, &err) == 0 && reply.status == 201, "%s",
+        err.text);
     EQ_INT(reply.attempts, 2);
     EQ_INT(sent, 2500000);
-    OKF(get(&s, "/half", &request, &reply, &err) == 0 && reply.status == 201, "%s", err.text);
+    OKF(server_get(&s, "/half", &request, &reply, &err) == 0 && reply.status == 201, "%s",
+        err.text);
     EQ_INT(reply.attempts, 2);
     EQ_INT(lseek(fd, 0, SEEK_CUR), 3000000); /* pread: the offset is the caller's */
     EQ_INT(server_count(&s), 4);
@@ -306,15 +280,15 @@ static void uploads(void)
     EQ_INT(json_integer_value(json_object_get(server_logged(&s, 3), "body_size")), 2500000);
 
     sent = 0;
-    OKF(get(&s, "/no", &request, &reply, &err) == 0 && reply.status == 401, "%s", err.text);
+    OKF(server_get(&s, "/no", &request, &reply, &err) == 0 && reply.status == 401, "%s", err.text);
     OKF(sent == 0, "%d bytes went to who did not want them", (int)sent);
     request.repeatable = false;
-    OK(get(&s, "/eof", &request, &reply, &err) == -1);
+    OK(server_get(&s, "/eof", &request, &reply, &err) == -1);
     EQ_INT(err.code, HTTP_FAIL_CUT);
     OKF(strstr(err.text, " of 2500000 bytes sent, without a reply") != NULL, "%s", err.text);
     request.body_offset = 2999999;
     request.repeatable = true;
-    OK(get(&s, "/short", &request, &reply, &err) == -1);
+    OK(server_get(&s, "/short", &request, &reply, &err) == -1);
     OKF(strstr(err.text, "what is to be sent became shorter") != NULL, "%s", err.text);
     EQ_INT(err.code, HTTP_FAIL_LOCAL);
 }
@@ -400,7 +374,7 @@ static void download(struct server *s, size_t row, const char *want)
                                    .hash_reply = true,
                                    .authorization = "Bearer secret"};
 
-    OKF(get(s, buf_cstr(&path), &request, &reply, &err) == 0, "%s: %s", name, err.text);
+    OKF(server_get(s, buf_cstr(&path), &request, &reply, &err) == 0, "%s: %s", name, err.text);
     OKF(reply.status == cuts[row].status, "%s: status %d", name, reply.status);
     OKF(reply.attempts == cuts[row].attempts, "%s: %u attempts", name, reply.attempts);
     OKF(reply.size == 3000000 && reply.body.size == 0, "%s: %zu bytes", name, (size_t)reply.size);
@@ -451,23 +425,24 @@ static void limits(void)
     server_rules(&s, buf_cstr(&rules));
     struct http_request request = {.method = "GET", .reply_max = 10, .repeatable = true};
 
-    OK(get(&s, "/ten", &request, &reply, &err) == 0 && reply.size == 10);
+    OK(server_get(&s, "/ten", &request, &reply, &err) == 0 && reply.size == 10);
     request.reply_max = 9;
-    OK(get(&s, "/ten", &request, &reply, &err) == -1);
+    OK(server_get(&s, "/ten", &request, &reply, &err) == -1);
     EQ_INT(err.code, HTTP_FAIL_TOO_LARGE);
-    EQ_STR(plainly(&s, err.text, &text), "GET http://HOST/ten: the reply is larger than 9 bytes");
+    EQ_STR(server_plainly(&s, err.text, &text),
+           "GET http://HOST/ten: the reply is larger than 9 bytes");
     EQ_INT(reply.attempts, 1);
-    OK(get(&s, "/error", &request, &reply, &err) == 0 && reply.status == 404);
+    OK(server_get(&s, "/error", &request, &reply, &err) == 0 && reply.status == 404);
     EQ_INT(reply.body.size, 64 << 10);
-    OK(get(&s, "/head", &request, &reply, &err) == 0 && reply.status == 200);
+    OK(server_get(&s, "/head", &request, &reply, &err) == 0 && reply.status == 200);
 
     AUTO_FD int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
     request = (struct http_request){
         .method = "GET", .has_reply_fd = true, .reply_fd = full, .repeatable = true};
-    OK(get(&s, "/ten", &request, &reply, &err) == -1);
+    OK(server_get(&s, "/ten", &request, &reply, &err) == -1);
     EQ_INT(err.kind, ERR_SYSTEM);
     EQ_INT(err.code, ENOSPC);
-    EQ_STR(plainly(&s, err.text, &text),
+    EQ_STR(server_plainly(&s, err.text, &text),
            "GET http://HOST/ten: write the reply: No space left on device");
     EQ_INT(reply.attempts, 1);
 
@@ -478,7 +453,7 @@ static void limits(void)
                      "\"times\":1},{\"path\":\".\",\"status\":200,\"body\":\"0123456789\"}]");
     request.reply_fd = ends[1];
     request.timeout_ms = 1500;
-    OK(get(&s, "/pipe", &request, &reply, &err) == -1);
+    OK(server_get(&s, "/pipe", &request, &reply, &err) == -1);
     OKF(strstr(err.text, "not finished within 1.5 s") || strstr(err.text, "cannot be rewound"),
         "%s", err.text);
     close(ends[0]);
@@ -499,16 +474,16 @@ static void times(void)
                  &options, server_redirects);
     uint64_t begun = clock_mono_ms();
 
-    OK(get(&s, "/stall", NULL, &reply, &err) == -1);
+    OK(server_get(&s, "/stall", NULL, &reply, &err) == -1);
     EQ_INT(err.code, HTTP_FAIL_TIMEOUT);
-    EQ_STR(plainly(&s, err.text, &text),
+    EQ_STR(server_plainly(&s, err.text, &text),
            "GET http://HOST/stall: nothing moved for 1 s (tried 2 times)");
     OKF(clock_mono_ms() - begun < 9000, "%d ms", (int)(clock_mono_ms() - begun));
-    OKF(get(&s, "/slow", NULL, &reply, &err) == 0, "moving slowly is moving: %s", err.text);
+    OKF(server_get(&s, "/slow", NULL, &reply, &err) == 0, "moving slowly is moving: %s", err.text);
     struct http_request request = {.method = "GET", .repeatable = true, .timeout_ms = 200};
 
-    OK(get(&s, "/late", &request, &reply, &err) == -1);
-    EQ_STR(plainly(&s, err.text, &text), "GET http://HOST/late: not finished within 0.2 s");
+    OK(server_get(&s, "/late", &request, &reply, &err) == -1);
+    EQ_STR(server_plainly(&s, err.text, &text), "GET http://HOST/late: not finished within 0.2 s");
 }
 
 static int stop_soon(void *arg, struct err *err)
@@ -538,279 +513,20 @@ static void stops(void)
 
         server_start(&s, rules[i], NULL, server_redirects);
         struct job *job = pool_start(pool, stop_soon, &stop);
-        int rc = get(&s, "/x", &request, &reply, &err);
+        int rc = server_get(&s, "/x", &request, &reply, &err);
 
         OKF(i == 0 ? rc < 0 && err.kind == ERR_NETWORK && err.code == HTTP_FAIL_STOPPED
                    : rc == 0 && reply.status == 503,
             "row %zu: %d, %s", i, rc, err.text);
         OKF(reply.attempts == 1, "row %zu: sent %u times", i, reply.attempts);
         OKF(clock_mono_ms() - begun_ms < 10000, "row %zu: took too long", i);
-        EQ_INT(get(&s, "/x", &request, &reply, &err), -1);
+        EQ_INT(server_get(&s, "/x", &request, &reply, &err), -1);
         EQ_INT(err.code, HTTP_FAIL_STOPPED);
         job_wait(job, &none);
     }
     pool_close(pool);
 }
 
-static void no_server(void)
-{
-    struct http_options options = {.retry_base_ms = 1};
-    struct err err = {0};
-    struct http *http = http_open(&options, &err);
-    static const struct {
-        const char *url, *text;
-        enum http_fail fail;
-    } rows[] = {
-        {"http://127.0.0.1:1/x?secret=1",
-         "GET http://127.0.0.1:1/x?secret=*: cannot connect to 127.0.0.1:1: Connection refused "
-         "(tried 3 times)",
-         HTTP_FAIL_CONNECT},
-        {"https://nowhere.invalid/",
-         "GET https://nowhere.invalid/: the name of host nowhere.invalid cannot be resolved (tried "
-         "3 times)",
-         HTTP_FAIL_RESOLVE},
-        {"http://example.com/",
-         "GET http://example.com/: plain http is refused (--insecure example.com allows it)",
-         HTTP_FAIL_OTHER},
-        {"file:///etc/passwd", "GET file:///etc/passwd: not an http or https URL", 0},
-        {"https://u:p@h/", "GET https://u:p@h/: not an http or https URL", 0},
-    };
-
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        SCOPED(http_reply_release) struct http_reply reply = {0};
-        struct http_request request = {.method = "GET", .url = rows[i].url, .repeatable = true};
-
-        OK(http_send(http, &request, &reply, &err) == -1);
-        EQ_STR(err.text, rows[i].text);
-        EQ_INT(err.code, rows[i].fail);
-    }
-    http_free(http);
-}
-
-static void bad_options(void)
-{
-    SCOPED(strv_release) struct strv list = {0};
-    struct err err = {0};
-    struct http_options options = {.ca_file = "/nonexistent"};
-
-    OK(http_open(&options, &err) == NULL);
-    EQ_STR(err.text, "CA file: open /nonexistent: No such file or directory");
-    options.ca_file = "/etc/passwd";
-    OK(http_open(&options, &err) == NULL);
-    EQ_STR(err.text, "CA file /etc/passwd holds no PEM certificate");
-    strv_add(&list, "host=no-port");
-    options = (struct http_options){.connect_to = &list};
-    OK(http_open(&options, &err) == NULL);
-    EQ_STR(err.text, "\"host=no-port\" is not HOST[:PORT]=HOST:PORT");
-}
-
-static void tls(void)
-{
-    SCOPED(server_stop) struct server s = {0};
-    SCOPED(http_reply_release) struct http_reply reply = {0};
-    SCOPED(strv_release) struct strv connect = {0};
-    SCOPED(strv_release) struct strv insecure = {0};
-    SCOPED(buf_release) struct buf text = {0};
-    SCOPED(buf_release) struct buf url = {0};
-    char ca[96];
-    struct err err = {0};
-    const char *host;
-
-    server_start(
-        &s,
-        "[{\"path\":\"^/down\",\"status\":302,\"headers\":{\"Location\":\"http://127.0.0.1/x\"}},"
-        "{\"path\":\".\",\"status\":200}]",
-        NULL, server_tls);
-    host = strstr(buf_cstr(&s.url), "//") + 2;
-    OK(get(&s, "/", NULL, &reply, &err) == -1);
-    EQ_INT(err.code, HTTP_FAIL_TLS);
-    EQ_INT(reply.attempts, 1);
-    OKF(strstr(err.text, "is not trusted: ") &&
-            strstr(err.text, "(a private CA is given with --ca-file)"),
-        "%s", err.text);
-
-    snprintf(ca, sizeof(ca), "%s/cert.pem", s.dir);
-    strv_addf(&connect, "registry.test=%s", host);
-    struct http_options options = {.ca_file = ca, .connect_to = &connect};
-
-    http_free(s.http);
-    s.http = http_open(&options, &err);
-    OKF(get(&s, "/", NULL, &reply, &err) == 0 && reply.status == 200, "%s", err.text);
-    OK(get(&s, "/down", NULL, &reply, &err) == -1);
-    EQ_STR(plainly(&s, err.text, &text),
-           "GET https://HOST/down: redirected from https to plain http://127.0.0.1/x");
-    struct http_request request = {.method = "GET", .url = "https://registry.test/x"};
-
-    OKF(http_send(s.http, &request, &reply, &err) == 0, "connect_to: %s", err.text);
-    EQ_STR(server_header(&s, server_count(&s) - 1, "host"), "registry.test");
-    request.url = "https://registry.test:444/x";
-    OK(http_send(s.http, &request, &reply, &err) == -1);
-    EQ_INT(err.code, HTTP_FAIL_RESOLVE);
-
-    strv_addf(&insecure, "%s", host);
-    options = (struct http_options){.insecure = &insecure};
-    http_free(s.http);
-    s.http = http_open(&options, &err);
-    OKF(get(&s, "/", NULL, &reply, &err) == 0 && reply.status == 200, "insecure: %s", err.text);
-
-    buf_addf(&url, "http://%s/", host);
-    request.url = buf_cstr(&url);
-    OKF(http_send(s.http, &request, &reply, &err) == -1 || reply.status == 400,
-        "plain to a TLS port: %s", err.text);
-}
-
-static void not_tls(void)
-{
-    SCOPED(server_stop) struct server s = {0};
-    SCOPED(http_reply_release) struct http_reply reply = {0};
-    SCOPED(buf_release) struct buf url = {0};
-    SCOPED(buf_release) struct buf text = {0};
-    struct err err = {0};
-
-    server_start(&s, "[]", NULL, server_redirects);
-    buf_addf(&url, "https%s/", strchr(buf_cstr(&s.url), ':'));
-    struct http_request request = {.method = "GET", .url = buf_cstr(&url), .repeatable = true};
-
-    OK(http_send(s.http, &request, &reply, &err) == -1);
-    EQ_STR(plainly(&s, err.text, &text),
-           "GET https://HOST/: HOST does not speak TLS (--insecure HOST allows plain http)");
-}
-
-static void by_proxy(void)
-{
-    SCOPED(server_stop) struct server s = {0};
-    SCOPED(http_reply_release) struct http_reply reply = {0};
-    SCOPED(strv_release) struct strv insecure = {0};
-    struct err err = {0};
-
-    server_start(&s, "[{\"path\":\"^http://registry.test/x\",\"status\":200}]", NULL,
-                 server_redirects);
-    setenv("http_proxy", buf_cstr(&s.url), 1);
-    setenv("https_proxy", buf_cstr(&s.url), 1);
-    strv_add(&insecure, "registry.test");
-    struct http_options options = {.insecure = &insecure, .retry_base_ms = 1};
-    struct http_request request = {
-        .method = "GET", .url = "http://registry.test/x", .repeatable = true};
-
-    http_free(s.http);
-    s.http = http_open(&options, &err);
-    OKF(http_send(s.http, &request, &reply, &err) == 0 && reply.status == 200, "%s", err.text);
-    request.url = "https://registry.test/x"; /* it knows no CONNECT */
-    OK(http_send(s.http, &request, &reply, &err) == -1);
-    OKF(strstr(err.text, "the proxy refused to connect to registry.test (501)") != NULL, "%s",
-        err.text);
-    unsetenv("http_proxy");
-    unsetenv("https_proxy");
-}
-
-struct many {
-    struct server *server;
-    const char *path;
-    uint64_t took_ms;
-};
-
-static int get_many(void *arg, struct err *err)
-{
-    struct many *m = arg;
-    uint64_t begun = clock_mono_ms();
-
-    for (int i = 0; i < 25; i++) {
-        SCOPED(http_reply_release) struct http_reply reply = {0};
-
-        if (get(m->server, m->path, NULL, &reply, err) < 0)
-            return -1;
-        if (reply.status != 200 || reply.size != 5)
-            return err_set(err, ERR_REMOTE, reply.status, "status %d", reply.status);
-    }
-    m->took_ms = clock_mono_ms() - begun;
-    return 0;
-}
-
-/* TLS sessions are shared by all threads. */
-static void tls_threads(void)
-{
-    SCOPED(server_stop) struct server s = {0};
-    struct many jobs[4];
-    struct job *handles[ARRAY_SIZE(jobs)];
-    struct pool *pool = pool_open(ARRAY_SIZE(jobs));
-    struct err err = {0};
-    char ca[96];
-
-    server_start(
-        &s,
-        "[{\"times\":40,\"status\":200,\"body\":\"hello\",\"headers\":{\"Connection\":\"close\"}},"
-        "{\"status\":200,\"body\":\"hello\"}]",
-        NULL, server_tls);
-    snprintf(ca, sizeof(ca), "%s/cert.pem", s.dir);
-    struct http_options options = {.ca_file = ca, .retry_base_ms = 5};
-
-    http_free(s.http);
-    s.http = http_open(&options, &err);
-    for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
-        jobs[i] = (struct many){.server = &s, .path = "/x"};
-        handles[i] = pool_start(pool, get_many, &jobs[i]);
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
-        OKF(job_wait(handles[i], &err) == 0, "%s", err.text);
-    pool_close(pool);
-}
-
-static void threads(void)
-{
-    SCOPED(server_stop) struct server s = {0};
-    struct many jobs[6];
-    struct job *handles[ARRAY_SIZE(jobs)];
-    struct pool *pool = pool_open(ARRAY_SIZE(jobs));
-    struct err err = {0};
-    size_t connections = 0;
-
-    server_start(
-        &s,
-        "[{\"path\":\"^/p\",\"status\":429,\"headers\":{\"Retry-After\":\"1\"},\"times\":1},"
-        "{\"path\":\".\",\"status\":200,\"body\":\"hello\"}]",
-        NULL, server_redirects);
-    SCOPED(http_reply_release) struct http_reply reply = {0};
-    struct http_request told = {.method = "GET"};
-
-    for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
-        jobs[i] = (struct many){.server = &s, .path = i ? "/x" : "/p"};
-        handles[i] = pool_start(pool, get_many, &jobs[i]);
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
-        OKF(job_wait(handles[i], &err) == 0, "%s", err.text);
-    pool_close(pool);
-    OKF(jobs[0].took_ms >= 1000, "the one that was told waited %d ms", (int)jobs[0].took_ms);
-    size_t count = server_count(&s);
-
-    EQ_INT(count, ARRAY_SIZE(jobs) * 25 + 1);
-    json_auto_t *seen = json_object();
-
-    for (size_t i = 0; i < count; i++) {
-        char port[24];
-
-        snprintf(
-            port, sizeof(port), "%lld",
-            (long long)json_integer_value(json_object_get(json_array_get(s.log, i), "client")));
-        json_object_set_new(seen, port, json_true());
-    }
-    connections = json_object_size(seen);
-    OKF(connections <= ARRAY_SIZE(jobs), "%zu connections for %zu threads", connections,
-        ARRAY_SIZE(jobs));
-
-    /* A pause that one request was given holds for the next to that host. */
-    server_rules(
-        &s, "[{\"status\":429,\"headers\":{\"Retry-After\":\"2\"},\"times\":1},{\"status\":200}]");
-    told.repeatable = true;
-    told.timeout_ms = 1900;
-    OK(get(&s, "/x", &told, &reply, &err) == 0 && reply.status == 429);
-    told.timeout_ms = 0;
-    uint64_t begun = clock_mono_ms();
-    OK(get(&s, "/y", &told, &reply, &err) == 0 && reply.status == 200);
-    OKF(clock_mono_ms() - begun > 900, "the other waited %d ms", (int)(clock_mono_ms() - begun));
-}
-
 TAP_MAIN({"plain get", plain_get}, {"methods and headers", methods_and_headers},
          {"retries", retries}, {"redirects", redirects}, {"uploads", uploads},
-         {"downloads", downloads}, {"limits", limits}, {"times", times}, {"stops", stops},
-         {"no server", no_server}, {"bad options", bad_options}, {"tls", tls}, {"not tls", not_tls},
-         {"by proxy", by_proxy}, {"threads", threads}, {"threads over TLS", tls_threads})
+         {"downloads", downloads}, {"limits", limits}, {"times", times}, {"stops", stops})

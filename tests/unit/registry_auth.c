@@ -58,20 +58,6 @@ static const char *requests(struct server *s, size_t *from, struct buf *out)
     return buf_cstr(out);
 }
 
-static const char *plainly(const struct server *s, const char *text, struct buf *out)
-{
-    const char *at;
-
-    buf_clear(out);
-    while ((at = strstr(text, registry_of(s)))) {
-        buf_add(out, text, (size_t)(at - text));
-        buf_adds(out, "HOST");
-        text = at + strlen(registry_of(s));
-    }
-    buf_adds(out, text);
-    return buf_cstr(out);
-}
-
 static void bearer(void)
 {
     static const char *const more[] = {"--auth",      "bearer", "--anonymous-pull",
@@ -103,7 +89,7 @@ static void bearer(void)
     EQ_INT(reply.status, 401);
     EQ_STR(requests(&s, &from, &text), "GET /token 200, POST /v2/web/blobs/uploads/ 401");
     OK(auth_explain(auth, registry_of(&s), &reply, &err) == -1);
-    EQ_STR(plainly(&s, err.text, &shown),
+    EQ_STR(server_plainly(&s, err.text, &shown),
            "HOST has no such repository, or wants a login for it (slipway login HOST); "
            "it says UNAUTHORIZED: authentication required");
     EQ_INT(err.kind, ERR_REMOTE);
@@ -155,7 +141,7 @@ static void bearer_login(void)
     auth_set(auth, registry_of(&s), "me", "wrong", NULL);
     OK(ask(auth, &s, "GET", "/v2/web/manifests/1", PULL, &reply, &err) == -1);
     EQ_STR(requests(&s, &from, &text), "GET /v2/web/manifests/1 401, GET /token 401");
-    EQ_STR(plainly(&s, err.text, &shown),
+    EQ_STR(server_plainly(&s, err.text, &shown),
            "token service HOST refused the login of me (from the command line): 401, "
            "incorrect username or password");
     EQ_INT(err.kind, ERR_REMOTE);
@@ -219,7 +205,7 @@ static void basic(void)
     EQ_STR(requests(&s, &from, &text), "GET /v2/ 401");
     auth_explain(auth, registry_of(&s), &reply, &err);
     EQ_STR(
-        plainly(&s, err.text, &shown),
+        server_plainly(&s, err.text, &shown),
         "HOST wants a login (slipway login HOST); it says UNAUTHORIZED: authentication required");
     auth_free(auth);
 
@@ -296,7 +282,7 @@ static void guards(void)
 
         server_rules(&s, rows[i].rules);
         OK(ask(auth, &s, "GET", "/v2/web/manifests/1", PULL, &reply, &err) == -1);
-        plainly(&s, err.text, &shown);
+        server_plainly(&s, err.text, &shown);
         OKF(str_starts(buf_str(&shown), rows[i].text), "row %zu: %s", i, buf_cstr(&shown));
         auth_free(auth);
     }

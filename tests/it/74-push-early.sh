@@ -145,9 +145,12 @@ else
 fi
 
 # --- a registry that fails on command
-start "$T/fake.out" python3 "$SOURCE_DIR/tests/fake/registry.py" --ready "$T/fake.json" --log "$T/fake.log"
-wait_for 10 test -s "$T/fake.json"
-FAKE=127.0.0.1:$(jq -r .port "$T/fake.json")
+fake_registry() {
+    rm -f "$T/fake.json"
+    start "$T/fake.out" python3 "$SOURCE_DIR/tests/fake/registry.py" --ready "$T/fake.json" --log "$T/fake.log" "$@"
+    wait_for 10 test -s "$T/fake.json" && FAKE=127.0.0.1:$(jq -r .port "$T/fake.json")
+}
+t "a faulty registry" fake_registry
 rules() { curl -sSf -d "$1" "http://$FAKE/_rules" >/dev/null && curl -sSf -d '' "http://$FAKE/_log" >/dev/null; }
 logged() { curl -sSf "http://$FAKE/_log" | jq -r "[.[] | select($1)] | length"; }
 seen() { [ "$(logged "$1")" -ge "$2" ]; }
@@ -190,3 +193,22 @@ open_gate 6
 t "the build fails" not end
 t "... and does not wait for it" [ $(($(date +%s) - begun_s)) -lt 20 ]
 has "$T/b.err" "exit status 3" && ok "... for its own reason"
+
+# --- ECR: layers go before the end there too; a repository that is missing is told at the end, by its own words
+t "an ECR" fake_registry --ecr --auth basic --immutable --location relative --repo there
+mkdir -p "$HOME/.docker"
+printf '{"auths":{"%s":{"auth":"%s"}}}' "$ECR_HOST" "$(printf 'AWS:secret' | base64 -w 0)" >"$HOME/.docker/config.json"
+export SLIPWAY_REGISTRY_ENDPOINT="$ECR_HOST=http://$FAKE"
+fake_file 7
+rules '[]'
+begin slipway build --push -f ctx/fake.Dockerfile -t "$ECR_HOST/there:1" ctx
+t "layers arrive while the last step runs" wait_for 30 seen '.method == "PUT" and .status == 201' 2
+t "... it does run" running
+open_gate 7
+t "... and it ends well" end
+is "$(logged '.method == "PUT" and .status == 201 and (.path | test("/blobs/uploads/"))')" 4 "each blob is sent once"
+rules '[]'
+t "a repository there is not" expect_fail "create the repository first" slipway build --push --no-cache -f ctx/fake.Dockerfile -t "$ECR_HOST/none/such:1" ctx
+is "$(logged '.method == "PUT"')" 0 "... gets nothing"
+t "the same tag again" slipway build --push -f ctx/fake.Dockerfile -t "$ECR_HOST/there:1" ctx
+is "$(logged '.path | test("/there/blobs/")')" 0 "... asks after no blob"

@@ -312,6 +312,7 @@ static int prepare(struct pushing *p, const struct descriptor *image,
 static int push(struct pushing *p, const struct descriptor *image, const struct platform *platform,
                 struct push_result *result, struct err *err)
 {
+    struct err refused = {0}, why = {0};
     int same;
 
     if (prepare(p, image, platform, result, err) < 0)
@@ -327,7 +328,15 @@ static int push(struct pushing *p, const struct descriptor *image, const struct 
     result->blobs_count = p->blobs_count;
     if (uploads_finish(p->uploads, p->blobs, p->blobs_count, result->blobs, err) < 0)
         return -1;
-    return put_manifests(p, err);
+    if (put_manifests(p, &refused) == 0)
+        return 0;
+    if (refused.kind == ERR_REMOTE && (refused.code == 400 || refused.code == 404) &&
+        uploads_look_again(p->uploads, p->blobs, p->blobs_count, result->blobs, &why) == 1) {
+        log_info("%s; blobs were gone there, and are sent again", refused.text);
+        return put_manifests(p, err);
+    }
+    *err = refused;
+    return -1;
 }
 
 int push_through(struct uploads *uploads, const struct descriptor *image,

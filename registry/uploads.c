@@ -25,7 +25,7 @@ struct uploading {
     struct push_blob record;
     struct job *job; /* NULL: waited for */
     bool wanted;     /* by an image that is being pushed: its failure counts */
-    bool failed;     /* it ended so, while it was not wanted */
+    bool failed;     /* it ended so while it was not wanted, or is gone: it is to go again */
 };
 
 struct uploads {
@@ -38,6 +38,7 @@ struct uploads {
     bool no_repository; /* the registry said so */
     bool asked;
     struct err refused;     /* why blobs do not go before the image, when that is so */
+    bool early;             /* blobs began before their image */
     pthread_mutex_t lock;   /* of the list, and of wanted and failed in it */
     struct uploading **all; /* each on its own: jobs keep pointers to them */
     size_t count, capacity;
@@ -271,6 +272,7 @@ void uploads_begin(struct uploads *u, const struct descriptor *blob)
     if (media_is_foreign(blob->media_type))
         return;
     pthread_mutex_lock(&u->lock);
+    u->early = true;
     find_or_begin(u, blob, false);
     pthread_mutex_unlock(&u->lock);
 }
@@ -279,21 +281,19 @@ void uploads_begin(struct uploads *u, const struct descriptor *blob)
 static struct uploading *want(struct uploads *u, const struct descriptor *blob)
 {
     struct uploading *one;
-    struct job *ended = NULL;
     struct err ignored = {0};
+    bool again;
 
     pthread_mutex_lock(&u->lock);
     one = find_or_begin(u, blob, true);
     one->wanted = true;
-    if (one->failed) {
-        one->failed = false;
-        ended = one->job;
-        one->job = NULL;
-    }
+    again = one->failed;
+    one->failed = false;
     pthread_mutex_unlock(&u->lock);
-    if (!ended)
+    if (!again)
         return one;
-    job_wait(ended, &ignored);
+    if (one->job)
+        job_wait(one->job, &ignored);
     one->job = pool_start(u->pool, carry, one);
     return one;
 }
@@ -319,6 +319,7 @@ int uploads_finish(struct uploads *u, const struct descriptor *const *blobs, siz
 
         if (wait_for(list[i], &one) < 0 && !first.kind)
             first = one;
+        record_release(&records[i]);
         records[i] = list[i]->record;
         records[i].from = records[i].from ? xstrdup(records[i].from) : NULL;
     }
@@ -327,4 +328,22 @@ int uploads_finish(struct uploads *u, const struct descriptor *const *blobs, siz
         return -1;
     }
     return 0;
+}
+
+int uploads_look_again(struct uploads *u, const struct descriptor *const *blobs, size_t count,
+                       struct push_blob *records, struct err *err)
+{
+    size_t gone = 0;
+
+    pthread_mutex_lock(&u->lock);
+    for (size_t i = 0; u->early && i < u->count; i++)
+        u->all[i]->failed = true;
+    pthread_mutex_unlock(&u->lock);
+    if (!u->early)
+        return 0;
+    if (uploads_finish(u, blobs, count, records, err) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        gone += records[i].how != PUSH_EXISTING;
+    return gone > 0;
 }

@@ -46,9 +46,17 @@ void uploads_begin(struct uploads *u, const struct descriptor *blob);
  * which ECR shows at uploads only by hanging up.
  */
 int uploads_ask(struct uploads *u, const char *name, const char *digest, struct err *err);
-/* All of these are there, or the first failure; records: one for each, empty. After uploads_ask. */
+/* All of these are there, or the first failure; records: one for each, empty or of a call before.
+ * After uploads_ask. */
 int uploads_finish(struct uploads *u, const struct descriptor *const *blobs, size_t count,
                    struct push_blob *records, struct err *err);
+/*
+ * The registry refused the manifest, and blobs went long before it: it may have swept away what no
+ * manifest named. 1: looked after all blobs again, and some had to go again; 0: nothing went early,
+ * or all is there; -1.
+ */
+int uploads_look_again(struct uploads *u, const struct descriptor *const *blobs, size_t count,
+                       struct push_blob *records, struct err *err);
 /* Borrowed; the place: after uploads_ask. */
 const struct remote_place *uploads_place(const struct uploads *u);
 struct remote *uploads_remote(const struct uploads *u);

@@ -82,7 +82,7 @@ t "a build whose last step will fail sends layers" wait_for 30 have_blobs team/f
 open_gate 2
 manifests=$((manifests + 1))
 t "... and fails" not end
-has "$T/b.err" "exit status 3" && ok "... for its own reason"
+t "... for its own reason" has "$T/b.err" "exit status 3"
 t "... without a name or a manifest" no_tags "$REGISTRY/v2/team/fail" "$manifests"
 
 # --- two names of two repositories, and of one
@@ -102,6 +102,16 @@ for name in one/app:1 one/app:2 two/app:1; do
     t "$name is whole" whole_at "$REGISTRY/$name"
 done
 is "$(digest_at "$REGISTRY/one/app:1")" "$(digest_at "$REGISTRY/two/app:1")" "they are the same"
+
+# --- a registry that sweeps away what no manifest names
+sed 's/gate3/gate8/; s/echo two/echo swept/' ctx/two.Dockerfile >ctx/swept.Dockerfile
+begin slipway build --push -f ctx/swept.Dockerfile -t "$REGISTRY/swept/app:1" ctx
+t "layers arrive" wait_for 30 sh -c 'find "$1"/data/docker/registry/v2/repositories/swept/app/_layers -name link 2>/dev/null | wc -l | grep -qx 2' sh "$REGISTRY_DIR"
+rm -rf "$REGISTRY_DIR/data/docker/registry/v2/repositories/swept/app/_layers"
+open_gate 8
+t "the build ends well" end
+t "... and says that it sent them again" has "$T/b.err" "sent again"
+t "... the image is whole" whole_at "$REGISTRY/swept/app:1"
 
 # --- layers in another codec
 t "zstd layers" slipway build -f ctx/two.Dockerfile --no-cache -o "type=registry,name=$REGISTRY/zstd/app:1,compression=zstd" ctx
@@ -192,7 +202,7 @@ begun_s=$(date +%s)
 open_gate 6
 t "the build fails" not end
 t "... and does not wait for it" [ $(($(date +%s) - begun_s)) -lt 20 ]
-has "$T/b.err" "exit status 3" && ok "... for its own reason"
+t "... for its own reason" has "$T/b.err" "exit status 3"
 
 # --- ECR: layers go before the end there too; a repository that is missing is told at the end, by its own words
 t "an ECR" fake_registry --ecr --auth basic --immutable --location relative --repo there

@@ -167,6 +167,20 @@ static void the_last_failure_counts(void)
     EQ_INT(err.code, 403);
 }
 
+static void looked_after_again(void)
+{
+    SCOPED(bench_end) struct bench b;
+    struct err err;
+
+    bench_begin(&b, "[{\"method\":\"HEAD\",\"path\":\"/blobs/\",\"status\":404,\"times\":4}]");
+    uploads_begin(b.uploads, &b.blobs[0]);
+    OKF(finish(&b, &err) == 0, "%s", err.text);
+    EQ_INT(uploads_look_again(b.uploads, b.list, BLOBS, b.records, &err), 1);
+    EQ_INT(count(&b, "PUT", 201), 4);
+    EQ_INT(uploads_look_again(b.uploads, b.list, BLOBS, b.records, &err), 0);
+    EQ_INT(count(&b, "PUT", 201), 4);
+}
+
 static void closed_at_any_time(void)
 {
     static const char *const rules[] = {
@@ -195,4 +209,4 @@ static void closed_at_any_time(void)
 TAP_MAIN({"each once", each_once}, {"what failed comes again", what_failed_comes_again},
          {"nobody there at first", nobody_there_at_first},
          {"the last failure counts", the_last_failure_counts},
-         {"closed at any time", closed_at_any_time})
+         {"looked after again", looked_after_again}, {"closed at any time", closed_at_any_time})

@@ -28,6 +28,7 @@ end() {
     sed 's/^/b.err: /' "$T/b.err" >&2
     return $end_status
 }
+not_well() { ! "$@"; }
 running() { kill -0 "$begun"; }
 
 t "the registry" start_registry
@@ -112,6 +113,18 @@ open_gate 8
 t "the build ends well" end
 t "... and says that it sent them again" has "$T/b.err" "sent again"
 t "... the image is whole" whole_at "$REGISTRY/swept/app:1"
+
+# --- killed while layers go
+sed 's/gate3/gate10/; s/echo two/echo killed/' ctx/two.Dockerfile >ctx/killed.Dockerfile
+begin slipway build --push -f ctx/killed.Dockerfile -t "$REGISTRY/killed/app:1" ctx
+t "layers arrive" wait_for 30 sh -c 'find "$1"/data/docker/registry/v2/repositories/killed/app/_layers -name link 2>/dev/null | wc -l | grep -qx 2' sh "$REGISTRY_DIR"
+kill -9 "$begun"
+t "the build is killed" not_well end
+t "... and nothing has a name" not curl -sf "http://$REGISTRY/v2/killed/app/manifests/1"
+open_gate 10
+t "the next one goes on" slipway build --push -f ctx/killed.Dockerfile -t "$REGISTRY/killed/app:1" ctx
+is "$(sent_twice killed/app)" "" "... and sends nothing twice"
+t "... the image is whole" whole_at "$REGISTRY/killed/app:1"
 
 # --- layers in another codec
 t "zstd layers" slipway build -f ctx/two.Dockerfile --no-cache -o "type=registry,name=$REGISTRY/zstd/app:1,compression=zstd" ctx

@@ -47,6 +47,7 @@ static void build_release(struct build *b)
     free(b->images);
     flights_release(&b->flights);
     cache_uses_release(&b->uses);
+    cache_contents_release(&b->contents);
     imported_release(&b->imported);
     lazy_close(b->lazy);
     contexts_close(b->contexts);

@@ -200,12 +200,18 @@ static const char *place_of(const struct cache_spec *spec)
     return spec->type == CACHE_LOCAL ? spec->dir : spec->ref;
 }
 
+static void add_content_layer(void *ctx, const struct descriptor *layer)
+{
+    add_layer(ctx, layer);
+}
+
 static int export_one(struct build *build, const struct cache_spec *spec, struct err *err)
 {
     SCOPED(export_release) struct export x = {.build = build, .spec = spec};
     SCOPED(descriptor_release) struct descriptor cache = {0};
 
-    if (add_used(&x, err) < 0)
+    if (add_used(&x, err) < 0 ||
+        cache_content_export(build, spec, &x.doc, add_content_layer, &x, err) < 0)
         return -1;
     return put(&x, &cache, err) < 0 ? -1 : send_away(&x, &cache, err);
 }

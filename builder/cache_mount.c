@@ -201,3 +201,26 @@ int cache_mount_open(const struct layout *layout, const struct session *session,
     *out = (struct cache_mount){steal_fd(&dir_fd), steal_fd(&lock_fd)};
     return 0;
 }
+
+int cache_mount_read(const struct layout *layout, const char *name, struct cache_mount *out,
+                     struct err *err)
+{
+    AUTO_FREE char *path = xasprintf(DIR_NAME "/%s", name);
+    AUTO_FD int cache_fd = openat(layout->cache_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    AUTO_FD int lock_fd = -1, dir_fd = -1;
+    int rc;
+
+    if (cache_fd < 0)
+        return errno == ENOENT ? 0 : err_errno(err, "open a cache");
+    lock_fd = open_lock(cache_fd, 0, err);
+    if (lock_fd < 0)
+        return -1;
+    rc = try_lock(lock_fd, LOCK_SH, err);
+    if (rc <= 0)
+        return rc;
+    dir_fd = open_content(cache_fd, 0);
+    if (dir_fd < 0)
+        return errno == ENOENT ? 0 : err_errno(err, "open a cache");
+    *out = (struct cache_mount){steal_fd(&dir_fd), steal_fd(&lock_fd)};
+    return 1;
+}

@@ -49,6 +49,9 @@ typedef int cache_mount_fill_fn(void *ctx, int dir_fd, struct err *err);
 int cache_mount_open(const struct layout *layout, const struct session *session,
                      const struct mount *mount, const char *name, cache_mount_fill_fn *fill,
                      void *ctx, struct cache_mount *out, struct err *err);
+/* A cache as it is, to read: 1; 0: there is none, or a step has it for itself; -1. */
+int cache_mount_read(const struct layout *layout, const char *name, struct cache_mount *out,
+                     struct err *err);
 void cache_mount_close(struct cache_mount *c);
 
 #endif

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "builder/build.h"
+#include "builder/cache_content.h"
 #include "builder/cache_export.h"
 #include "builder/cache_import.h"
 #include "builder/context.h"
@@ -103,9 +104,10 @@ struct build {
     struct sources *sources;    /* what is fetched */
     struct base_image **images; /* each on its own: origins keep pointers into them */
     size_t images_count, images_capacity;
-    struct cache_uses uses; /* for --cache-to */
-    struct control control; /* of the build arguments */
-    bool has_epoch;         /* SOURCE_DATE_EPOCH */
+    struct cache_uses uses;         /* for --cache-to */
+    struct cache_contents contents; /* the same */
+    struct control control;         /* of the build arguments */
+    bool has_epoch;                 /* SOURCE_DATE_EPOCH */
     int64_t epoch;
 };
 

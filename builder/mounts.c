@@ -104,6 +104,17 @@ static void load(struct build *build, struct mount_use *u)
         context_load_tree(u->origin.context, file.ref.node, build->tools->pool);
 }
 
+/* For --cache-to, also when the step is remembered. */
+static void note_cache(struct build *build, const struct mount_use *u)
+{
+    char name[CACHE_MOUNT_NAME];
+
+    if (u->mount.type != MOUNT_CACHE || !build->options->cache_to_count)
+        return;
+    cache_mount_name(&u->mount, build->control.cache_space, NULL, name);
+    cache_content_used(build, name, u->mount.id);
+}
+
 static int take_one(struct build *build, struct making *making, const struct instruction *in,
                     size_t flag, unsigned ssh_number, struct mount_use *u, struct err *err)
 {
@@ -113,8 +124,10 @@ static int take_one(struct build *build, struct making *making, const struct ins
         mount_resolve(&u->mount, making->state.workdir, ssh_number, err) < 0)
         return -1;
     u->has_origin = u->mount.type == MOUNT_BIND || u->mount.from;
-    if (!u->has_origin)
+    if (!u->has_origin) {
+        note_cache(build, u);
         return 0;
+    }
     u->from = graph_mount_source(making->stage, in, flag);
     if (exec_open_origin(build, making, u->from, &u->origin, u->label, err) < 0)
         return -1;
@@ -234,12 +247,12 @@ static int open_bind(struct opening *o, struct mount_use *u, struct err *err)
 struct seed {
     struct opening *opening;
     struct mount_use *use;
+    const struct imported_content *imported; /* NULL: none */
 };
 
-static int fill_cache(void *ctx, int dir_fd, struct err *err)
+static int fill_from_origin(struct seed *s, int dir_fd, struct err *err)
 {
     SCOPED(bind_release) struct bind bind = BIND_CLOSED;
-    struct seed *s = ctx;
     const struct tree_copy options = {0};
 
     if (bind_open(&bind, s->opening->build->tools->session, &s->use->origin, source_of(s->use),
@@ -253,10 +266,29 @@ static int fill_cache(void *ctx, int dir_fd, struct err *err)
     return tree_copy(from, dir_fd, &options, err);
 }
 
+/* What came with --cache-from, else what from= says, else nothing. */
+static int fill_cache(void *ctx, int dir_fd, struct err *err)
+{
+    struct seed *s = ctx;
+    const struct mount *m = &s->use->mount;
+    int filled =
+        s->imported ? cache_content_fill(s->opening->build->tools->layout, s->imported, dir_fd, err)
+                    : 0;
+
+    if (filled)
+        return filled < 0 ? -1 : 0;
+    if (s->use->has_origin)
+        return fill_from_origin(s, dir_fd, err);
+    return fchown(dir_fd, m->uid, m->gid) < 0 || fchmod(dir_fd, (mode_t)m->mode) < 0
+               ? err_errno(err, "set owner and mode of a cache")
+               : 0;
+}
+
 /* A cache that stands twice in one step is opened once: its own lock would keep it out. */
 static int open_cache(struct opening *o, struct mounts *all, struct mount_use *u, struct err *err)
 {
-    struct seed seed = {o, u};
+    struct seed seed = {o, u, imported_find_content(&o->build->imported, u->cache_name)};
+    bool fill = u->has_origin || seed.imported;
 
     for (size_t i = 0; i < all->count; i++) {
         const struct mount_use *other = &all->items[i];
@@ -268,8 +300,7 @@ static int open_cache(struct opening *o, struct mounts *all, struct mount_use *u
         }
     }
     return cache_mount_open(o->build->tools->layout, o->build->tools->session, &u->mount,
-                            u->cache_name, u->has_origin ? fill_cache : NULL, &seed, &u->cache,
-                            err);
+                            u->cache_name, fill ? fill_cache : NULL, &seed, &u->cache, err);
 }
 
 static int compare_caches(const void *a, const void *b)
@@ -292,6 +323,7 @@ static int name_cache(const struct opening *o, struct mount_use *u, struct err *
     }
     cache_mount_name(&u->mount, o->build->control.cache_space, u->has_origin ? seed : NULL,
                      u->cache_name);
+    cache_content_used(o->build, u->cache_name, u->mount.id);
     return 0;
 }
 

@@ -61,6 +61,19 @@ struct glob {
 static int glob_below(const struct glob *g, const char *dir, struct origin_ref at, struct str rest,
                       struct err *err);
 
+/* All of it, before anything is compared: no file may be there to find a mistake with. */
+static int check_pattern(struct str pattern, struct err *err)
+{
+    struct str component;
+
+    while (pattern.size) {
+        str_cut(pattern, '/', &component, &pattern);
+        if (glob_check(component, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int glob_child(const struct glob *g, const char *dir, const struct origin_file *child,
                       struct str pattern, struct str rest, struct err *err)
 {
@@ -120,6 +133,8 @@ static int add_pattern(struct planner *p, const char *path, const char *only, st
 
     if (!rest.size)
         return add_literal(p, dir, only, err);
+    if (check_pattern(rest, err) < 0)
+        return -1;
     found = origin_find(p->origin, dir, true, &at, err);
     if (found < 0)
         return -1;

@@ -180,21 +180,25 @@ int define_step(struct build *build, struct making *making, const struct instruc
 
 /* ---- stages ---- */
 
-static int define_stage(struct build *build, struct making *m, struct err *err);
-
-static int define_stages_of(struct build *build, struct making *m, struct err *err)
+/* A stage that m reads from and that is not defined yet; NULL: none. */
+static struct making *undefined_source(const struct making *m)
 {
     struct making *stages = m->product->stages;
+    struct making *of = NULL;
 
-    for (size_t i = 0; i < m->stage->count; i++)
-        if (m->stage->sources[i].kind == SOURCE_STAGE &&
-            define_stage(build, &stages[m->stage->sources[i].stage], err) < 0)
-            return -1;
-    for (size_t i = 0; i < m->stage->mounts_count; i++)
-        if (m->stage->mounts[i].source.kind == SOURCE_STAGE &&
-            define_stage(build, &stages[m->stage->mounts[i].source.stage], err) < 0)
-            return -1;
-    return 0;
+    for (size_t i = 0; i < m->stage->count; i++) {
+        if (m->stage->sources[i].kind == SOURCE_STAGE)
+            of = &stages[m->stage->sources[i].stage];
+        if (of && !of->defined)
+            return of;
+    }
+    for (size_t i = 0; i < m->stage->mounts_count; i++) {
+        if (m->stage->mounts[i].source.kind == SOURCE_STAGE)
+            of = &stages[m->stage->mounts[i].source.stage];
+        if (of && !of->defined)
+            return of;
+    }
+    return NULL;
 }
 
 /* The stage's state before its first instruction, what it stands on, and what it leaves to do. */
@@ -210,8 +214,6 @@ static int define_base(struct build *build, struct making *m, struct strv *trigg
     switch (base->kind) {
     case SOURCE_STAGE:
         before = &m->product->stages[base->stage];
-        if (define_stage(build, before, err) < 0)
-            return -1;
         config_get_list(before->state.config, "OnBuild", triggers);
         state_inherit(&m->state, graph, m->stage, &before->state);
         memcpy(m->base_hex, before->final_hex, sizeof(m->base_hex));
@@ -251,14 +253,11 @@ static int rehearse(struct build *build, struct making *m, size_t i,
     return 0;
 }
 
-static int define_stage(struct build *build, struct making *m, struct err *err)
+/* What FROM gives, and the triggers in it, which may bring in more stages to read from. */
+static int begin_stage(struct build *build, struct making *m, struct err *err)
 {
     SCOPED(strv_release) struct strv triggers = {0};
-    char hex[SHA256_HEX_SIZE];
 
-    if (m->defined)
-        return 0;
-    m->defined = true;
     if (define_base(build, m, &triggers, err) < 0)
         return -1;
     if (triggers.count && graph_fire(&m->product->graph, m->stage, &triggers, err) < 0) {
@@ -267,8 +266,13 @@ static int define_stage(struct build *build, struct making *m, struct err *err)
         return -1;
     }
     m->definitions = xcalloc(m->stage->count + 1, sizeof(*m->definitions));
-    if (define_stages_of(build, m, err) < 0)
-        return -1;
+    return 0;
+}
+
+static void define_steps(struct build *build, struct making *m)
+{
+    char hex[SHA256_HEX_SIZE];
+
     memcpy(hex, m->base_hex, sizeof(hex));
     if (cache_is_filtered(build, m))
         hex[0] = 0; /* what comes of it is to be seen */
@@ -283,6 +287,37 @@ static int define_stage(struct build *build, struct making *m, struct err *err)
         }
     }
     memcpy(m->final_hex, hex, sizeof(hex));
+    m->defined = true;
+}
+
+/* The target, and before each stage those that it needs: a file may have a million in a row, so the
+ * way back is a list and not this thread's stack. It ends, for a stage needs earlier ones only. */
+static int define_stages(struct build *build, struct making *target, struct err *err)
+{
+    AUTO_FREE struct making **way =
+        xcalloc(target->product->graph.count + 1, sizeof(struct making *));
+    size_t count = 0;
+
+    way[count++] = target;
+    while (count) {
+        struct making *m = way[count - 1], *first = NULL;
+        const struct stage_source *base = &m->stage->base;
+
+        if (!m->definitions && base->kind == SOURCE_STAGE &&
+            !m->product->stages[base->stage].defined)
+            first = &m->product->stages[base->stage];
+        else if (!m->definitions && begin_stage(build, m, err) < 0)
+            return -1;
+        if (!first)
+            first = undefined_source(m);
+        if (first) {
+            BUG_ON(count > target->product->graph.count);
+            way[count++] = first;
+            continue;
+        }
+        define_steps(build, m);
+        count--;
+    }
     return 0;
 }
 
@@ -295,16 +330,14 @@ bool define_remembers(const struct build *build, const struct making *m, size_t 
     return d->hex[0] && cache_recall(build, m, d->hex, &record, &why) > 0;
 }
 
-static void want(struct build *build, struct making *m)
+/* Marks the stages whose files a stage will have to look at. */
+static void want_sources(struct build *build, struct making *m)
 {
     struct making *stages = m->product->stages;
     bool all = true;
 
-    if (m->wanted)
-        return;
-    m->wanted = true;
     if (m->stage->base.kind == SOURCE_STAGE)
-        want(build, &stages[m->stage->base.stage]);
+        stages[m->stage->base.stage].wanted = true;
     for (size_t i = 0; i < m->stage->count; i++) {
         const struct instruction *in = m->stage->body[i];
 
@@ -314,10 +347,10 @@ static void want(struct build *build, struct making *m)
         if (all)
             continue;
         if (m->stage->sources[i].kind == SOURCE_STAGE)
-            want(build, &stages[m->stage->sources[i].stage]);
+            stages[m->stage->sources[i].stage].wanted = true;
         for (size_t k = 0; k < m->stage->mounts_count; k++)
             if (m->stage->mounts[k].in == in && m->stage->mounts[k].source.kind == SOURCE_STAGE)
-                want(build, &stages[m->stage->mounts[k].source.stage]);
+                stages[m->stage->mounts[k].source.stage].wanted = true;
     }
 }
 
@@ -325,7 +358,7 @@ int define_product(struct build *build, struct product *product, struct err *err
 {
     struct making *target = &product->stages[product->graph.target];
 
-    if (define_stage(build, target, err) < 0) {
+    if (define_stages(build, target, err) < 0) {
         for (size_t i = 0; i < product->graph.count; i++)
             if (product->stages[i].excerpt.size && !build->result->excerpt.size) {
                 build->result->excerpt = product->stages[i].excerpt;
@@ -333,6 +366,9 @@ int define_product(struct build *build, struct product *product, struct err *err
             }
         return -1;
     }
-    want(build, target);
+    target->wanted = true;
+    for (size_t i = product->graph.target + 1; i-- > 0;) /* a stage needs earlier ones only */
+        if (product->stages[i].wanted)
+            want_sources(build, &product->stages[i]);
     return 0;
 }

@@ -99,6 +99,17 @@ static int match_unit(struct str p, struct str c, size_t *used)
     }
 }
 
+int glob_check(struct str pattern, struct err *err)
+{
+    struct str p = pattern;
+    size_t used;
+
+    for (; p.size; p = str_slice(p, used, p.size))
+        if (match_unit(p, STR("x"), &used) < 0)
+            return malformed(pattern, err);
+    return 0;
+}
+
 int glob_match(struct str pattern, struct str name, struct err *err)
 {
     struct str p = pattern, n = name, star_p = {0}, star_n = {0};

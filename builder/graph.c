@@ -11,6 +11,7 @@
 #include "base/scope.h"
 #include "builder/copy_words.h"
 #include "builder/expand.h"
+#include "builder/graph_limits.h"
 #include "builder/mount.h"
 #include "builder/run_flags.h"
 #include "registry/reference.h"
@@ -469,7 +470,7 @@ int graph_make(struct dockerfile *doc, const struct graph_options *options, stru
     if (syntax && dockerfile_check_syntax(str_of(syntax), err) < 0)
         return err_wrap(err, "build argument BUILDKIT_SYNTAX");
     find_stages(graph, doc);
-    if (find_target(graph, doc, options->target, err) < 0)
+    if (graph_check_count(graph, doc, err) < 0 || find_target(graph, doc, options->target, err) < 0)
         return -1;
     set_platform_args(graph, options,
                       options->target && *options->target ? options->target
@@ -483,6 +484,8 @@ int graph_make(struct dockerfile *doc, const struct graph_options *options, stru
             set_body(graph, doc, s, err) < 0)
             return -1;
     }
+    if (graph_check_inherited(graph, doc, err) < 0)
+        return -1;
     find_needed(graph);
     find_unused(graph, doc);
     return check_needed(graph, doc, err);
@@ -565,33 +568,4 @@ void graph_release(struct graph *graph)
     strv_release(&graph->build_args);
     strv_release(&graph->unused);
     *graph = (struct graph){0};
-}
-
-const struct stage_source *graph_source(const struct stage *stage, const struct instruction *in)
-{
-    for (size_t i = 0; i < stage->count; i++)
-        if (stage->body[i] == in)
-            return &stage->sources[i];
-    BUG_ON(true);
-    return NULL;
-}
-
-const struct stage_source *graph_mount_source(const struct stage *stage,
-                                              const struct instruction *in, size_t flag)
-{
-    static const struct stage_source context = {.kind = SOURCE_CONTEXT};
-
-    for (size_t i = 0; i < stage->mounts_count; i++)
-        if (stage->mounts[i].in == in && stage->mounts[i].flag == flag)
-            return &stage->mounts[i].source;
-    return &context;
-}
-
-const char *graph_stage_label(const struct stage *stage, char out[static 32])
-{
-    if (stage->name)
-        snprintf(out, 32, "stage %s", stage->name);
-    else
-        snprintf(out, 32, "stage %zu", stage->index);
-    return out;
 }

@@ -122,6 +122,12 @@ static void from_blob(struct origin_file *file, const struct origin_blob *blob)
                                            .mtime = blob->mtime}};
 }
 
+/* FROM scratch and nothing more: a root with nothing in it, which no index speaks of. */
+static bool has_no_layer(const struct origin *origin)
+{
+    return origin->stack && origin->stack->count == 0;
+}
+
 int origin_find(struct origin *origin, const char *path, bool last, struct origin_file *file,
                 struct err *err)
 {
@@ -142,8 +148,10 @@ int origin_find(struct origin *origin, const char *path, bool last, struct origi
     found = view_resolve(view, path, last ? VIEW_FOLLOW : VIEW_NOFOLLOW_LAST, &resolved, &at, err);
     if (found < 0)
         return err->code == ENOTDIR ? 0 : -1;
-    if (found == 0)
-        return 0;
+    if (found == 0) {
+        *file = (struct origin_file){.entry = {.path = ".", .type = ENTRY_DIR, .mode = 0755}};
+        return has_no_layer(origin) && strcmp(buf_cstr(&resolved), ".") == 0;
+    }
     from_view(file, view->layers[at.layer], at.layer, at.record);
     restore_merged(file, &at);
     return 1;
@@ -171,6 +179,8 @@ const char *origin_path(const struct origin *origin, struct origin_ref file)
 {
     if (origin->blob)
         return origin->blob->name;
+    if (has_no_layer(origin))
+        return ".";
     return origin->context ? file.node->path : index_path(index_of(origin, file), file.record);
 }
 
@@ -218,7 +228,7 @@ int origin_xattrs(struct origin *origin, struct origin_ref file, struct xattr_se
 {
     struct entry e;
 
-    if (origin->blob)
+    if (origin->blob || has_no_layer(origin))
         return 0;
     if (!origin->context) {
         index_get(index_of(origin, file), file.record, &e);
@@ -316,6 +326,8 @@ int origin_hash(struct origin *origin, struct origin_ref file, struct sha256 *h,
         sha256_add(h, digest, sizeof(digest));
         return 0;
     }
+    if (has_no_layer(origin))
+        return hash_attributes(origin, file, h, err);
     index_get(index_of(origin, file), file.record, &e);
     if (e.type == ENTRY_DIR)
         return hash_attributes(origin, file, h, err);

@@ -268,6 +268,17 @@ build "the base image's is not made again" 'WORKDIR /gone' 'RUN rmdir /gone' 'FR
 no_line "so" gone
 begin 'FROM base:1'
 
+# --- what is wrong is wrong though nothing matches, and nothing is a root, too ---
+
+for pattern in 'x[z' 'a[' 'none/[' 'q[^]'; do
+    dockerfile "COPY $pattern /x/"
+    t "a malformed wildcard: $pattern" expect_fail 'Dockerfile:2: ' slipway build -q -f Dockerfile -t c:1 ctx
+done
+printf '%s\n' 'FROM scratch AS e' 'FROM base:1' 'COPY --from=e /x* /a/' 'COPY --from=e / /b/' 'RUN --mount=from=e,target=/m ls /m >/c' >Dockerfile
+t "a stage with nothing in it has a root" slipway build -q -f Dockerfile -t c:1 ctx
+printf '%s\n' 'FROM scratch AS e' 'FROM base:1' 'COPY --from=e /x /a/' >Dockerfile
+t "... and no file" expect_fail '"x" is not in stage e' slipway build -q -f Dockerfile -t c:1 ctx
+
 # --- the whole, as others see it ---
 
 dockerfile 'COPY one /d/' 'COPY --chown=3:4 hard /h/' 'COPY links /l/' 'COPY modes /m/'

@@ -76,4 +76,23 @@ static void literals(void)
        glob_has_wildcard(STR("[x]")));
 }
 
-TAP_MAIN({"matches", matches}, {"literals", literals})
+/* A pattern is judged whole, whatever names are there to be compared with it. */
+static void checks(void)
+{
+    static const struct {
+        const char *pattern;
+        int result;
+    } rows[] = {{"abc", 0},   {"a*?", 0},   {"[a-z]x", 0},    {"[^a]", 0}, {"\\[", 0},
+                {"x[z", -1},  {"a[", -1},   {"q[^]", -1},     {"a\\", -1}, {"*[b", -1},
+                {"[a-]", -1}, {"x[a]y", 0}, {"\xc3\xa9*", 0}, {"", 0}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct err err = {0};
+
+        OKF(glob_check(str_of(rows[i].pattern), &err) == rows[i].result, "row %zu: %s", i,
+            rows[i].pattern);
+        OK(rows[i].result == 0 || err.text[0]);
+    }
+}
+
+TAP_MAIN({"matches", matches}, {"checks", checks}, {"literals", literals})

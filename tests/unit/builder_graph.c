@@ -243,6 +243,32 @@ static void sources(void)
     EQ_INT(graph_source(s, s->body[3])->kind, SOURCE_CONTEXT);
 }
 
+/* What no memory could hold is refused, with the line that is too much. */
+static void limits(void)
+{
+    SCOPED(buf_release) struct buf chain = {0}, many = {0};
+    SCOPED(made_release) struct made long_chain = {0}, many_stages = {0}, wide = {0};
+
+    buf_adds(&chain, "FROM a AS s0\nENV A=1\n");
+    for (int i = 1; i < 1000; i++)
+        buf_addf(&chain, "FROM s%d AS s%d\nENV A=1\n", i - 1, i);
+    make(&long_chain, buf_cstr(&chain), "", NULL);
+    OK(long_chain.result < 0);
+    EQ_STR(long_chain.err.text,
+           "Dockerfile:1449: too many stages, each FROM the one before: up to here they inherit "
+           "262450 instructions, and at most 262144 are supported");
+    EQ_INT(long_chain.doc.failed.first, 1449);
+    for (int i = 0; i < 3000; i++)
+        buf_addf(&many, "FROM scratch AS s%d\n", i);
+    make(&wide, buf_cstr(&many), "", NULL);
+    OKF(wide.result == 0, "%s", wide.err.text);
+    buf_clear(&many);
+    for (int i = 0; i <= 20000; i++)
+        buf_adds(&many, "FROM a\n");
+    make(&many_stages, buf_cstr(&many), "", NULL);
+    EQ_STR(many_stages.err.text, "Dockerfile:20001: more than 20000 stages");
+}
+
 static void triggers(void)
 {
     SCOPED(made_release) struct made m = {0};
@@ -308,5 +334,5 @@ static void build_args(void)
 }
 
 TAP_MAIN({"stages", stages}, {"refusals", refusals}, {"bad names", bad_names},
-         {"platforms", platforms}, {"sources", sources}, {"triggers", triggers},
+         {"platforms", platforms}, {"sources", sources}, {"limits", limits}, {"triggers", triggers},
          {"bad triggers", bad_triggers}, {"build args", build_args})

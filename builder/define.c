@@ -108,6 +108,8 @@ static int define_files(struct build *build, const struct copy_request *request,
     if (!read && !cache_knows_shape(build->tools->layout, hex)) {
         if (!build->imported.count) {
             memcpy(out->shape, hex, sizeof(hex));
+            cache_key_text(key, "shape", hex);
+            cache_key_u64(key, "context", (uintptr_t)request->origin->context);
             return 0;
         }
         if (cache_save_shape(build->tools->layout, hex, err) < 0)
@@ -171,11 +173,11 @@ int define_step(struct build *build, struct making *making, const struct instruc
         known = define_workdir(making, &key);
     else
         known = define_copy(build, making, in, read, out, &key, err);
-    if (known <= 0)
-        return known;
+    if (known < 0)
+        return -1;
     cache_key_end(&key);
-    memcpy(out->hex, key.hex, sizeof(key.hex));
-    return 1;
+    memcpy(known ? out->hex : out->unread, key.hex, sizeof(key.hex));
+    return known;
 }
 
 /* ---- stages ---- */

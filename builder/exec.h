@@ -44,11 +44,13 @@ enum outcome { OUTCOME_NONE, OUTCOME_DEFINED, OUTCOME_RESULT, OUTCOME_MADE };
 
 /* What a step is by definition: see builder/define.h. */
 struct definition {
-    char hex[SHA256_HEX_SIZE];   /* "": not known yet */
-    char shape[SHA256_HEX_SIZE]; /* of the context files it reads, when they were never read; or ""
-                                  */
-    struct strv fields;          /* "name=value", for --explain */
-    enum outcome outcome;        /* what this build did about it */
+    char hex[SHA256_HEX_SIZE];    /* "": not known yet */
+    char unread[SHA256_HEX_SIZE]; /* for want of reading: all but the content; for this build alone
+                                   */
+    char shape[SHA256_HEX_SIZE];  /* of the context files it reads, when they were never read; or ""
+                                   */
+    struct strv fields;           /* "name=value", for --explain */
+    enum outcome outcome;         /* what this build did about it */
 };
 
 /* A stage in the making; one thread at a time works on it. */

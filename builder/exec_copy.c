@@ -70,16 +70,15 @@ static int settle_copy(struct step *s, struct cache_key *key, struct err *err)
 }
 
 /* Files that nobody read yet are read once, by the layer; only then is it known what they are. The
- * key is for this build alone: the same sources, in the same image. */
-static int copy_unread(struct step *s, const struct copy_spec *spec, struct err *err)
+ * key is for this build alone: the same words, the same sources of one context, in the same image.
+ */
+static int copy_unread(struct step *s, struct err *err)
 {
     struct cache_key key;
 
     s->settle = settle_copy;
     cache_key_begin(&key, &s->making->stack, "unread");
-    step_hash_common(s->build, s->making, &key);
-    cache_key_text(&key, "shape", s->definition->shape);
-    cache_key_text(&key, "text", spec->created_by);
+    cache_key_text(&key, "definition", s->definition->unread);
     return step_make(s, &key, err);
 }
 
@@ -115,7 +114,7 @@ static int copy_as_said(struct build *build, struct making *making, const struct
     if (!work.added.deferred && plan_copy(&work, err) < 0)
         return -1;
     if (step.definition && step.definition->shape[0] && !step.definition->hex[0])
-        return copy_unread(&step, spec, err);
+        return copy_unread(&step, err);
     if (hash_result(build, making, in, &work, &key, err) < 0)
         return -1;
     return step_make(&step, &key, err);

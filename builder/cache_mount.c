@@ -171,11 +171,61 @@ static int open_cache(const struct layout *layout, const char *name, const struc
     return steal_fd(&fd);
 }
 
+struct making_of {
+    int cache_fd;
+    unsigned number;
+    const struct mount *mount;
+    cache_mount_fill_fn *fill;
+    void *ctx;
+};
+
+/* The content, made if need be; the lock is exclusive. */
+static int open_or_make(const struct making_of *w, struct err *err)
+{
+    int dir_fd = open_content(w->cache_fd, w->number);
+
+    if (dir_fd >= 0)
+        return dir_fd;
+    if (make(w->cache_fd, w->number, w->mount, w->fill, w->ctx, err) < 0)
+        return err_wrap(err, "cache %.200s", w->mount->id);
+    dir_fd = open_content(w->cache_fd, w->number);
+    return dir_fd < 0 ? err_errno(err, "open cache %.200s", w->mount->id) : dir_fd;
+}
+
+/*
+ * A shared cache that was not there under a shared lock: one process makes it under an exclusive
+ * lock, and the others must not wait until that one's step is over. So whoever does not get the
+ * exclusive lock looks again whether the content is there; changing a lock lets it go meanwhile.
+ */
+static int open_shared(const struct making_of *w, int lock_fd, const struct session *session,
+                       struct err *err)
+{
+    while (!session_cancelled(session)) {
+        int rc = try_lock(lock_fd, LOCK_EX, err), dir_fd = -1;
+
+        if (rc < 0)
+            return -1;
+        if (rc > 0 && (dir_fd = open_or_make(w, err)) < 0)
+            return -1;
+        scope_close(&dir_fd);
+        rc = try_lock(lock_fd, LOCK_SH, err);
+        if (rc < 0)
+            return -1;
+        dir_fd = rc > 0 ? open_content(w->cache_fd, w->number) : -1;
+        if (dir_fd >= 0)
+            return dir_fd;
+        flock(lock_fd, LOCK_UN);
+        clock_sleep_ms(POLL_MS);
+    }
+    return err_set(err, ERR_COMMAND, ECANCELED, "cancelled");
+}
+
 int cache_mount_open(const struct layout *layout, const struct session *session,
                      const struct mount *mount, const char *name, cache_mount_fill_fn *fill,
                      void *ctx, struct cache_mount *out, struct err *err)
 {
     AUTO_FD int cache_fd = open_cache(layout, name, mount, err), lock_fd = -1, dir_fd = -1;
+    struct making_of w = {.cache_fd = cache_fd, .mount = mount, .fill = fill, .ctx = ctx};
     unsigned number;
 
     if (cache_fd < 0)
@@ -183,21 +233,13 @@ int cache_mount_open(const struct layout *layout, const struct session *session,
     lock_fd = take_lock(cache_fd, session, mount, &number, err);
     if (lock_fd < 0)
         return -1;
+    w.number = number;
     dir_fd = open_content(cache_fd, number);
-    if (dir_fd < 0) {
-        /* A change of a lock lets it go for a moment: look again once it is ours alone. */
-        if (lock(lock_fd, LOCK_EX, session, mount, err) < 0)
-            return -1;
-        dir_fd = open_content(cache_fd, number);
-        if (dir_fd < 0 && make(cache_fd, number, mount, fill, ctx, err) < 0)
-            return err_wrap(err, "cache %.200s", mount->id);
-        if (dir_fd < 0)
-            dir_fd = open_content(cache_fd, number);
-        if (mount->sharing == MOUNT_SHARED && lock(lock_fd, LOCK_SH, session, mount, err) < 0)
-            return -1;
-    }
     if (dir_fd < 0)
-        return err_errno(err, "open cache %.200s", mount->id);
+        dir_fd = mount->sharing == MOUNT_SHARED ? open_shared(&w, lock_fd, session, err)
+                                                : open_or_make(&w, err);
+    if (dir_fd < 0)
+        return -1;
     *out = (struct cache_mount){steal_fd(&dir_fd), steal_fd(&lock_fd)};
     return 0;
 }

@@ -41,6 +41,19 @@ locked_pair() { # two processes at once that both want the cache `both` with thi
     wait $one && wait $two && cat "$(find "$STORE/cache/mounts" -name seen -newer "$D/Dockerfile.2" 2>/dev/null | head -n 1)"
 }
 
+# Two processes that want a shared cache which is not there yet: six times, for it is a race.
+new_pairs() {
+    for id in 1 2 3 4 5 6; do
+        for n in 1 2; do
+            printf 'FROM base:1\nRUN --mount=type=cache,id=new-%s,target=/c touch /c/in-%s; i=0; until [ -e /c/in-%s ]; do [ $i -lt 50 ] || exit 1; sleep 0.1; i=$((i+1)); done\n' $id $n $((3 - n)) >"$D/Dockerfile.$n"
+        done
+        give
+        sw build --no-cache -f "$D/Dockerfile.1" -t p1:1 "$D/ctx" >"$T/p1" 2>&1 & one=$!
+        sw build --no-cache -f "$D/Dockerfile.2" -t p2:1 "$D/ctx" >"$T/p2" 2>&1 & two=$!
+        if wait $one && wait $two; then printf 'met '; else printf 'missed '; fi
+    done
+}
+
 # A layer of all that the context's mount shows: the same for everybody who builds it.
 copied() {
     printf 'FROM base:1\nRUN --mount=target=/ctx cp -a /ctx /copy\n' >"$D/Dockerfile"; give
@@ -124,6 +137,7 @@ everything() {
     is "$(locked_pair locked 15 | sort | tr '\n' ' ')" "1 1 " "$who: locked: one after the other"
     is "$(locked_pair private 15 | tr '\n' ' ')" "1 " "$who: private: each its own"
     is "$(locked_pair shared 100 | sort | tail -n 1)" "2" "$who: shared: both at once"
+    is "$(new_pairs)" "met met met met met met " "$who: shared: whoever makes it, the other does not wait for the step"
     # kill -9 lets go of a lock, leaves nothing half made, and the next one goes on.
     printf 'FROM base:1\nRUN --mount=type=cache,id=killed,target=/c,sharing=locked --mount=target=/ctx,rw touch /c/begun; sleep 60\n' >"$D/Dockerfile"; give
     if [ "$who" = root ]; then slipway build --no-cache -f "$D/Dockerfile" "$D/ctx" >/dev/null 2>&1 & else as_user sh -c 'exec slipway build --no-cache -f "$0/Dockerfile" "$0/ctx"' "$D" >/dev/null 2>&1 & fi

@@ -8,8 +8,8 @@
  * layer is missing when the step changed nothing.
  *
  * A step has two keys, and a record under each:
- *   by definition   the parent's definition, and what the instruction says (builder/define.h). It
- *                   needs no file system, so a hit looks at no layer.
+ *   by definition   the parent's definition, what the instruction says (builder/define.h), and the
+ *                   names of the layers below. It needs no file system: a hit looks at no layer.
  *   by result       the layers below, and what the instruction comes to in them. A parent that was
  *                   made again, or is defined in other words, and gave the same layers, hits.
  * Every field is framed by its length. cache/shapes/<hex> stands for a part of a context whose

@@ -124,7 +124,7 @@ static int add_unseen(struct export *x, const struct product *p, struct err *err
 
         for (size_t k = 0; !m->wanted && m->definitions && k < m->stage->count; k++) {
             SCOPED(cache_record_release) struct cache_record record = {0};
-            const char *hex = m->definitions[k].hex;
+            const char *hex = m->definitions[k].recall;
 
             if (hex[0] && cache_recall(x->build, m, hex, &record, err) > 0 &&
                 add_step(x, hex, &record, err) < 0)

@@ -24,6 +24,17 @@ void define_stack(const struct stack *stack, char out[static SHA256_HEX_SIZE])
     memcpy(out, key.hex, SHA256_HEX_SIZE);
 }
 
+void define_key(const struct definition *d, const struct stack *below,
+                char out[static SHA256_HEX_SIZE])
+{
+    struct cache_key key;
+
+    cache_key_begin(&key, below, "defined");
+    cache_key_text(&key, "definition", d->hex);
+    cache_key_end(&key);
+    memcpy(out, key.hex, SHA256_HEX_SIZE);
+}
+
 /* A stage's definition may be completed while another thread asks. */
 static bool take_final(struct build *build, const struct making *of,
                        char out[static SHA256_HEX_SIZE])
@@ -78,6 +89,7 @@ static void hash_copy_words(const struct instruction *in, const struct copy_spec
                             struct cache_key *key)
 {
     cache_key_text(key, "text", spec->created_by);
+    cache_key_list(key, "source", &spec->sources);
     cache_key_text(key, "destination", spec->dest);
     cache_key_text(key, "owner", spec->chown);
     cache_key_u64(key, "flags", in->flags_count);
@@ -108,8 +120,9 @@ static int define_files(struct build *build, const struct copy_request *request,
     if (!read && !cache_knows_shape(build->tools->layout, hex)) {
         if (!build->imported.count) {
             memcpy(out->shape, hex, sizeof(hex));
-            cache_key_text(key, "shape", hex);
-            cache_key_u64(key, "context", (uintptr_t)request->origin->context);
+            /* Of this build alone, so no fields for --explain. */
+            sha256_add_framed(&key->hash, str_of(hex));
+            sha256_add_u64(&key->hash, (uintptr_t)request->origin->context);
             return 0;
         }
         if (cache_save_shape(build->tools->layout, hex, err) < 0)
@@ -219,6 +232,9 @@ static int define_base(struct build *build, struct making *m, struct strv *trigg
         config_get_list(before->state.config, "OnBuild", triggers);
         state_inherit(&m->state, graph, m->stage, &before->state);
         memcpy(m->base_hex, before->final_hex, sizeof(m->base_hex));
+        m->foreseen = before->foreseen;
+        if (m->foreseen)
+            stack_push_all(&m->ahead, &before->ahead);
         return 0;
     case SOURCE_IMAGE:
         image = base_image_get(build, base->image, &m->stage->platform, err);
@@ -229,16 +245,19 @@ static int define_base(struct build *build, struct making *m, struct strv *trigg
         config_get_list(image->config, "OnBuild", triggers);
         state_begin(&m->state, graph, m->stage, image->config);
         define_stack(&image->stack, m->base_hex);
+        stack_push_all(&m->ahead, &image->stack);
+        m->foreseen = true;
         return 0;
     default:
         state_begin(&m->state, graph, m->stage, NULL);
-        if (base->kind == SOURCE_SCRATCH)
+        m->foreseen = base->kind == SOURCE_SCRATCH;
+        if (m->foreseen)
             define_stack(&nothing, m->base_hex);
         return 0;
     }
 }
 
-/* One instruction: hex is what is below it, and becomes what is below the next. */
+/* One instruction: hex is what is below it, and becomes what is below the next. 1: it is a step. */
 static int rehearse(struct build *build, struct making *m, size_t i,
                     char hex[static SHA256_HEX_SIZE], struct err *err)
 {
@@ -252,7 +271,21 @@ static int rehearse(struct build *build, struct making *m, size_t i,
     if (hex[0] && define_step(build, m, in, hex, false, &m->definitions[i], err) < 0)
         return -1;
     memcpy(hex, m->definitions[i].hex, SHA256_HEX_SIZE);
-    return 0;
+    return 1;
+}
+
+/* As long as every step is in the cache, it is known what the stage will be. */
+static void foresee(struct build *build, struct making *m, size_t i)
+{
+    SCOPED(cache_record_release) struct cache_record record = {0};
+    struct definition *d = &m->definitions[i];
+    struct err why = {0};
+
+    if (m->foreseen && d->hex[0])
+        define_key(d, &m->ahead, d->recall);
+    m->foreseen = m->foreseen && d->hex[0] && cache_recall(build, m, d->recall, &record, &why) > 0;
+    if (m->foreseen && record.has_layer)
+        stack_push(&m->ahead, record.diff_id, &record.blob);
 }
 
 /* What FROM gives, and the triggers in it, which may bring in more stages to read from. */
@@ -280,13 +313,19 @@ static void define_steps(struct build *build, struct making *m)
         hex[0] = 0; /* what comes of it is to be seen */
     for (size_t i = 0; i < m->stage->count; i++) {
         struct err why = {0};
+        int step = rehearse(build, m, i, hex, &why);
 
         /* What is wrong is told when the instruction's turn comes: others before it may help. */
-        if (rehearse(build, m, i, hex, &why) < 0) {
+        if (step < 0) {
             log_debug("not defined: %s", why.text);
             hex[0] = 0;
+            m->foreseen = false;
             break;
         }
+        if (step)
+            foresee(build, m, i);
+        if (m->foreseen)
+            m->recalled = i + 1;
     }
     memcpy(m->final_hex, hex, sizeof(hex));
     m->defined = true;
@@ -323,35 +362,48 @@ static int define_stages(struct build *build, struct making *target, struct err 
     return 0;
 }
 
+static bool is_wanted(const struct making *m, const struct stage_source *source)
+{
+    return source->kind == SOURCE_STAGE && m->product->stages[source->stage].wanted;
+}
+
+bool define_reads_wanted(const struct making *m, size_t i)
+{
+    if (is_wanted(m, &m->stage->sources[i]))
+        return true;
+    for (size_t k = 0; k < m->stage->mounts_count; k++)
+        if (m->stage->mounts[k].in == m->stage->body[i] &&
+            is_wanted(m, &m->stage->mounts[k].source))
+            return true;
+    return false;
+}
+
 bool define_remembers(const struct build *build, const struct making *m, size_t i)
 {
     SCOPED(cache_record_release) struct cache_record record = {0};
     const struct definition *d = &m->definitions[i];
+    char hex[SHA256_HEX_SIZE];
     struct err why = {0};
 
-    return d->hex[0] && cache_recall(build, m, d->hex, &record, &why) > 0;
+    if (!d->hex[0] || define_reads_wanted(m, i))
+        return false;
+    define_key(d, &m->stack, hex);
+    return cache_recall(build, m, hex, &record, &why) > 0;
 }
 
 /* Marks the stages whose files a stage will have to look at. */
-static void want_sources(struct build *build, struct making *m)
+static void want_sources(struct making *m)
 {
     struct making *stages = m->product->stages;
-    bool all = true;
 
     if (m->stage->base.kind == SOURCE_STAGE)
         stages[m->stage->base.stage].wanted = true;
-    for (size_t i = 0; i < m->stage->count; i++) {
-        const struct instruction *in = m->stage->body[i];
-
-        if (!exec_is_step(in))
-            continue;
-        all = all && define_remembers(build, m, i);
-        if (all)
-            continue;
+    for (size_t i = m->recalled; i < m->stage->count; i++) {
         if (m->stage->sources[i].kind == SOURCE_STAGE)
             stages[m->stage->sources[i].stage].wanted = true;
         for (size_t k = 0; k < m->stage->mounts_count; k++)
-            if (m->stage->mounts[k].in == in && m->stage->mounts[k].source.kind == SOURCE_STAGE)
+            if (m->stage->mounts[k].in == m->stage->body[i] &&
+                m->stage->mounts[k].source.kind == SOURCE_STAGE)
                 stages[m->stage->mounts[k].source.stage].wanted = true;
     }
 }
@@ -371,6 +423,6 @@ int define_product(struct build *build, struct product *product, struct err *err
     target->wanted = true;
     for (size_t i = product->graph.target + 1; i-- > 0;) /* a stage needs earlier ones only */
         if (product->stages[i].wanted)
-            want_sources(build, &product->stages[i]);
+            want_sources(&product->stages[i]);
     return 0;
 }

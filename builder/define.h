@@ -4,8 +4,10 @@
 
 /*
  * Definitions: what a step is by its Dockerfile, its arguments and its context alone, chained from
- * FROM downwards. A definition that is remembered stands for its layer, and no layer below needs to
- * be there, or known.
+ * FROM downwards. A definition is remembered together with the layers it stood on (define_key()):
+ * it then stands for its layer, and no layer below needs to be here, nor a stage that it reads
+ * from. Of a stage that this build makes the files count, not the definition
+ * (define_reads_wanted()).
  *
  * Before a build makes anything, define_product() goes through what the target needs and defines as
  * much as it can: it resolves base images, fires their triggers, hashes what COPY reads. A step
@@ -33,7 +35,13 @@ int define_product(struct build *build, struct product *product, struct err *err
  */
 int define_step(struct build *build, struct making *making, const struct instruction *in,
                 const char *parent, bool read, struct definition *out, struct err *err);
-/* Is step i of the stage's body remembered by its definition? */
+/* The key under which a step of this definition is remembered, when it stands on these layers. A
+ * definition alone is not enough: what is below may have been made again, and be another. */
+void define_key(const struct definition *d, const struct stack *below,
+                char out[static SHA256_HEX_SIZE]);
+/* Does step i read from a stage that this build makes? Then its definition does not tell. */
+bool define_reads_wanted(const struct making *m, size_t i);
+/* Is step i of the stage's body, which is next, remembered by its definition? */
 bool define_remembers(const struct build *build, const struct making *m, size_t i);
 /* The definition of a stack of layers as it is, however it came to be. */
 void define_stack(const struct stack *stack, char out[static SHA256_HEX_SIZE]);

@@ -8,6 +8,7 @@
  * its config by one history entry.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
@@ -45,6 +46,7 @@ enum outcome { OUTCOME_NONE, OUTCOME_DEFINED, OUTCOME_RESULT, OUTCOME_MADE };
 /* What a step is by definition: see builder/define.h. */
 struct definition {
     char hex[SHA256_HEX_SIZE];    /* "": not known yet */
+    char recall[SHA256_HEX_SIZE]; /* its key in the cache: itself, and the layers it stands on */
     char unread[SHA256_HEX_SIZE]; /* for want of reading: all but the content; for this build alone
                                    */
     char shape[SHA256_HEX_SIZE];  /* of the context files it reads, when they were never read; or ""
@@ -61,7 +63,11 @@ struct making {
     struct state state;
     struct stack stack;
     char created[CLOCK_TEXT_SIZE]; /* when its last layer was made; "" when nothing is known */
-    bool begun, defined, wanted;
+    bool begun, defined;
+    atomic_bool wanted; /* this build makes it: what reads from it goes by what it comes to */
+    struct stack ahead; /* what it will be, as far as the cache tells before anything is made */
+    size_t recalled;    /* of stage->body: those before this one are in the cache */
+    bool foreseen;      /* … and these are all */
     struct definition *definitions;   /* one for each of stage->body, once it is defined */
     char base_hex[SHA256_HEX_SIZE];   /* definition of what it is FROM; "": not known */
     char final_hex[SHA256_HEX_SIZE];  /* of its last step; "": not known yet */

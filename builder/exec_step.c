@@ -113,12 +113,14 @@ int step_recall(struct step *s, struct err *err)
     if (!s->definition->hex[0] && m->definition[0] &&
         define_step(s->build, m, s->in, m->definition, false, s->definition, err) < 0)
         return -1;
-    if (!s->definition->hex[0] || !may_recall(s))
+    if (s->definition->hex[0])
+        define_key(s->definition, &m->stack, s->definition->recall);
+    if (!s->definition->hex[0] || !may_recall(s) || define_reads_wanted(m, m->next))
         return 0;
-    found = cache_recall(s->build, m, s->definition->hex, &record, err);
+    found = cache_recall(s->build, m, s->definition->recall, &record, err);
     if (found <= 0)
         return found;
-    cache_used(s->build, m, s->definition->hex, &record);
+    cache_used(s->build, m, s->definition->recall, &record);
     title = exec_title(s->build, m, s->in);
     m->shown = progress_begin("%s", title);
     note(s, OUTCOME_DEFINED);
@@ -136,8 +138,8 @@ int step_nothing(struct step *s, struct err *err)
     note(s, OUTCOME_MADE);
     if (!s->definition || !s->definition->hex[0])
         return 0;
-    cache_used(s->build, m, s->definition->hex, &record);
-    return cache_save(s->build->tools->layout, s->definition->hex, &record, err);
+    cache_used(s->build, m, s->definition->recall, &record);
+    return cache_save(s->build->tools->layout, s->definition->recall, &record, err);
 }
 
 /* For --cache-to. A key that is for this build alone is none. */
@@ -146,7 +148,7 @@ static void note_use(const struct step *s, const char *hex, const struct cache_r
     if (hex)
         cache_used(s->build, s->making, hex, record);
     if (s->definition && s->definition->hex[0])
-        cache_used(s->build, s->making, s->definition->hex, record);
+        cache_used(s->build, s->making, s->definition->recall, record);
 }
 
 /* Under its key by result, and by its definition. */
@@ -160,7 +162,7 @@ static int remember(struct step *s, const char *hex, const struct cache_record *
         return -1;
     if (!s->definition || !s->definition->hex[0])
         return 0;
-    return cache_save(layout, s->definition->hex, record, err);
+    return cache_save(layout, s->definition->recall, record, err);
 }
 
 /* What could not be told before the step was carried out. */
@@ -175,6 +177,7 @@ static int settle(struct step *s, char hex[static SHA256_HEX_SIZE], struct err *
     memcpy(hex, key.hex, SHA256_HEX_SIZE);
     if (define_step(s->build, s->making, s->in, s->making->definition, true, d, err) < 0)
         return -1;
+    define_key(d, &s->making->stack, d->recall);
     return cache_save_shape(s->build->tools->layout, d->shape, err);
 }
 

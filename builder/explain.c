@@ -120,7 +120,7 @@ static void print_step(void *arg, const struct making *m, size_t i)
         json_array_append_new(fields, state_json_text(d->fields.ptr[k]));
     json_array_append_new(arg, json_pack("{s:s, s:o, s:s, s:o}", "stage", stage, "text",
                                          state_json_text(m->stage->body[i]->canonical), "key",
-                                         d->hex, "fields", fields));
+                                         d->recall, "fields", fields));
 }
 
 static void look(void *arg, const struct making *m, size_t i)
@@ -208,7 +208,7 @@ static void tell_difference(const struct comparison *c, const struct making *m, 
         return;
     if (c->build->options->no_cache)
         buf_adds(c->out, "    --no-cache: nothing was to be remembered\n");
-    else if (key && *key && strcmp(key, d->hex) == 0)
+    else if (key && *key && strcmp(key, d->recall) == 0)
         buf_adds(c->out, "    nothing differs: what it gave is not in the store any more\n");
     else
         buf_adds(c->out, "    the step itself is the same: what is below it, or what it reads of "

@@ -183,7 +183,7 @@ int mounts_hash(struct mounts *mounts, struct cache_key *key, struct err *err)
         struct mount_use *u = &mounts->items[i];
 
         hash_fields(&u->mount, key);
-        if (u->mount.type == MOUNT_BIND && bind_hash(&u->origin, source_of(u), &key->hash, err) < 0)
+        if (u->has_origin && bind_hash(&u->origin, source_of(u), &key->hash, err) < 0)
             return err_wrap(err, "RUN --mount on %s", u->mount.target);
     }
     return 0;
@@ -198,7 +198,7 @@ int mounts_define(struct mounts *mounts, const struct making *making, struct cac
         int known = 1;
 
         hash_fields(&u->mount, key);
-        if (u->mount.type != MOUNT_BIND)
+        if (!u->has_origin)
             continue;
         if (u->origin.stack)
             known = define_source(making, u->from, &u->origin, key);

@@ -17,6 +17,7 @@ void stage_release(struct making *m)
     free(m->definitions);
     state_release(&m->state);
     stack_release(&m->stack);
+    stack_release(&m->ahead);
     buf_release(&m->output);
     buf_release(&m->excerpt);
 }
@@ -123,8 +124,10 @@ int stage_make(void *arg, struct task *task, struct task **on, struct err *err)
 
         if (!define_remembers(b, m, m->next))
             *on = pending(b, m, m->next);
-        if (*on)
+        if (*on) {
+            ((struct making *)*on)->wanted = true;
             return 0;
+        }
         if (schedule_stopped(&b->schedule))
             return err_set(err, ERR_COMMAND, 0, "cancelled");
         if (exec_instruction(b, m, in, err) < 0)

@@ -36,3 +36,62 @@ both 'COPY f <<E /x/\none\nE' 'COPY f <<E /x/\ntwo\nE'
 is "$(text a:1 x/E)/$(text b:1 x/E)" 'one/two' "a heredoc's text"
 both 'COPY --from=one n /x/' 'COPY --from=two n /x/'
 is "$(text a:1 x/n | head -n 1)/$(text b:1 x/n | head -n 1)" '1/2' 'the context'
+
+# --- what a step stood on counts, though its definition is the same ---
+
+mkdir -p ctx
+cat >Dockerfile <<'D'
+FROM base:1
+RUN cat /proc/sys/kernel/random/uuid >/t
+RUN cat /t >/u
+D
+agree() { [ -n "$(text "$1" t)" ] && is "$(text "$1" t)" "$(text "$1" u)"; }
+t "a chain" slipway build -q -t m:1 -f Dockerfile ctx
+t "... is one" agree m:1
+first=$(text m:1 t)
+layer=$(jq -r '.layers[1].digest' "$(blob "$(manifest m:1)")")
+rm -f "$(blob "$layer")"
+t "its first layer is lost" slipway build -q -t m:2 -f Dockerfile ctx
+t "... and made again" not is "$(text m:2 t)" "$first"
+t "... and so is what stood on it" agree m:2
+sed -i 's/^RUN cat .t.*/RUN false/' Dockerfile
+t "made again without the cache, and failing later" expect_fail 'exit status 1' slipway build -q --no-cache -t m:3 -f Dockerfile ctx
+sed -i 's/^RUN false/RUN cat \/t >\/u/' Dockerfile
+t "... then as it was" slipway build -q -t m:3 -f Dockerfile ctx
+t "... is one again" agree m:3
+
+# A stage that is made again for one copy is not remembered for the other.
+cat >Dockerfile <<'D'
+FROM base:1 AS s
+RUN cat /proc/sys/kernel/random/uuid | tee /a >/b
+FROM base:1
+COPY --from=s /a /t
+COPY --from=s /b /u
+D
+t "two copies of one stage" slipway build -q -t m:4 -f Dockerfile ctx
+t "... agree" agree m:4
+printf 'FROM base:1\nRUN cat /proc/sys/kernel/random/uuid | tee /a >/b\n' >other
+slipway build -q --no-cache -t s:1 -f other ctx >/dev/null
+sed -i 's#^COPY --from=s /b /u#COPY --from=s --chmod=600 /b /u#' Dockerfile
+t "one of them changes, after the stage was made again elsewhere" slipway build -q -t m:5 -f Dockerfile ctx
+t "... they agree" agree m:5
+
+# Words with blanks are not several words.
+cat >Dockerfile <<'D'
+FROM base:1 AS s
+RUN touch "/a b" /a /b
+FROM base:1
+COPY --from=s ["a b", "/c/"]
+D
+t "a name with a blank" slipway build -q -t m:6 -f Dockerfile ctx
+is "$(names m:6)" "c/a b " "... is one file"
+sed -i 's#^COPY.*#COPY --from=s a b /c/#' Dockerfile
+t "two names" slipway build -q -t m:7 -f Dockerfile ctx
+is "$(names m:7)" "c/a c/b " "... are two"
+
+# What a cache mount begins with is part of the step.
+printf 'FROM base:1 AS s\nRUN mkdir /d && echo 1 >/d/f\nFROM base:1\nRUN --mount=type=cache,target=/c,from=s,source=/d cat /c/f >/n\n' >Dockerfile
+t "a cache that begins with a stage's files" slipway build -q -t m:8 -f Dockerfile ctx
+sed -i 's/echo 1/echo 2/' Dockerfile
+t "... other files" slipway build --progress plain -t m:8 -f Dockerfile ctx
+is "$(grep -c '^#[0-9]* DONE' "$T/err")" 2 "... are a miss"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A ring of slots, each a chunk of input. A full slot goes to the pool; when the ring is full, the
- * oldest is waited for and sent. So order is kept, memory is bounded, and the caller works on while
- * the pool compresses.
+ * A ring of slots, each a chunk of input. A full slot goes to the pool; whichever thread finishes
+ * the oldest one sends it, and those after it that are ready, in order. When the ring is full, the
+ * caller waits for the oldest. So order is kept, memory is bounded, and the caller does nothing but
+ * fill.
  */
 #include "builder/compress.h"
 
@@ -25,7 +26,9 @@
 
 struct slot {
     struct compressor *c;
-    struct job *job; /* NULL: being filled, or empty */
+    struct job *job; /* the caller's alone; NULL: being filled, or empty */
+    bool ready;      /* compressed, */
+    bool pending;    /* and not sent; both under the lock */
     char *in, *out;
     size_t in_size, out_size;
 };
@@ -45,11 +48,15 @@ struct compressor {
     size_t out_max;
     struct slot slots[COMPRESS_SLOTS];
     size_t slots_count; /* how many of them this pool is worth */
-    size_t first, used; /* ring: `used` slots from `first` were handed to the pool */
+    size_t next;        /* the slot that is filled; of those handed over it is the oldest */
     uint64_t chunks;
     bool ended;
-    pthread_mutex_t lock; /* of engines */
+    pthread_mutex_t lock; /* of what follows, and of the slots' states */
+    pthread_cond_t sent;
     struct engine *engines;
+    size_t first; /* the oldest slot that is not sent */
+    bool draining, failed;
+    struct err err; /* the first failure */
 };
 
 const char *codec_name(enum codec codec)
@@ -147,16 +154,55 @@ static int zstd_chunk(struct engine *e, struct slot *s, struct err *err)
     return 0;
 }
 
+static void fail(struct compressor *c, const struct err *err)
+{
+    if (!c->failed)
+        c->err = *err;
+    c->failed = true;
+}
+
+/* The lock is held on entry and on return, not while a chunk is sent; one thread sends at a time.
+ */
+static void drain(struct compressor *c)
+{
+    if (c->draining)
+        return;
+    c->draining = true;
+    while (!c->failed && c->slots[c->first].pending && c->slots[c->first].ready) {
+        struct slot *s = &c->slots[c->first];
+        struct err err = {0};
+        int rc;
+
+        pthread_mutex_unlock(&c->lock);
+        rc = c->to.write(c->to.ctx, s->out, s->out_size, &err);
+        pthread_mutex_lock(&c->lock);
+        if (rc < 0)
+            fail(c, &err);
+        s->pending = s->ready = false;
+        c->first = (c->first + 1) % c->slots_count;
+        pthread_cond_broadcast(&c->sent);
+    }
+    c->draining = false;
+}
+
 static int compress_job(void *arg, struct err *err)
 {
     struct slot *s = arg;
-    struct engine *e = take_engine(s->c);
+    struct compressor *c = s->c;
+    struct engine *e = take_engine(c);
     int done;
 
     if (!s->out)
-        s->out = xmalloc(s->c->out_max);
-    done = s->c->codec == CODEC_GZIP ? gzip_chunk(e, s, err) : zstd_chunk(e, s, err);
-    give_engine(s->c, e);
+        s->out = xmalloc(c->out_max);
+    done = c->codec == CODEC_GZIP ? gzip_chunk(e, s, err) : zstd_chunk(e, s, err);
+    give_engine(c, e);
+    pthread_mutex_lock(&c->lock);
+    s->ready = true;
+    if (done < 0)
+        fail(c, err);
+    drain(c);
+    pthread_cond_broadcast(&c->sent);
+    pthread_mutex_unlock(&c->lock);
     return done;
 }
 
@@ -179,9 +225,10 @@ struct compressor *compressor_open(struct pool *pool, enum codec codec, int leve
     c->to = to;
     c->out_max = bound(codec);
     c->slots_count = codec == CODEC_NONE                ? 1
-                     : 2 + 2 * threads < COMPRESS_SLOTS ? 2 + 2 * threads
+                     : 2 + 4 * threads < COMPRESS_SLOTS ? 2 + 4 * threads
                                                         : COMPRESS_SLOTS;
     pthread_mutex_init(&c->lock, NULL);
+    pthread_cond_init(&c->sent, NULL);
     for (size_t i = 0; i < COMPRESS_SLOTS; i++)
         c->slots[i].c = c;
     return c;
@@ -209,34 +256,37 @@ void compressor_close(struct compressor *c)
         ZSTD_freeCCtx(e->zstd);
         free(e);
     }
+    pthread_cond_destroy(&c->sent);
     pthread_mutex_destroy(&c->lock);
     free(c);
 }
 
-/* Waits for the oldest chunk and sends it. */
-static int send_oldest(struct compressor *c, struct err *err)
+/* Until the slot may be filled: its chunk is compressed (by this thread, when no other has begun)
+ * and sent. */
+static int wait_for(struct compressor *c, struct slot *s, struct err *err)
 {
-    struct slot *s = &c->slots[c->first];
-    int done = job_wait(s->job, err);
+    struct err ignored = {0}; /* it is c->err, too */
+    bool failed;
 
+    if (!s->job)
+        return 0;
+    job_wait(s->job, &ignored);
     s->job = NULL;
-    c->first = (c->first + 1) % c->slots_count;
-    c->used--;
-    if (done < 0)
-        return -1;
+    pthread_mutex_lock(&c->lock);
+    while (s->pending && !c->failed)
+        pthread_cond_wait(&c->sent, &c->lock);
+    failed = c->failed;
+    if (failed)
+        *err = c->err;
+    pthread_mutex_unlock(&c->lock);
     s->in_size = 0;
-    return c->to.write(c->to.ctx, s->out, s->out_size, err);
+    return failed ? -1 : 0;
 }
 
-static struct slot *current(struct compressor *c)
-{
-    return &c->slots[(c->first + c->used) % c->slots_count];
-}
-
-/* The slot being filled is full, or the last. */
+/* The slot being filled is full, or the last. The next one is made free. */
 static int hand_over(struct compressor *c, struct err *err)
 {
-    struct slot *s = current(c);
+    struct slot *s = &c->slots[c->next];
 
     c->chunks++;
     if (c->codec == CODEC_NONE) {
@@ -245,18 +295,17 @@ static int hand_over(struct compressor *c, struct err *err)
         s->in_size = 0;
         return c->to.write(c->to.ctx, s->in, size, err);
     }
+    pthread_mutex_lock(&c->lock);
+    s->pending = true;
+    pthread_mutex_unlock(&c->lock);
     s->job = pool_start(c->pool, compress_job, s);
-    c->used++;
-    while (c->used && (c->used == c->slots_count || job_done(c->slots[c->first].job))) {
-        if (send_oldest(c, err) < 0)
-            return -1;
-    }
-    return 0;
+    c->next = (c->next + 1) % c->slots_count;
+    return wait_for(c, &c->slots[c->next], err);
 }
 
 char *compressor_space(struct compressor *c, size_t *room)
 {
-    struct slot *s = current(c);
+    struct slot *s = &c->slots[c->next];
 
     BUG_ON(c->ended);
     if (!s->in)
@@ -267,7 +316,7 @@ char *compressor_space(struct compressor *c, size_t *room)
 
 int compressor_advance(struct compressor *c, size_t size, struct err *err)
 {
-    struct slot *s = current(c);
+    struct slot *s = &c->slots[c->next];
 
     BUG_ON(size > COMPRESS_CHUNK - s->in_size);
     s->in_size += size;
@@ -297,12 +346,11 @@ int compressor_end(struct compressor *c, struct err *err)
     size_t room;
 
     compressor_space(c, &room);
-    if ((current(c)->in_size || !c->chunks) && hand_over(c, err) < 0)
+    if ((c->slots[c->next].in_size || !c->chunks) && hand_over(c, err) < 0)
         return -1;
-    while (c->used) {
-        if (send_oldest(c, err) < 0)
+    for (size_t i = 0; i < c->slots_count; i++)
+        if (wait_for(c, &c->slots[(c->next + i) % c->slots_count], err) < 0)
             return -1;
-    }
     c->ended = true;
     return 0;
 }

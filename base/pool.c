@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -172,14 +173,4 @@ int job_wait(struct job *job, struct err *err)
         *err = job->err;
     free(job);
     return result;
-}
-
-bool job_done(struct job *job)
-{
-    bool done;
-
-    pthread_mutex_lock(&job->pool->lock);
-    done = job->state == JOB_DONE;
-    pthread_mutex_unlock(&job->pool->lock);
-    return done;
 }

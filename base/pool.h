@@ -8,7 +8,6 @@
  * owns what it was handed; jobs meet only in queues and results. Waiting for a job that has not
  * begun runs it in the waiting thread, so a job may wait for another without a dead end.
  */
-#include <stdbool.h>
 
 #include "base/err.h"
 
@@ -24,6 +23,5 @@ unsigned pool_threads(const struct pool *pool);
 struct job *pool_start(struct pool *pool, job_fn *fn, void *arg);
 /* 0, or -1 with the job's error. Frees the handle. */
 int job_wait(struct job *job, struct err *err);
-bool job_done(struct job *job);
 
 #endif

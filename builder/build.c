@@ -370,7 +370,8 @@ static int carry_out(const struct build_options *options, const struct build_too
 {
     SCOPED(build_release) struct build b = {.options = options, .tools = tools, .result = result};
 
-    if (check_labels(options, err) < 0)
+    if (check_labels(options, err) < 0 ||
+        cache_export_check(options->cache_to, options->cache_to_count, err) < 0)
         return -1;
     if (control_read(options->build_args, &b.control, err) < 0)
         return -1;

@@ -309,8 +309,9 @@ static bool is_good(const struct layout *layout, struct lazy *lazy, const struct
     return false;
 }
 
-int imported_find(const struct imported *imported, const struct layout *layout, struct lazy *lazy,
-                  const char *hex, struct cache_record *record)
+/* 1: there is a record for this key, and its layer can be had; 0. */
+static int imported_find(const struct imported *imported, const struct layout *layout,
+                         struct lazy *lazy, const char *hex, struct cache_record *record)
 {
     const struct imported_record *end = imported->records + imported->count;
 

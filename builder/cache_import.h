@@ -56,9 +56,6 @@ struct import_tools {
 int imported_read(struct imported *imported, const struct cache_spec *specs, size_t count,
                   const struct import_tools *tools, struct err *err);
 void imported_release(struct imported *imported);
-/* 1: there is a record for this key, and its layer can be had; 0. */
-int imported_find(const struct imported *imported, const struct layout *layout, struct lazy *lazy,
-                  const char *hex, struct cache_record *record);
 /* Contents of the cache mount of this name; borrowed, NULL: none. */
 const struct imported_content *imported_find_content(const struct imported *imported,
                                                      const char *name);

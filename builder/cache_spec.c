@@ -88,13 +88,8 @@ static int read_mode(struct reading *r, const char *value, struct err *err)
 
 static int read_codec(struct reading *r, const char *value, struct err *err)
 {
-    if (strcmp(value, "estargz") == 0)
-        return err_set(err, ERR_USAGE, 0,
-                       "estargz layers are not made here; gzip, zstd and uncompressed are");
-    if (strcmp(value, "none") == 0 || !codec_parse(str_of(value), &r->spec->codec))
-        return err_set(err, ERR_USAGE, 0, "want gzip, zstd or uncompressed");
     r->spec->has_codec = true;
-    return 0;
+    return codec_read(value, &r->spec->codec, err);
 }
 
 static int read_level(struct reading *r, const char *value, struct err *err)

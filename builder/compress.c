@@ -80,6 +80,16 @@ bool codec_parse(struct str name, enum codec *codec)
     return true;
 }
 
+int codec_read(const char *value, enum codec *codec, struct err *err)
+{
+    if (strcmp(value, "estargz") == 0)
+        return err_set(err, ERR_USAGE, 0,
+                       "estargz layers are not made here; gzip, zstd and uncompressed are");
+    if (strcmp(value, "none") == 0 || !codec_parse(str_of(value), codec))
+        return err_set(err, ERR_USAGE, 0, "want gzip, zstd or uncompressed");
+    return 0;
+}
+
 bool codec_level_valid(enum codec codec, int level)
 {
     int max = codec == CODEC_GZIP ? 12 : codec == CODEC_ZSTD ? 19 : 0;

@@ -24,6 +24,8 @@ enum codec { CODEC_NONE, CODEC_GZIP, CODEC_ZSTD };
 
 const char *codec_name(enum codec codec);             /* "none", "gzip", "zstd" */
 bool codec_parse(struct str name, enum codec *codec); /* also "uncompressed" */
+/* The value of an option "compression": gzip, zstd, uncompressed. ERR_USAGE. */
+int codec_read(const char *value, enum codec *codec, struct err *err);
 /* Levels: gzip 1-12 (default 3), zstd 1-19 (default 3); 0 means the default. False when out of
  * range. */
 bool codec_level_valid(enum codec codec, int level);

@@ -184,6 +184,11 @@ for file in cut/blobs/sha256/*; do [ "$(wc -c <"$file")" -lt 4000 ] || printf x 
 wipe
 t "damaged blobs" sh -c 'slipway build -t app:1 --cache-from type=local,src=cut ctx 2>err || grep -q "not what its digest says" err'
 
+# --- what cannot be written to is told before anything is built
+t "a place with a digest" expect_status 2 'a name to give has no digest' slipway build -t app:1 --cache-to "type=registry,ref=$REGISTRY/c@sha256:$(printf '%064d' 0)" ctx
+t "... at once" not grep -q '^#' "$T/err"
+t "a place that is no name" expect_status 2 '--cache-to: ' slipway build -t app:1 --cache-to type=registry,ref=a//b ctx
+
 # --- two at once, and an ordinary user
 wipe
 (build -t app:1 --cache-from "$MAX" --cache-to type=local,dest=both ctx >/dev/null 2>one.err) &

@@ -100,7 +100,7 @@ for command in images "inspect $BASE" du prune; do
 done
 t "after prune it is resolved again" slipway build -o type=registry,name="$REGISTRY/team/meta:3" meta
 layer=$(jq -r '.layers[0].digest' "$(blob "$(curl -s -o /dev/null -D - -H 'Accept: application/vnd.oci.image.manifest.v1+json' "$REGISTRY_URL/v2/team/base/manifests/1" | tr -d '\r' | sed -n 's/^Docker-Content-Digest: //Ip')")")
-for file in $(find "$REGISTRY_DIR/data" -path "*${layer#sha256:}/data"); do echo damaged >"$file"; done
+find "$REGISTRY_DIR/data" -path "*${layer#sha256:}/data" | while read -r file; do echo damaged >"$file"; done
 t "a damaged layer at the registry" expect_fail "$layer" slipway build -t run:2 run
 t "... leaves nothing" sh -c '[ ! -e "$1" ]' sh "$(blob "$layer")"
 t "... and no name" not slipway inspect run:2

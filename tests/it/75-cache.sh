@@ -187,7 +187,7 @@ t "damaged blobs" sh -c 'slipway build -t app:1 --cache-from type=local,src=cut 
 # --- what cannot be written to is told before anything is built
 t "a place with a digest" expect_status 2 'a name to give has no digest' slipway build -t app:1 --cache-to "type=registry,ref=$REGISTRY/c@sha256:$(printf '%064d' 0)" ctx
 t "... at once" not grep -q '^#' "$T/err"
-t "a place that is no name" expect_status 2 '--cache-to: ' slipway build -t app:1 --cache-to type=registry,ref=a//b ctx
+t "a place that is no name" expect_status 2 'image name "a//b"' slipway build -t app:1 --cache-to type=registry,ref=a//b ctx
 
 # --- two at once, and an ordinary user
 wipe

@@ -197,7 +197,11 @@ int layer_write_index(const struct layout *layout, struct index_builder *b, stru
 
     if (fd < 0)
         return -1;
-    return index_builder_end(b, sink_of_fd(&fd), err) < 0 ? clean(err) : steal_fd(&fd);
+    if (index_builder_end(b, sink_of_fd(&fd), err) == 0)
+        return steal_fd(&fd);
+    if (err->kind == ERR_SYSTEM)
+        err_wrap(err, "store %s: write a layer", layout->root);
+    return clean(err);
 }
 
 int layer_keep_index(const struct layout *layout, int fd, const char *diff_id, struct err *err)

@@ -4,7 +4,8 @@
 
 /*
  * Layers of images that a build pushes go to their registries while later steps run: each as soon
- * as its step is done, and so is past the search for secrets. Only blobs go here; configs,
+ * as its step is done; a build with secrets sends nothing before all it made was searched for them,
+ * and so does not begin here at all. Only blobs go here; configs,
  * manifests and tags are builder/outputs', which pushes through the same uploads and so sends
  * nothing twice. What goes wrong here is a debug line, and tried again there.
  *

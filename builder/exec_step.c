@@ -191,7 +191,9 @@ static int carry_out(struct step *s, const char *hex, struct cache_record *recor
     log_debug("%s has key %s", s->in->canonical, hex);
     m->forget = false;
     ahead_missed(s->build, m);
-    early_push_start(s->build->early);
+    /* With secrets nothing goes before everything was searched. */
+    if (tripwire_is_empty(s->build->options->run->wire))
+        early_push_start(s->build->early);
     if (s->fn(s->build, m, s->arg, &layer, err) < 0)
         return -1;
     stamp(s->build, record->created);

@@ -145,6 +145,7 @@ EOF
 manifests=$(puts_of_manifests)
 t "a step that keeps a secret fails" expect_fail "secret key" slipway build --push -f ctx/secret.Dockerfile --secret id=key,src=key -t "$REGISTRY/team/secret:1" ctx
 t "... and its layer did not go" not registry_has very-secret-value-1234
+is "$(put_blobs team/secret)" 0 "... nor any other: all is searched first"
 t "... (a layer that went is found)" registry_has tools
 t "... nor a manifest" no_tags "$REGISTRY/v2/team/secret" "$manifests"
 

@@ -31,9 +31,8 @@
     X(archive_read_support_filter_gzip) \
     X(archive_read_support_filter_bzip2) \
     X(archive_read_support_filter_xz) \
-    X(archive_read_support_filter_lzma) \
     X(archive_read_support_filter_zstd) \
-    X(archive_read_support_filter_compress) \
+    X(archive_filter_count) \
     X(archive_read_open) \
     X(archive_read_next_header) \
     X(archive_read_data_block) \
@@ -134,9 +133,7 @@ static int open_archive(struct archive_reader *r, struct err *err)
     l->archive_read_support_filter_gzip(r->archive);
     l->archive_read_support_filter_bzip2(r->archive);
     l->archive_read_support_filter_xz(r->archive);
-    l->archive_read_support_filter_lzma(r->archive);
     l->archive_read_support_filter_zstd(r->archive);
-    l->archive_read_support_filter_compress(r->archive);
     if (l->archive_read_open(r->archive, r, NULL, read_some, NULL) != ARCHIVE_OK)
         return failed(r, err);
     return 0;
@@ -195,9 +192,7 @@ static int looks_packed(const unsigned char *b, size_t size)
                   {"\xfd"
                    "7zXZ",
                    5},
-                  {"\x5d\0\0", 3},
-                  {"\x28\xb5\x2f\xfd", 4},
-                  {"\x1f\x9d", 2}};
+                  {"\x28\xb5\x2f\xfd", 4}};
 
     for (size_t i = 0; i < ARRAY_SIZE(magics); i++) {
         if (size >= magics[i].size && memcmp(b, magics[i].magic, magics[i].size) == 0)
@@ -213,7 +208,7 @@ int archive_probe(int fd, struct err *err)
     struct archive_entry *entry;
     struct err unused = {0};
     ssize_t n = pread(fd, begin, sizeof(begin), 0);
-    int result;
+    int result, filters;
 
     if (n < 0)
         return err_errno(err, "read");
@@ -227,8 +222,10 @@ int archive_probe(int fd, struct err *err)
     if (!r)
         return 0;
     result = r->lib.archive_read_next_header(r->archive, &entry);
+    /* What is compressed twice is a file, as docker has it: "none" counts as a filter, too. */
+    filters = r->lib.archive_filter_count(r->archive);
     archive_reader_close(r);
-    return result == ARCHIVE_OK || result == ARCHIVE_WARN;
+    return (result == ARCHIVE_OK || result == ARCHIVE_WARN) && filters <= 2;
 }
 
 /* A clean path beneath the root; climbing is an error. */

@@ -3,9 +3,9 @@
 #define BUILDER_ARCHIVE_H
 
 /*
- * Foreign archives for ADD: tar in any dialect, plain or compressed with gzip, bzip2, xz, lzma,
- * zstd or compress. The door to libarchive, which is opened on first use. Entries come in the
- * archive's order with clean paths; "../" is an error;
+ * Foreign archives for ADD: tar in any dialect, plain or compressed once with gzip, bzip2, xz or
+ * zstd, which are what docker unpacks. The door to libarchive, which is opened on first use.
+ * Entries come in the archive's order with clean paths; "../" is an error;
  * ".wh." names have no meaning here. Overlay xattrs are dropped.
  */
 #include <stdbool.h>

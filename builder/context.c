@@ -41,23 +41,35 @@ void context_close(struct context *context)
     free(context);
 }
 
-static int read_ignore(struct context *context, const char *own, struct err *err)
+/* 1: read; 0: there is none. A link to nothing is not none: what was to be left out would be
+ * copied. */
+static int read_rules(struct context *context, int dir_fd, const char *path, struct err *err)
 {
     SCOPED(buf_release) struct buf bytes = {0};
-    struct err missing = {.kind = ERR_SYSTEM, .code = ENOENT};
+    struct stat st;
 
-    if (own && fs_read_file(AT_FDCWD, own, &bytes, IGNORE_FILE_MAX, &missing) == 0)
-        return ignore_parse(&context->ignore, buf_str(&bytes), own, err);
-    if (missing.kind != ERR_SYSTEM || missing.code != ENOENT) {
-        *err = missing;
-        return -1;
+    if (fstatat(dir_fd, path, &st, 0) < 0) {
+        if (errno != ENOENT)
+            return err_errno(err, "open %s", path);
+        if (fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            return 0;
+        return err_set(err, ERR_SYSTEM, ENOENT, "%s is a symbolic link to what is not there", path);
     }
-    if (fs_read_file(context->root_fd, ".dockerignore", &bytes, IGNORE_FILE_MAX, &missing) == 0)
-        return ignore_parse(&context->ignore, buf_str(&bytes), ".dockerignore", err);
-    if (missing.kind == ERR_SYSTEM && missing.code == ENOENT)
-        return 0;
-    *err = missing;
-    return -1;
+    if (!S_ISREG(st.st_mode))
+        return err_set(err, ERR_INPUT, EINVAL, "%s is not a file", path);
+    if (fs_read_file(dir_fd, path, &bytes, IGNORE_FILE_MAX, err) < 0 ||
+        ignore_parse(&context->ignore, buf_str(&bytes), path, err) < 0)
+        return -1;
+    return 1;
+}
+
+static int read_ignore(struct context *context, const char *own, struct err *err)
+{
+    int result = own ? read_rules(context, AT_FDCWD, own, err) : 0;
+
+    if (!result)
+        result = read_rules(context, context->root_fd, ".dockerignore", err);
+    return result < 0 ? -1 : 0;
 }
 
 /* What stat says, as the context means it. */

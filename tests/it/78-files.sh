@@ -327,6 +327,20 @@ is "$(names)" "u/ u/a " "... are nothing"
 head -c 600 w/t.tar >ctx/cut.tar
 refused "a tar that is cut" 'Dockerfile:2: cut.tar: the archive cannot be read' 'ADD cut.tar /u/'
 
+# --- heredocs, what other scripts leave out ---
+
+build "a file descriptor before a heredoc" 'RUN 3<<E cat <&3 >/o' 'three' 'E'
+is "$(content o)" three "... is the shell's"
+build "JSON form has none" 'RUN ["/bin/sh", "-c", "echo \"$0\" >/o", "<<E"]'
+is "$(content o)" '<<E' "... the word stays"
+printf 'FROM base:1\r\nCOPY <<E f /h/\r\na\r\nE\r\n' >Dockerfile
+echo f >ctx/f
+t "a Dockerfile with line ends of another system" slipway build -q -f Dockerfile -t c:1 ctx
+content h/E >body; printf 'a\r\n' >want
+t "... the body keeps its bytes" same body want
+refused "a heredoc as destination" 'Dockerfile:2: the destination of COPY may not be a heredoc' 'COPY f <<E' x E
+refused "one that does not end" 'Dockerfile:2: heredoc <<E has no line "E" that ends it' 'COPY <<E /x' x
+
 # --- stages that nothing needs are not even resolved; circles cannot be ---
 
 echo f >ctx/f
@@ -336,7 +350,7 @@ is "$(skopeo inspect --config "oci:$SLIPWAY_ROOT:docker.io/library/c:1" | jq -c 
 t "... a name is in any case" slipway build -q --target USED -f Dockerfile -t c:1 ctx
 is "$(jq -r .config.digest "$(blob "$(manifest_of c:1)")")" "$(slipway build -q --target 1 -f Dockerfile ctx)" "... the same as its number"
 t "... the last one is the default" expect_fail 'Dockerfile:6: ' slipway build -q -f Dockerfile ctx
-t "a stage that is not there" expect_status 2 'used' slipway build -q --target usde -f Dockerfile ctx
+t "a stage that is not there" expect_status 2 'Dockerfile has no stage "usde"; did you mean "used"?' slipway build -q --target usde -f Dockerfile ctx
 refused "a copy from itself" 'Dockerfile:2: COPY --from names the stage it stands in' 'COPY --from=0 /x /x'
 refused "two that want each other" 'Dockerfile:2: COPY --from names stage b, which begins later, on line 3' 'COPY --from=b /x /x' 'FROM base:1 AS b' 'COPY --from=0 /x /x'
 refused "a mount of what comes later" 'Dockerfile:2: RUN --mount: from names stage b, which begins later' 'RUN --mount=from=b,target=/x true' 'FROM base:1 AS b'

@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "base/scope.h"
 #include "builder/tree_copy.h"
+#include "builder/worktree.h"
 #include "runtime/idmap.h"
 #include "runtime/overlay.h"
 #include "runtime/session.h"
@@ -301,8 +302,8 @@ static int as_shown(void *ctx, const char *path, struct stat *st, struct err *er
     return 0;
 }
 
-static int copy_context(struct bind *b, struct origin *origin, struct context_node *node,
-                        int from_fd, bool writable, struct err *err)
+static int copy_files(struct bind *b, struct origin *origin, struct context_node *node, int from_fd,
+                      struct err *err)
 {
     struct copied c = {origin, node->path};
     struct tree_copy options = {.look = as_shown, .ctx = &c};
@@ -317,6 +318,14 @@ static int copy_context(struct bind *b, struct origin *origin, struct context_no
         if (to < 0 || tree_copy(from_fd, to, &options, err) < 0)
             return -1;
     }
+    return 0;
+}
+
+static int copy_context(struct bind *b, struct origin *origin, struct context_node *node,
+                        int from_fd, bool writable, struct err *err)
+{
+    if (copy_files(b, origin, node, from_fd, err) < 0)
+        return -1;
     b->mount_fd = subtree_mount(b->tmp.fd, "copy", !writable, &b->is_dir, err);
     return b->mount_fd < 0 ? -1 : 0;
 }
@@ -380,6 +389,53 @@ static int open_context(struct bind *b, struct session *session, struct origin *
     return copy_context(b, origin, node, from, writable, err);
 }
 
+/* ---- where nothing can be mounted ---- */
+
+static int place(struct bind *b, int dir_fd, const char *name, struct err *err)
+{
+    struct stat st;
+
+    b->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
+    b->name = xstrdup(name);
+    b->mount_fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (b->dir_fd < 0 || b->mount_fd < 0 || fstat(b->mount_fd, &st) < 0)
+        return err_errno(err, "open what is to be seen");
+    b->is_dir = S_ISDIR(st.st_mode);
+    return 0;
+}
+
+/* All of the stage is unpacked for it. */
+static int place_stack(struct bind *b, struct origin *origin, const char *path, struct err *err)
+{
+    const struct view *view = stack_view(origin->stack, origin->layout, err);
+    SCOPED(buf_release) struct buf resolved = {0};
+    AUTO_FREE char *inside = NULL, *dir = NULL, *base = NULL;
+
+    b->whole = xmalloc(sizeof(*b->whole));
+    *b->whole = (struct worktree)WORKTREE_CLOSED;
+    if (!view || worktree_hold(b->whole, origin->layout, origin->stack, err) < 0 ||
+        view_resolve(view, path, VIEW_FOLLOW, &resolved, NULL, err) < 0)
+        return -1;
+    inside = path_beneath(buf_str(&resolved));
+    if (strcmp(inside, ".") == 0)
+        return place(b, b->whole->tmp.fd, "root", err);
+    dir = str_dup(path_dir(str_of(inside)));
+    base = str_dup(path_base(str_of(inside)));
+    AUTO_FD int fd = fs_open_beneath(b->whole->root_fd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0,
+                                     FS_NO_LINKS, err);
+    return fd < 0 ? -1 : place(b, fd, base, err);
+}
+
+static int place_context(struct bind *b, struct origin *origin, struct context_node *node,
+                         struct err *err)
+{
+    AUTO_FD int from = context_open_file(origin->context, node, err);
+
+    return from < 0 || copy_files(b, origin, node, from, err) < 0
+               ? -1
+               : place(b, b->tmp.fd, "copy", err);
+}
+
 int bind_open(struct bind *bind, struct session *session, struct origin *origin, const char *path,
               bool writable, struct err *err)
 {
@@ -388,6 +444,9 @@ int bind_open(struct bind *bind, struct session *session, struct origin *origin,
     bind->layout = origin->layout;
     if (find(origin, path, &file, err) < 0 || layout_tmp_open(bind->layout, &bind->tmp, err) < 0)
         return -1;
+    if (session_is_plain(session))
+        return origin->context ? place_context(bind, origin, file.ref.node, err)
+                               : place_stack(bind, origin, path, err);
     if (origin->context)
         return open_context(bind, session, origin, file.ref.node, writable, err);
     return open_stack(bind, session, origin, path, writable, err);
@@ -396,6 +455,13 @@ int bind_open(struct bind *bind, struct session *session, struct origin *origin,
 void bind_release(struct bind *bind)
 {
     scope_close(&bind->mount_fd);
+    scope_close(&bind->dir_fd);
+    free(bind->name);
+    bind->name = NULL;
+    if (bind->whole)
+        worktree_close(bind->whole);
+    free(bind->whole);
+    bind->whole = NULL;
     if (bind->layout)
         layout_tmp_close(bind->layout, &bind->tmp);
 }

@@ -13,6 +13,7 @@
  *                    something out
  *   otherwise        (files of several owners, several file systems, no overlay on them) a copy in
  * the store's tmp/, reflinked where the disk can
+ *   no mounts        (session_is_plain()) always a copy, which can be written to
  *
  * Whichever it is, the sandbox sees the same: files of the context belong to 0:0, what is left out
  * is not there, and what is written to a writable one is thrown away with it.
@@ -25,16 +26,20 @@
 #include "registry/layout.h"
 
 struct session;
+struct worktree;
 
 struct bind {
     struct layout *layout;
-    int mount_fd; /* detached, restricted as asked */
+    int mount_fd; /* detached, restricted as asked; plain: what is at dir_fd/name */
+    int dir_fd;   /* plain sessions alone: where it lies, to be moved (plan_add_move()) */
+    char *name;
+    struct worktree *whole; /* plain: the stage it is a part of */
     bool is_dir;
     struct layout_tmp tmp; /* whiteouts, copies, what is written */
 };
 #define BIND_CLOSED                                                                                \
     {                                                                                              \
-        .mount_fd = -1, .tmp = LAYOUT_TMP_CLOSED                                                   \
+        .mount_fd = -1, .dir_fd = -1, .tmp = LAYOUT_TMP_CLOSED                                     \
     }
 
 /*

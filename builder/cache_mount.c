@@ -47,6 +47,7 @@ void cache_mount_close(struct cache_mount *c)
 {
     scope_close(&c->dir_fd);
     scope_close(&c->lock_fd);
+    scope_close(&c->home_fd);
 }
 
 /* 1 taken, 0 somebody else has it, -1. */
@@ -138,6 +139,12 @@ static int open_content(int cache_fd, unsigned number)
     return openat(cache_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+/* A cache that is moved cannot be in two places. */
+static enum mount_sharing sharing_of(const struct session *session, const struct mount *m)
+{
+    return session_is_plain(session) && m->sharing == MOUNT_SHARED ? MOUNT_LOCKED : m->sharing;
+}
+
 /* The lock that the mount is to hold, and its number. */
 static int take_lock(int cache_fd, const struct session *session, const struct mount *m,
                      unsigned *number, struct err *err)
@@ -146,7 +153,8 @@ static int take_lock(int cache_fd, const struct session *session, const struct m
     if (m->sharing == MOUNT_PRIVATE)
         return lock_private(cache_fd, number, err);
     AUTO_FD int fd = open_lock(cache_fd, 0, err);
-    if (fd < 0 || lock(fd, m->sharing == MOUNT_LOCKED ? LOCK_EX : LOCK_SH, session, m, err) < 0)
+    if (fd < 0 ||
+        lock(fd, sharing_of(session, m) == MOUNT_LOCKED ? LOCK_EX : LOCK_SH, session, m, err) < 0)
         return -1;
     return steal_fd(&fd);
 }
@@ -236,11 +244,12 @@ int cache_mount_open(const struct layout *layout, const struct session *session,
     w.number = number;
     dir_fd = open_content(cache_fd, number);
     if (dir_fd < 0)
-        dir_fd = mount->sharing == MOUNT_SHARED ? open_shared(&w, lock_fd, session, err)
-                                                : open_or_make(&w, err);
+        dir_fd = sharing_of(session, mount) == MOUNT_SHARED ? open_shared(&w, lock_fd, session, err)
+                                                            : open_or_make(&w, err);
     if (dir_fd < 0)
         return -1;
-    *out = (struct cache_mount){steal_fd(&dir_fd), steal_fd(&lock_fd)};
+    *out = (struct cache_mount){steal_fd(&dir_fd), steal_fd(&lock_fd), steal_fd(&cache_fd), ""};
+    snprintf(out->name, sizeof(out->name), "%u", number);
     return 0;
 }
 
@@ -263,6 +272,6 @@ int cache_mount_read(const struct layout *layout, const char *name, struct cache
     dir_fd = open_content(cache_fd, 0);
     if (dir_fd < 0)
         return errno == ENOENT ? 0 : err_errno(err, "open a cache");
-    *out = (struct cache_mount){steal_fd(&dir_fd), steal_fd(&lock_fd)};
+    *out = (struct cache_mount){steal_fd(&dir_fd), steal_fd(&lock_fd), -1, ""};
     return 1;
 }

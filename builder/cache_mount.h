@@ -27,10 +27,12 @@ struct session;
 struct cache_mount {
     int dir_fd; /* the content */
     int lock_fd;
+    int home_fd; /* where it lies, under `name` */
+    char name[16];
 };
 #define CACHE_MOUNT_CLOSED                                                                         \
     {                                                                                              \
-        .dir_fd = -1, .lock_fd = -1                                                                \
+        .dir_fd = -1, .lock_fd = -1, .home_fd = -1                                                 \
     }
 
 #define CACHE_MOUNT_NAME SHA256_HEX_SIZE
@@ -42,9 +44,9 @@ void cache_mount_name(const struct mount *mount, const char *space, const uint8_
 /* Fills a new cache; dir_fd is empty. */
 typedef int cache_mount_fill_fn(void *ctx, int dir_fd, struct err *err);
 /*
- * Takes the cache, waiting where `locked` says so, until session_cancel(). fill NULL: it begins
- * empty. Who holds more than one opens them in the order of their names: then nobody waits in a
- * circle.
+ * Takes the cache (in a plain session, which has to move it, for itself alone), waiting where
+ * `locked` says so, until session_cancel(). fill NULL: it begins empty. Who holds more than one
+ * opens them in the order of their names: then nobody waits in a circle.
  */
 int cache_mount_open(const struct layout *layout, const struct session *session,
                      const struct mount *mount, const char *name, cache_mount_fill_fn *fill,

@@ -16,6 +16,7 @@
 #include "base/scope.h"
 #include "builder/root.h"
 #include "builder/stack.h"
+#include "builder/worktree.h"
 #include "registry/config.h"
 #include "registry/layout.h"
 #include "runtime/attend.h"
@@ -38,7 +39,8 @@ struct container {
     const struct container_options *options;
     struct root root;
     struct stack stack;
-    int *sources; /* of volumes, until the start */
+    struct worktree worktree; /* of a plain session, in place of root */
+    int *sources;             /* of volumes, until the start */
     size_t sources_count;
     struct net_port *ports;
     size_t ports_count;
@@ -68,6 +70,7 @@ static void container_release(struct container *c)
     free(c->sources);
     stack_release(&c->stack);
     root_release(&c->root);
+    worktree_close(&c->worktree);
     attend_end(&c->attend);
 }
 
@@ -335,6 +338,8 @@ static int mount_root(struct container *c, struct err *err)
 {
     if (stack_push_image(&c->stack, c->image, err) < 0)
         return -1;
+    if (session_is_plain(c->session))
+        return worktree_open_root(&c->worktree, c->layout, &c->stack, &c->plan, err);
     return root_open(&c->root, c->layout, c->session, &c->stack, &c->plan, err);
 }
 
@@ -393,6 +398,7 @@ int container_run(struct layout *layout, struct session *session, const struct i
                           .image = image,
                           .options = options,
                           .root = ROOT_CLOSED,
+                          .worktree = WORKTREE_CLOSED,
                           .attend = ATTEND_CLOSED,
                           .uplink = UPLINK_CLOSED,
                           .plan = PLAN_INIT,

@@ -201,3 +201,38 @@ int diff_upper(int upper_fd, bool root, diff_fn *fn, void *ctx, struct err *err)
         return -1;
     return walk(&d, upper_fd, err);
 }
+
+struct diff *diff_open(diff_fn *fn, void *ctx)
+{
+    struct diff *d = xcalloc(1, sizeof(*d));
+
+    d->fn = fn;
+    d->ctx = ctx;
+    return d;
+}
+
+void diff_close(struct diff *d)
+{
+    if (d)
+        diff_release(d);
+    free(d);
+}
+
+int diff_tell(struct diff *d, const char *path, int dir_fd, const char *name, bool opaque,
+              struct err *err)
+{
+    struct entry e;
+    int got;
+
+    buf_clear(&d->path);
+    buf_adds(&d->path, path);
+    got = fill(d, dir_fd, name, &e, err);
+    if (got <= 0)
+        return got;
+    if (e.type == ENTRY_WHITEOUT)
+        return err_set(
+            err, ERR_INPUT, EINVAL,
+            "/%s is a device 0:0 or marked as overlay's whiteout, which no layer can hold", path);
+    e.opaque = opaque && e.type == ENTRY_DIR;
+    return d->fn(d->ctx, &e, dir_fd, name, err);
+}

@@ -21,6 +21,14 @@
  */
 typedef int diff_fn(void *ctx, const struct entry *e, int dir_fd, const char *name,
                     struct err *err);
+/* Single entries of a plain tree, for who knows which have changed (builder/scan.h): sorted, names
+ * of one inode found among those that were told. opaque: the directory is another than the one
+ * below. A device 0:0, which no layer can have, is an error. */
+struct diff;
+struct diff *diff_open(diff_fn *fn, void *ctx);
+int diff_tell(struct diff *d, const char *path, int dir_fd, const char *name, bool opaque,
+              struct err *err);
+void diff_close(struct diff *d); /* NULL is fine */
 int diff_upper(int upper_fd, bool root, diff_fn *fn, void *ctx, struct err *err);
 
 #endif

@@ -33,6 +33,7 @@ struct early_push;
 struct lazy;
 struct sources;
 struct build;
+struct worktree;
 
 /* What is to come out: one target for one platform. */
 struct product {
@@ -77,6 +78,7 @@ struct making {
     int shown;                        /* the running step, as base/progress knows it */
     size_t uploaded;                  /* of its layers, those that early_push knows */
     bool forget;                      /* the running step's result must not be remembered */
+    struct worktree *worktree;        /* of plain sandboxes; NULL: none yet */
     struct buf output;                /* the last of it, of a step that failed */
     struct buf excerpt;               /* the lines at fault, after a failure */
 };

@@ -16,7 +16,9 @@
 #include "base/scope.h"
 #include "builder/root.h"
 #include "builder/run_devices.h"
+#include "builder/sieve.h"
 #include "builder/step_log.h"
+#include "builder/worktree.h"
 #include "registry/layout.h"
 #include "runtime/caps.h"
 #include "runtime/net.h"
@@ -190,12 +192,25 @@ static int can_run(const struct build *build, struct err *err)
     return err_wrap(err, "no command can be run here");
 }
 
+static int open_root(struct build *build, struct place *p, struct making *making, struct err *err)
+{
+    struct session *session = build->tools->session;
+
+    if (!session_is_plain(session))
+        return root_open(&p->root, p->layout, session, &making->stack, &p->plan, err);
+    if (!making->worktree) {
+        making->worktree = xmalloc(sizeof(*making->worktree));
+        *making->worktree = (struct worktree)WORKTREE_CLOSED;
+    }
+    return worktree_open_root(making->worktree, p->layout, &making->stack, &p->plan, err);
+}
+
 /* Both output streams in one pipe, so that their lines keep their order. */
 static int start(struct build *build, struct place *p, struct making *making, struct err *err)
 {
     int ends[2], rc;
 
-    if (root_open(&p->root, p->layout, build->tools->session, &making->stack, &p->plan, err) < 0)
+    if (open_root(build, p, making, err) < 0)
         return -1;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return err_errno(err, "make a pipe");
@@ -211,7 +226,7 @@ static bool disk_is_full(const struct place *p)
 {
     struct statvfs st;
 
-    if (fstatvfs(p->root.upper_fd, &st) < 0)
+    if (fstatvfs(p->layout->dir_fd, &st) < 0)
         return false;
     return (uint64_t)st.f_bavail * st.f_frsize < FULL_BELOW || (st.f_files && !st.f_favail);
 }
@@ -261,6 +276,9 @@ static int tell_failure(struct place *p, int status, struct err *err)
                 status == 137 ? "; out of memory is the usual reason" : "");
     if (disk_is_full(p))
         err_add(err, "; no space left on the store's file system (%s)", p->layout->root);
+    else if (p->plan.plain)
+        err_add(err, "; isolation chroot has no /proc%s, which may be the reason",
+                p->plan.uid ? " and lets set-user-id programs gain nothing" : "");
     return -1;
 }
 
@@ -289,6 +307,23 @@ static int finish(struct making *making, struct place *p, struct err *err)
     return -1;
 }
 
+static int make_layer(struct build *build, struct place *p, struct making *making,
+                      struct layer *layer, struct err *err)
+{
+    const struct layer_options options = exec_layer_options(build);
+    struct pool *pool = build->tools->pool;
+
+    if (p->plan.plain)
+        return worktree_layer(making->worktree, pool, &making->stack, &options, layer, err) < 0
+                   ? err_wrap(err, "make the layer")
+                   : 0;
+    if (root_tidy(&p->root, err) < 0)
+        return -1;
+    if (sieve_upper(p->layout, pool, &making->stack, p->root.upper_fd, &options, layer, err) < 0)
+        return err_wrap(err, "make the layer");
+    return layer_keep_tree(p->layout, layer->diff_id, p->root.tmp.fd, "upper", err);
+}
+
 int exec_run(struct build *build, struct making *making, void *arg, struct layer *layer,
              struct err *err)
 {
@@ -300,7 +335,6 @@ int exec_run(struct build *build, struct making *making, void *arg, struct layer
                       .plan = PLAN_INIT,
                       .run = RUN_CLOSED,
                       .log = STEP_LOG_CLOSED};
-    struct layer_options options = exec_layer_options(build);
     const char *changed;
 
     p.log.layout = p.layout;
@@ -321,9 +355,5 @@ int exec_run(struct build *build, struct making *making, void *arg, struct layer
     making->forget = changed != NULL;
     if (changed)
         log_warn("%s changed while the step ran; it will not be remembered", changed);
-    if (root_tidy(&p.root, err) < 0)
-        return -1;
-    if (layer_from_upper(p.layout, build->tools->pool, p.root.upper_fd, &options, layer, err) < 0)
-        return err_wrap(err, "make the layer");
-    return layer_keep_tree(p.layout, layer->diff_id, p.root.tmp.fd, "upper", err);
+    return make_layer(build, &p, making, layer, err);
 }

@@ -105,6 +105,10 @@ int layer_index(struct layout *layout, const struct descriptor *blob, const char
  */
 int layer_tree(struct layout *layout, const struct descriptor *blob, const char *diff_id,
                struct err *err);
+/* The layer's files onto a plain tree of the layers below (builder/unpack.h, unpack_open_plain). A
+ * failure leaves the tree in between. */
+int layer_unpack_onto(struct layout *layout, const struct descriptor *blob, const char *diff_id,
+                      int root_fd, struct err *err);
 #define LAYER_TREE_PATH_MAX 80
 const char *layer_tree_path(const char *diff_id, char out[static LAYER_TREE_PATH_MAX]);
 bool layer_has_index(struct layout *layout, const char *diff_id);

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/scope.h"
 #include "builder/bind.h"
 #include "builder/cache_mount.h"
@@ -231,6 +232,11 @@ struct opening {
     struct plan *plan;
 };
 
+static bool is_plain(const struct opening *o)
+{
+    return session_is_plain(o->build->tools->session);
+}
+
 static int open_bind(struct opening *o, struct mount_use *u, struct err *err)
 {
     struct plan_mount *at;
@@ -238,6 +244,10 @@ static int open_bind(struct opening *o, struct mount_use *u, struct err *err)
     if (bind_open(&u->bind, o->build->tools->session, &u->origin, source_of(u), !u->mount.read_only,
                   err) < 0)
         return -1;
+    if (is_plain(o)) {
+        plan_add_move(o->plan, u->bind.dir_fd, u->bind.name, u->mount.target);
+        return 0;
+    }
     at = plan_add_bind(o->plan, u->bind.mount_fd, u->mount.target, u->mount.read_only);
     at->is_dir = u->bind.is_dir;
     at->detached = true;
@@ -295,6 +305,10 @@ static int open_cache(struct opening *o, struct mounts *all, struct mount_use *u
 
         if (other != u && other->cache.dir_fd >= 0 &&
             strcmp(other->cache_name, u->cache_name) == 0) {
+            if (is_plain(o))
+                return err_set(err, ERR_INPUT, ENOSYS,
+                               "a cache that stands twice in one step cannot be shown with "
+                               "isolation chroot");
             u->cache.dir_fd = fcntl(other->cache.dir_fd, F_DUPFD_CLOEXEC, 3);
             return u->cache.dir_fd < 0 ? err_errno(err, "open a cache") : 0;
         }
@@ -362,6 +376,9 @@ static int open_tmpfs(struct opening *o, struct mount_use *u, struct err *err)
         return -1;
     at = plan_add_tmpfs(o->plan, u->mount.target, u->mount.size, TMPFS_MODE);
     at->read_only = u->mount.read_only;
+    if (is_plain(o) && u->mount.size)
+        log_warn("RUN --mount=type=tmpfs on %s: isolation chroot does not bound its size",
+                 u->mount.target);
     if (view_resolve(view, u->mount.target, VIEW_FOLLOW, &resolved, &found, &(struct err){0}) > 0 &&
         found.entry.type == ENTRY_DIR) {
         at->mode = found.entry.mode;
@@ -417,11 +434,42 @@ static int open_ssh(struct opening *o, struct mounts *all, struct mount_use *u, 
     u->socket_fd = openat(u->tmp.fd, "agent", O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (u->socket_fd < 0)
         return err_errno(err, "open a socket");
-    plan_add_bind(o->plan, u->socket_fd, m->target, false);
+    if (is_plain(o))
+        plan_add_move(o->plan, u->tmp.fd, "agent", m->target);
+    else
+        plan_add_bind(o->plan, u->socket_fd, m->target, false);
     /* The first is the one that ssh finds by itself. */
     if (!env_get(&o->plan->env, "SSH_AUTH_SOCK"))
         env_set(&o->plan->env, "SSH_AUTH_SOCK", m->target);
     all->relays[all->relays_count++] = u->relay;
+    return 0;
+}
+
+/* One that is not to be written to is copied where that cannot be prevented. */
+static int copy_cache(struct opening *o, struct mount_use *u, struct err *err)
+{
+    const struct tree_copy options = {0};
+
+    u->layout = o->build->tools->layout;
+    if (layout_tmp_open(u->layout, &u->tmp, err) < 0)
+        return -1;
+    if (mkdirat(u->tmp.fd, "cache", 0755) < 0)
+        return err_errno(err, "copy a cache");
+    AUTO_FD int fd = fs_open_dir(u->tmp.fd, "cache", err);
+    if (fd < 0 || tree_copy(u->cache.dir_fd, fd, &options, err) < 0)
+        return -1;
+    plan_add_move(o->plan, u->tmp.fd, "cache", u->mount.target);
+    return 0;
+}
+
+static int show_cache(struct opening *o, struct mount_use *u, struct err *err)
+{
+    if (!is_plain(o))
+        plan_add_bind(o->plan, u->cache.dir_fd, u->mount.target, u->mount.read_only);
+    else if (u->mount.read_only)
+        return copy_cache(o, u, err);
+    else
+        plan_add_move(o->plan, u->cache.home_fd, u->cache.name, u->mount.target);
     return 0;
 }
 
@@ -431,8 +479,7 @@ static int open_one(struct opening *o, struct mounts *all, struct mount_use *u, 
     case MOUNT_BIND:
         return open_bind(o, u, err);
     case MOUNT_CACHE:
-        plan_add_bind(o->plan, u->cache.dir_fd, u->mount.target, u->mount.read_only);
-        return 0;
+        return show_cache(o, u, err);
     case MOUNT_TMPFS:
         return open_tmpfs(o, u, err);
     case MOUNT_SECRET:

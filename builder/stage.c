@@ -8,10 +8,21 @@
 #include "builder/ahead.h"
 #include "builder/define.h"
 #include "builder/early_push.h"
+#include "builder/worktree.h"
 #include "registry/config.h"
+
+/* As large as the stage is: it goes when nothing more is to be run in it. */
+static void close_worktree(struct making *m)
+{
+    if (m->worktree)
+        worktree_close(m->worktree);
+    free(m->worktree);
+    m->worktree = NULL;
+}
 
 void stage_release(struct making *m)
 {
+    close_worktree(m);
     for (size_t i = 0; m->definitions && i < m->stage->count; i++)
         strv_release(&m->definitions[i].fields);
     free(m->definitions);
@@ -135,6 +146,7 @@ int stage_make(void *arg, struct task *task, struct task **on, struct err *err)
         early_push_layers(b, m);
         m->next++;
     }
+    close_worktree(m);
     pthread_mutex_lock(&b->lock);
     memcpy(m->final_hex, m->definition, sizeof(m->final_hex));
     pthread_mutex_unlock(&b->lock);

@@ -17,6 +17,7 @@
 #include "base/path.h"
 #include "base/scope.h"
 #include "builder/tar.h"
+#include "builder/tree_copy.h"
 
 /* A directory's own metadata, which waits for the end: its owner may not be allowed to write into
  * it, and every file made in it changes its time. */
@@ -32,6 +33,7 @@ struct unpack {
     struct buf parent;
     struct late *dirs;
     size_t dirs_count, dirs_capacity;
+    bool plain; /* unpack_open_plain() */
     bool marks; /* whiteouts are files with an attribute */
     uid_t uid;  /* ours: what new files get by themselves */
     gid_t gid;
@@ -48,6 +50,14 @@ struct unpack *unpack_open(int root_fd)
     u->parent_fd = -1;
     u->uid = geteuid();
     u->gid = getegid();
+    return u;
+}
+
+struct unpack *unpack_open_plain(int root_fd)
+{
+    struct unpack *u = unpack_open(root_fd);
+
+    u->plain = true;
     return u;
 }
 
@@ -128,7 +138,7 @@ static int enter(struct unpack *u, int dir_fd, const char *name, const char *pat
             return err_errno(err, "%s", path);
         if (make_implied(u, path, dir_fd, name, err) < 0)
             return -1;
-    } else if (is_whiteout(dir_fd, name, &st)) { /* removed below, and made anew */
+    } else if (!u->plain && is_whiteout(dir_fd, name, &st)) { /* removed below, and made anew */
         if (unlinkat(dir_fd, name, 0) < 0)
             return err_errno(err, "%s", path);
         if (make_implied(u, path, dir_fd, name, err) < 0 ||
@@ -208,7 +218,7 @@ static int make_room(struct unpack *u, const struct entry *e, const char *name, 
 
     if (fstatat(u->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : err_errno(err, "%s", e->path);
-    *replaced = is_whiteout(u->parent_fd, name, &st);
+    *replaced = !u->plain && is_whiteout(u->parent_fd, name, &st);
     if (e->type ==
         ENTRY_WHITEOUT) /* of what is below; what this layer itself has stays, and hides it */
         return S_ISDIR(st.st_mode) && set_opaque(u->parent_fd, name, "y", e->path, err) < 0 ? -1
@@ -350,6 +360,33 @@ static int make_file(struct unpack *u, const char *name, const struct entry *e,
     return set_metadata(u, fd, e, err);
 }
 
+/* A file written to in a later step does not change its other names: an overlay would not either.
+ */
+static int copy_link(struct unpack *u, int from_dir, const char *from, const char *name,
+                     const struct entry *e, struct err *err)
+{
+    static const struct tree_copy options = {0};
+    AUTO_FD int fd = openat(from_dir, from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0)
+        return err_errno(err, "open %s", e->link);
+    if (fstatat(u->parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        return 1;
+    return tree_copy_file(fd, u->parent_fd, name, &options, err) < 0
+               ? err_wrap(err, "copy %s to %s", e->link, e->path)
+               : 0;
+}
+
+static int make_device(struct unpack *u, const char *name, const struct entry *e, struct err *err)
+{
+    mode_t type = e->type == ENTRY_CHAR ? S_IFCHR : S_IFBLK;
+
+    if (mknodat(u->parent_fd, name, type | 0600, makedev(e->dev_major, e->dev_minor)) < 0)
+        return errno == EEXIST ? 1 : err_errno(err, "make device %s", e->path);
+    return set_metadata_at(u, name, e, err);
+}
+
 static int make_link(struct unpack *u, const char *name, const struct entry *e, struct err *err)
 {
     struct str dir = path_dir(str_of(e->link)), base = path_base(str_of(e->link));
@@ -361,12 +398,15 @@ static int make_link(struct unpack *u, const char *name, const struct entry *e, 
 
     if (strcmp(e->path, e->link) == 0)
         return err_set(err, ERR_INPUT, EINVAL, "\"%s\" is a hard link to itself", e->path);
-    if (fd < 0 || fstatat(fd, target, &st, AT_SYMLINK_NOFOLLOW) < 0 || is_whiteout(fd, target, &st))
+    if (fd < 0 || fstatat(fd, target, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+        (!u->plain && is_whiteout(fd, target, &st)))
         return err_set(err, ERR_INPUT, ENOENT,
                        "\"%s\" is a hard link to \"%s\", which is not there", e->path, e->link);
     if (S_ISDIR(st.st_mode))
         return err_set(err, ERR_INPUT, EPERM, "\"%s\" is a hard link to the directory \"%s\"",
                        e->path, e->link);
+    if (u->plain && S_ISREG(st.st_mode))
+        return copy_link(u, fd, target, name, e, err);
     if (linkat(fd, target, u->parent_fd, name, 0) == 0)
         return 0;
     return errno == EEXIST ? 1 : err_errno(err, "link %s to %s", e->path, e->link);
@@ -399,9 +439,13 @@ static int make(struct unpack *u, const char *name, const struct entry *e,
         return set_metadata_at(u, name, e, err);
     case ENTRY_CHAR:
     case ENTRY_BLOCK:
+        if (u->plain)
+            return make_device(u, name, e, err);
         log_debug("%s: a device, kept in the layer alone", e->path);
         return make_whiteout(u, name, e->path, err);
     case ENTRY_WHITEOUT:
+        if (u->plain)
+            return 0;
         return make_whiteout(u, name, e->path, err);
     case ENTRY_NONE:
         break;
@@ -415,7 +459,7 @@ static int settle_dir(struct unpack *u, const char *name, const struct entry *e,
 {
     if (!e->implied)
         note_dir(u, e->path, e);
-    if (opaque && set_opaque(u->parent_fd, name, "y", e->path, err) < 0)
+    if (opaque && !u->plain && set_opaque(u->parent_fd, name, "y", e->path, err) < 0)
         return -1;
     if (e->xattrs_count) {
         AUTO_FD int fd =

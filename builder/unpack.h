@@ -19,7 +19,13 @@ struct tar_reader;
 struct unpack;
 
 struct unpack *unpack_open(int root_fd); /* borrowed */
-void unpack_close(struct unpack *u);     /* NULL is fine */
+/*
+ * Onto a plain tree of the layers below, as commands see it (builder/worktree.h), from which
+ * everything was removed that the layer hides: whiteouts and opaque marks are passed over, devices
+ * are made, hard links are copies, directories that the layer only implies stay as they are.
+ */
+struct unpack *unpack_open_plain(int root_fd);
+void unpack_close(struct unpack *u); /* NULL is fine */
 /* A file's content comes from the reader that gave the entry, or, where that is NULL, from bytes.
  */
 int unpack_entry(struct unpack *u, const struct entry *e, struct tar_reader *content,

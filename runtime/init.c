@@ -35,6 +35,7 @@
 #include <unistd.h>
 
 #include "base/scope.h"
+#include "runtime/cage.h"
 #include "runtime/caps.h"
 #include "runtime/net.h"
 #include "runtime/program.h"
@@ -101,6 +102,16 @@ static int own_session(struct step *s, struct err *err)
     return s->plan->tty ? set_terminal(s, err) : set_descriptors(s, err);
 }
 
+/* Of a plain plan: the others were moved there by rootfs_enter(). */
+static int enter_root(struct step *s, struct err *err)
+{
+    if (!s->plan->plain)
+        return 0;
+    if (fchdir(s->plan->root_fd) < 0 || chroot(".") < 0)
+        return err_errno(err, "change the root");
+    return cage_no_new_privs(err) < 0 || cage_files(s->plan->root_fd, err) < 0 ? -1 : 0;
+}
+
 static int make_dirs(const char *path)
 {
     char piece[4096];
@@ -148,6 +159,8 @@ static int load_filter(struct step *s, struct err *err)
 
     if (s->plan->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return err_errno(err, "set no_new_privs");
+    if (s->plan->plain && s->plan->network == PLAN_NETWORK_NONE && cage_network(err) < 0)
+        return -1;
     if (s->plan->unconfined)
         return 0;
     if (s->plan->caps == PLAN_CAPS_DEFAULT)
@@ -200,12 +213,14 @@ static const struct {
     const char *name;
     int (*run)(struct step *, struct err *);
 } steps[] = {
-    {"session", own_session},        {"directory", enter_directory}, {"limits", set_limits},
-    {"bounding set", drop_bounding}, {"filter", load_filter},        {"user", become_user},
-    {"capabilities", drop_caps},     {"find program", find_program}, {"execute", execute},
+    {"session", own_session},        {"root", enter_root},
+    {"directory", enter_directory},  {"limits", set_limits},
+    {"bounding set", drop_bounding}, {"filter", load_filter},
+    {"user", become_user},           {"capabilities", drop_caps},
+    {"find program", find_program},  {"execute", execute},
 };
 
-static void step_main(struct step *s)
+static void __attribute__((noreturn)) step_main(struct step *s)
 {
     struct spawner_message failed = {.kind = SPAWNER_FAILED};
 
@@ -215,6 +230,13 @@ static void step_main(struct step *s)
             break;
     spawner_send(s->socket_fd, &failed, -1);
     _exit(failed.failure.kind == ERR_COMMAND ? failed.failure.code : STATUS_SETUP);
+}
+
+void init_step(struct plan *plan, const struct seccomp_program *filter, int socket_fd)
+{
+    struct step step = {.plan = plan, .filter = filter, .socket_fd = socket_fd};
+
+    step_main(&step);
 }
 
 /* ---- step 4: PID 1 ---- */

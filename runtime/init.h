@@ -13,5 +13,9 @@
  */
 void init_main(struct plan *plan, const struct seccomp_program *filter, int socket_fd,
                struct err *err);
+/* The process that becomes the command; of a plain plan it is chrooted first. A failure is told on
+ * the socket. */
+void init_step(struct plan *plan, const struct seccomp_program *filter, int socket_fd)
+    __attribute__((noreturn));
 
 #endif

@@ -13,6 +13,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/scope.h"
+#include "runtime/chroot.h"
 #include "runtime/spawner.h"
 #include "runtime/syscalls.h"
 #include "runtime/userns.h"
@@ -22,9 +23,9 @@ static const struct {
     enum session_rung rung;
     bool carried_out;
 } rungs[] = {
-    {"root", SESSION_ROOT, true},    {"userns", SESSION_USERNS, true},
-    {"none", SESSION_NONE, true},    {"single", SESSION_NONE, false},
-    {"chroot", SESSION_NONE, false}, {"in-place", SESSION_NONE, false},
+    {"root", SESSION_ROOT, true},     {"userns", SESSION_USERNS, true},
+    {"none", SESSION_NONE, true},     {"single", SESSION_NONE, false},
+    {"chroot", SESSION_CHROOT, true}, {"in-place", SESSION_NONE, false},
 };
 
 int ladder_parse(const char *want, enum session_rung *rung, struct err *err)
@@ -37,13 +38,13 @@ int ladder_parse(const char *want, enum session_rung *rung, struct err *err)
         if (!rungs[i].carried_out)
             return err_set(err, ERR_USAGE, 0,
                            "isolation \"%s\" is not carried out by this version; it has auto, "
-                           "root, userns, none",
+                           "root, userns, chroot, none",
                            want);
         *rung = rungs[i].rung;
         return 0;
     }
-    return err_set(err, ERR_USAGE, 0, "unknown isolation \"%s\"; want auto, root, userns or none",
-                   want);
+    return err_set(err, ERR_USAGE, 0,
+                   "unknown isolation \"%s\"; want auto, root, userns, chroot or none", want);
 }
 
 static bool sysctl_is(const char *path, const char *value)
@@ -76,6 +77,7 @@ struct entry {
     enum session_rung rung;
     bool new_user;
     bool identity; /* the map; else subordinate ids */
+    bool plain;    /* neither namespaces nor mounts */
     struct userns_sub sub;
 };
 
@@ -95,7 +97,7 @@ static void spawned_kill(struct spawned *s)
     s->pid = 0;
 }
 
-static int fork_spawner(struct spawned *s, bool new_user, struct err *err)
+static int fork_spawner(struct spawned *s, bool new_user, bool plain, struct err *err)
 {
     int control[2], ready[2];
     pid_t parent = getpid();
@@ -114,7 +116,7 @@ static int fork_spawner(struct spawned *s, bool new_user, struct err *err)
     if (s->pid == 0) {
         close(s->control_fd);
         close(s->ready_fd);
-        spawner_main(control_theirs, ready_theirs, parent, new_user);
+        spawner_main(control_theirs, ready_theirs, parent, new_user, plain);
     }
     return 0;
 }
@@ -138,7 +140,7 @@ static int await(struct spawned *s, struct err *err)
 
 static int raise_spawner(struct spawned *s, const struct entry *e, struct err *err)
 {
-    if (fork_spawner(s, e->new_user, err) < 0)
+    if (fork_spawner(s, e->new_user, e->plain, err) < 0)
         return -1;
     if (await(s, err) < 0)
         return -1;
@@ -179,7 +181,7 @@ static int enter(struct entry *e, struct session *session, struct err *err)
         return -1;
     if (e->rung == SESSION_USERNS && join(&s, err) < 0)
         return -1;
-    if (private_mounts(err) < 0)
+    if (!e->plain && private_mounts(err) < 0)
         return -1;
     session->rung = e->rung;
     session->control_fd = steal_fd(&s.control_fd);
@@ -221,6 +223,18 @@ static int enter_userns(struct session *session, struct err *err)
     return -1;
 }
 
+static int enter_chroot(struct session *session, struct err *err)
+{
+    struct entry e = {.rung = SESSION_CHROOT, .plain = true};
+
+    if (chroot_probe(err) < 0)
+        return -1;
+    /* Commands have our user id and our pid namespace: they shall not look into us. */
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return err_errno(err, "guard this process");
+    return enter(&e, session, err);
+}
+
 int ladder_enter(enum session_rung rung, struct session *session, struct err *err)
 {
     switch (rung) {
@@ -228,6 +242,8 @@ int ladder_enter(enum session_rung rung, struct session *session, struct err *er
         return enter_root(session, err);
     case SESSION_USERNS:
         return enter_userns(session, err);
+    case SESSION_CHROOT:
+        return enter_chroot(session, err);
     case SESSION_NONE:
         err_set(&session->why, ERR_SYSTEM, 0, "isolation \"none\" was asked for");
         break;
@@ -238,7 +254,7 @@ int ladder_enter(enum session_rung rung, struct session *session, struct err *er
 
 void ladder_choose(struct session *session)
 {
-    struct err failure = {0};
+    struct err failure = {0}, chroot = {0};
 
     if (geteuid() == 0 && enter_root(session, &failure) == 0)
         return;
@@ -249,5 +265,14 @@ void ladder_choose(struct session *session)
         return;
     }
     log_debug("isolation userns: %s", session->why.text);
+    if (enter_chroot(session, &chroot) == 0) {
+        log_info(
+            "isolation chroot: commands run in a plain directory, for namespaces cannot be had "
+            "here (%s)",
+            session->why.text);
+        session->why = (struct err){0};
+        return;
+    }
+    log_debug("isolation chroot: %s", chroot.text);
     session->rung = SESSION_NONE;
 }

@@ -206,6 +206,9 @@ int overlay_mount(struct session *session, const struct overlay *overlay, struct
         *err = session->why;
         return err_wrap(err, "no file system can be mounted here");
     }
+    if (session_is_plain(session))
+        return err_set(err, ERR_SYSTEM, ENOSYS, "isolation %s mounts no file system",
+                       session_rung_name(session->rung));
     if (overlay->lower_count == 0)
         return err_set(err, ERR_INPUT, 0, "overlay: there is no lower directory");
     if (overlay->lower_count > OVERLAY_LOWERS_MAX)

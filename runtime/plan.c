@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/plan.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,7 +12,7 @@
 
 /* Both ends are one program, so numbers travel as they lie in memory; the magic tells versions
  * apart all the same. */
-#define PLAN_MAGIC UINT64_C(0x736c69706c616e32)
+#define PLAN_MAGIC UINT64_C(0x736c69706c616e33)
 #define ABSENT UINT64_MAX /* length of a string that is NULL */
 
 void plan_release(struct plan *plan)
@@ -27,6 +28,7 @@ void plan_release(struct plan *plan)
     free(plan->arch_parsed);
     for (size_t i = 0; i < plan->mounts_count; i++) {
         free(plan->mounts[i].target);
+        free(plan->mounts[i].source_name);
         buf_release(&plan->mounts[i].content);
     }
     free(plan->mounts);
@@ -77,6 +79,18 @@ struct plan_mount *plan_add_file(struct plan *plan, const char *target, struct s
     return m;
 }
 
+struct plan_mount *plan_add_move(struct plan *plan, int dir_fd, const char *name,
+                                 const char *target)
+{
+    struct plan_mount *m = add_mount(plan, PLAN_MOUNT_MOVE, target);
+    struct stat st;
+
+    m->source_fd = dir_fd;
+    m->source_name = xstrdup(name);
+    m->is_dir = fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+    return m;
+}
+
 static int check_mount(const struct plan_mount *m, struct err *err)
 {
     if (m->target[0] != '/')
@@ -84,14 +98,14 @@ static int check_mount(const struct plan_mount *m, struct err *err)
     AUTO_FREE char *clean = path_clean(str_of(m->target));
     if (strcmp(clean, "/") == 0)
         return err_set(err, ERR_INPUT, 0, "mount target \"%s\" is the root itself", m->target);
-    if (m->kind == PLAN_MOUNT_BIND && m->source_fd < 0)
+    if ((m->kind == PLAN_MOUNT_BIND || m->kind == PLAN_MOUNT_MOVE) && m->source_fd < 0)
         return err_set(err, ERR_INPUT, 0, "mount on %s has no source", m->target);
     return 0;
 }
 
 int plan_check(const struct plan *plan, struct err *err)
 {
-    size_t fds = 5;
+    size_t fds = 6;
 
     if (plan->argv.count == 0 || !plan->argv.ptr[0][0])
         return err_set(err, ERR_INPUT, 0, "there is no command to run");
@@ -109,11 +123,11 @@ int plan_check(const struct plan *plan, struct err *err)
     for (size_t i = 0; i < plan->mounts_count; i++) {
         if (check_mount(&plan->mounts[i], err) < 0)
             return -1;
-        fds += plan->mounts[i].kind == PLAN_MOUNT_BIND;
+        fds += plan->mounts[i].source_fd >= 0;
     }
     if (fds > PLAN_FDS_MAX)
         return err_set(err, ERR_INPUT, 0, "%zu mounts are more than a sandbox takes (%d)",
-                       plan->mounts_count, PLAN_FDS_MAX - 5);
+                       plan->mounts_count, PLAN_FDS_MAX - 6);
     return 0;
 }
 
@@ -147,6 +161,7 @@ static void put_mount(struct buf *b, const struct plan_mount *m)
 {
     put_u64(b, m->kind);
     put_text(b, m->target);
+    put_text(b, m->source_name);
     put_u64(b, m->source_fd >= 0);
     put_u64(b, m->is_dir);
     put_u64(b, m->read_only);
@@ -171,6 +186,7 @@ void plan_print(const struct plan *plan, struct buf *out)
 {
     put_u64(out, PLAN_MAGIC);
     put_u64(out, plan->root_fd >= 0);
+    put_u64(out, plan->aside_fd >= 0);
     put_u64(out, plan->stdin_fd >= 0);
     put_u64(out, plan->stdout_fd >= 0);
     put_u64(out, plan->stderr_fd >= 0);
@@ -195,6 +211,7 @@ void plan_print(const struct plan *plan, struct buf *out)
     put_u64(out, plan->tty_rows);
     put_u64(out, plan->tty_columns);
     put_u64(out, plan->hold);
+    put_u64(out, plan->plain);
     put_u64(out, plan->umask);
     put_u64(out, plan->shm_size);
     put_limits(out, &plan->limits);
@@ -205,8 +222,8 @@ void plan_print(const struct plan *plan, struct buf *out)
 
 size_t plan_fds(const struct plan *plan, int fds[static PLAN_FDS_MAX])
 {
-    const int fixed[] = {plan->root_fd, plan->stdin_fd, plan->stdout_fd, plan->stderr_fd,
-                         plan->network_fd};
+    const int fixed[] = {plan->root_fd,   plan->aside_fd,  plan->stdin_fd,
+                         plan->stdout_fd, plan->stderr_fd, plan->network_fd};
     size_t n = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
@@ -305,7 +322,7 @@ static int take_fd(struct reader *r, bool there)
 
 static void take_mount(struct reader *r, struct plan *plan)
 {
-    enum plan_mount_kind kind = (enum plan_mount_kind)take_max(r, PLAN_MOUNT_FILE);
+    enum plan_mount_kind kind = (enum plan_mount_kind)take_max(r, PLAN_MOUNT_MOVE);
     AUTO_FREE char *target = take_text(r);
     struct plan_mount *m;
 
@@ -314,6 +331,7 @@ static void take_mount(struct reader *r, struct plan *plan)
         return;
     }
     m = add_mount(plan, kind, target);
+    m->source_name = take_text(r);
     m->source_fd = take_fd(r, take_max(r, 1));
     m->detached = m->source_fd >= 0;
     m->is_dir = take_max(r, 1);
@@ -355,6 +373,7 @@ static void take_plan(struct reader *r, struct plan *plan)
     uint64_t count;
 
     plan->root_fd = take_fd(r, take_max(r, 1));
+    plan->aside_fd = take_fd(r, take_max(r, 1));
     plan->stdin_fd = take_fd(r, take_max(r, 1));
     plan->stdout_fd = take_fd(r, take_max(r, 1));
     plan->stderr_fd = take_fd(r, take_max(r, 1));
@@ -379,6 +398,7 @@ static void take_plan(struct reader *r, struct plan *plan)
     plan->tty_rows = (uint16_t)take_max(r, UINT16_MAX);
     plan->tty_columns = (uint16_t)take_max(r, UINT16_MAX);
     plan->hold = take_max(r, 1);
+    plan->plain = take_max(r, 1);
     plan->umask = (uint32_t)take_max(r, 0777);
     plan->shm_size = take_u64(r);
     take_limits(r, &plan->limits);

@@ -27,13 +27,16 @@ enum plan_mount_kind {
     PLAN_MOUNT_BIND,  /* what source_fd names, with all that is mounted below it */
     PLAN_MOUNT_TMPFS, /* fresh, size bytes at most (0: no limit of its own) */
     PLAN_MOUNT_FILE,  /* a file in memory with these bytes: secrets, generated configuration */
+    PLAN_MOUNT_MOVE,  /* of a plain root alone: what lies at source_fd/source_name, moved there and
+                         back again */
 };
 
 struct plan_mount {
     enum plan_mount_kind kind;
-    char *target;   /* absolute path in the sandbox; links are followed inside its root */
-    int source_fd;  /* BIND: any descriptor of the directory or file (O_PATH serves), or a detached
-                       mount */
+    char *target;  /* absolute path in the sandbox; links are followed inside its root */
+    int source_fd; /* BIND: any descriptor of the directory or file (O_PATH serves), or a detached
+                      mount */
+    char *source_name; /* MOVE: owned */
     bool detached;  /* source_fd is a detached mount (overlay_mount, open_tree): it moves into the
                        sandbox */
     bool is_dir;    /* BIND: set by plan_add_bind() */
@@ -45,7 +48,10 @@ struct plan_mount {
 };
 
 struct plan {
-    int root_fd;      /* detached mount, from overlay_mount(); it moves into the sandbox */
+    int root_fd;  /* detached mount, from overlay_mount(); it moves into the sandbox; plain: a
+                     directory */
+    bool plain;   /* no namespace and no mount: the root is a directory (runtime/places.h) */
+    int aside_fd; /* plain: an empty directory on its file system, for what is covered; else -1 */
     struct strv argv; /* argv[0] without a slash is looked up in PATH of env, in the sandbox */
     struct strv env;
     char *cwd; /* NULL: "/"; made when missing (owner 0:0) */
@@ -81,7 +87,7 @@ struct plan {
 #define PLAN_INIT                                                                                  \
     {                                                                                              \
         .root_fd = -1, .caps = PLAN_CAPS_DEFAULT, .stdin_fd = -1, .stdout_fd = -1,                 \
-        .stderr_fd = -1, .network_fd = -1, .umask = 022                                            \
+        .stderr_fd = -1, .network_fd = -1, .aside_fd = -1, .umask = 022                            \
     }
 
 void plan_release(struct plan *plan);
@@ -93,6 +99,9 @@ struct plan_mount *plan_add_tmpfs(struct plan *plan, const char *target, uint64_
                                   uint32_t mode);
 struct plan_mount *plan_add_file(struct plan *plan, const char *target, struct str content,
                                  uint32_t mode);
+/* What is at dir_fd/name, which is borrowed until the command has ended. */
+struct plan_mount *plan_add_move(struct plan *plan, int dir_fd, const char *name,
+                                 const char *target);
 /* Refuses what no sandbox can do: no argv, relative targets, a mount on "/", NUL bytes, too many
  * mounts. ERR_INPUT. */
 int plan_check(const struct plan *plan, struct err *err);
@@ -104,7 +113,8 @@ void plan_print(const struct plan *plan, struct buf *out);
 /* descriptors: in the order of plan_fds(). Refuses anything that plan_print() did not write. */
 int plan_parse(struct str text, const int *fds, size_t fds_count, struct plan *plan,
                struct err *err);
-/* root, stdin, stdout, stderr, network (those not -1), then those of the mounts; returns how many.
+/* root, aside, stdin, stdout, stderr, network (those not -1), then those of the mounts; returns how
+ * many.
  */
 size_t plan_fds(const struct plan *plan, int fds[static PLAN_FDS_MAX]);
 

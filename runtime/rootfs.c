@@ -323,6 +323,10 @@ static int mount_all(struct rootfs *r, struct err *err)
         case PLAN_MOUNT_FILE:
             rc = mount_file(r, m->target, buf_str(&m->content), m, err);
             break;
+        case PLAN_MOUNT_MOVE:
+            rc = err_set(err, ERR_SYSTEM, EINVAL, "mount on %s: only a plain root has such",
+                         m->target);
+            break;
         }
         if (rc < 0)
             return -1;

@@ -20,12 +20,13 @@
 struct sources {
     struct plan_mount *mounts;
     size_t count;
+    bool cloned;
 };
 
 static void sources_release(struct sources *s)
 {
     for (size_t i = 0; i < s->count; i++)
-        if (s->mounts[i].kind == PLAN_MOUNT_BIND && !s->mounts[i].detached)
+        if (s->cloned && s->mounts[i].kind == PLAN_MOUNT_BIND && !s->mounts[i].detached)
             scope_close(&s->mounts[i].source_fd);
     free(s->mounts);
     *s = (struct sources){0};
@@ -54,10 +55,11 @@ static int clone_sources(const struct plan *plan, struct sources *s, struct err 
 {
     s->mounts = malloc(plan->mounts_count * sizeof(*s->mounts) + 1);
     BUG_ON(!s->mounts);
+    s->cloned = !plan->plain;
     for (size_t i = 0; i < plan->mounts_count; i++) {
         struct plan_mount m = plan->mounts[i];
 
-        if (m.kind == PLAN_MOUNT_BIND && !m.detached) {
+        if (m.kind == PLAN_MOUNT_BIND && !m.detached && !plan->plain) {
             m.source_fd = clone_source(&m, err);
             if (m.source_fd < 0)
                 return -1;
@@ -94,8 +96,8 @@ static int send_request(int control_fd, const struct spawner_request *request, c
 /* The plan, printed into a memory file, and everything it names, to the spawner. */
 static int ask(struct session *session, const struct plan *plan, int socket_fd, struct err *err)
 {
-    struct spawner_request request = {.clone_flags =
-                                          plan->network == PLAN_NETWORK_HOST ? 0 : CLONE_NEWNET};
+    struct spawner_request request = {
+        .clone_flags = plan->network == PLAN_NETWORK_HOST || plan->plain ? 0 : CLONE_NEWNET};
     SCOPED(buf_release) struct buf text = {0};
     AUTO_FD int memory_fd = memfd_create("plan", MFD_CLOEXEC);
     int fds[PLAN_FDS_MAX + 2];
@@ -189,7 +191,7 @@ static int start(struct session *session, const struct plan *plan, struct run *r
     if (clone_sources(plan, &sources, err) < 0)
         return -1;
     sent.mounts = sources.mounts;
-    if (rootfs_prepare(plan->root_fd, plan, &run->made, err) < 0)
+    if (!plan->plain && rootfs_prepare(plan->root_fd, plan, &run->made, err) < 0)
         return -1;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_errno(err, "make a socket pair");
@@ -201,6 +203,23 @@ static int start(struct session *session, const struct plan *plan, struct run *r
     return await_start(run, plan, err);
 }
 
+/* What needs a namespace or a mount of one's own. */
+static int check_plain(const struct plan *plan, struct err *err)
+{
+    if (plan->network == PLAN_NETWORK_PRIVATE)
+        return err_set(err, ERR_INPUT, ENOSYS,
+                       "isolation chroot has no private network: take --network host or none");
+    if (plan->read_only)
+        return err_set(err, ERR_INPUT, ENOSYS,
+                       "isolation chroot cannot make the root read-only, for it has no mounts");
+    for (size_t i = 0; i < plan->mounts_count; i++)
+        if (plan->mounts[i].kind == PLAN_MOUNT_BIND)
+            return err_set(err, ERR_INPUT, ENOSYS,
+                           "nothing of the host can be mounted on %s with isolation chroot",
+                           plan->mounts[i].target);
+    return 0;
+}
+
 int run_start(struct session *session, const struct plan *plan, struct run *run, struct err *err)
 {
     if (session->rung == SESSION_NONE) {
@@ -209,8 +228,9 @@ int run_start(struct session *session, const struct plan *plan, struct run *run,
     }
     if (session_cancelled(session))
         return err_set(err, ERR_SYSTEM, ECANCELED, "cancelled");
-    if (plan_check(plan, err) < 0)
+    if (plan_check(plan, err) < 0 || (plan->plain && check_plain(plan, err) < 0))
         return -1;
+    run->plain = plan->plain;
     run->root_fd = fcntl(plan->root_fd, F_DUPFD_CLOEXEC, 3);
     if (run->root_fd < 0)
         return err_errno(err, "keep the root");
@@ -275,7 +295,9 @@ void run_go(struct run *run)
 
 void run_signal(struct run *run, int number)
 {
-    if (run->pidfd >= 0 && !run->ended)
+    if (run->pidfd >= 0 && !run->ended && run->plain && number == SIGKILL)
+        shutdown(run->socket_fd, SHUT_WR);
+    else if (run->pidfd >= 0 && !run->ended)
         pidfd_send_signal(run->pidfd, number, NULL, 0);
 }
 

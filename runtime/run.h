@@ -33,6 +33,7 @@ struct run {
     int tty_fd;    /* master side, when the plan has a terminal; comes with run_start() */
     int root_fd;   /* ours: the root stays readable after the end (/proc/… mounts not) */
     pid_t pid;     /* as this process sees it */
+    bool plain;    /* kept by a keeper, which is not to be killed */
     bool ended;
     int status;
     struct err failure; /* set-up or exec failed: why */

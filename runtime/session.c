@@ -66,6 +66,8 @@ const char *session_rung_name(enum session_rung rung)
         return "root";
     case SESSION_USERNS:
         return "userns";
+    case SESSION_CHROOT:
+        return "chroot";
     case SESSION_NONE:
         break;
     }

@@ -18,7 +18,9 @@
 #include "base/buf.h"
 #include "base/fs.h"
 #include "base/scope.h"
+#include "runtime/brood.h"
 #include "runtime/init.h"
+#include "runtime/keeper.h"
 #include "runtime/plan.h"
 #include "runtime/seccomp.h"
 #include "runtime/syscalls.h"
@@ -32,6 +34,7 @@ struct child {
 
 struct spawner {
     int control_fd, signal_fd;
+    bool plain;
     struct child *children;
     size_t count, capacity;
     struct seccomp_program
@@ -198,13 +201,15 @@ static int prune_mounts(struct err *err)
     return 0;
 }
 
-static int prepare(pid_t parent, struct err *err)
+static int prepare(pid_t parent, bool plain, struct err *err)
 {
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+    if (!plain && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return err_errno(err, "make the mounts private");
     forget_arguments();
-    if (prune_mounts(err) < 0)
+    if (!plain && prune_mounts(err) < 0)
         return -1;
+    if (plain && (brood_adopt() < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0))
+        return err_errno(err, "guard the spawner");
     /* After the last change of credentials, which clears it. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
         return err_set(err, ERR_SYSTEM, ESRCH, "the parent has ended");
@@ -232,6 +237,8 @@ static void sandbox(struct spawner *s, int socket_fd, int plan_fd, uint64_t plan
         close(plan_fd);
         if (s->no_filter.kind != ERR_NONE && !plan.unconfined)
             *err = s->no_filter;
+        else if (s->plain)
+            keeper_main(&plan, &s->filter, socket_fd, err);
         else
             init_main(&plan, &s->filter, socket_fd, err);
     }
@@ -266,14 +273,17 @@ static void cancel_all(struct spawner *s)
     s->cancelled = true;
     for (size_t i = 0; i < s->count; i++) {
         tell_failed(s->children[i].socket_fd, &why, false);
-        kill(s->children[i].pid, SIGKILL);
+        if (s->plain) /* its keeper sees the end of it, and still has to clear away */
+            shutdown(s->children[i].socket_fd, SHUT_RD);
+        else
+            kill(s->children[i].pid, SIGKILL);
     }
 }
 
 static void start_child(struct spawner *s, const struct spawner_request *request, int *fds,
                         size_t count)
 {
-    const uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+    const uint64_t flags = s->plain ? 0 : CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
     struct spawner_message message = {.kind = SPAWNER_STARTED};
     int pidfd = -1;
     pid_t pid;
@@ -350,6 +360,16 @@ static void end_child(struct spawner *s, pid_t pid, int status, const struct rus
     }
 }
 
+/* Of a keeper that was killed: what it kept came to us. */
+static void kill_strays(const struct spawner *s)
+{
+    AUTO_FREE pid_t *keepers = xcalloc(s->count + 1, sizeof(*keepers));
+
+    for (size_t i = 0; i < s->count; i++)
+        keepers[i] = s->children[i].pid;
+    brood_kill_strays(keepers, s->count);
+}
+
 static void reap(struct spawner *s)
 {
     struct signalfd_siginfo info;
@@ -361,6 +381,8 @@ static void reap(struct spawner *s)
         ;
     while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0)
         end_child(s, pid, status, &usage);
+    if (s->plain)
+        kill_strays(s);
 }
 
 static void loop(struct spawner *s)
@@ -399,15 +421,15 @@ static void close_all_but(int a, int b)
     close_range(high + 1, ~0u, 0);
 }
 
-void spawner_main(int control_fd, int ready_fd, pid_t parent, bool new_user)
+void spawner_main(int control_fd, int ready_fd, pid_t parent, bool new_user, bool plain)
 {
-    struct spawner s = {.control_fd = control_fd};
+    struct spawner s = {.control_fd = control_fd, .plain = plain};
     struct err err = {0};
     char byte = 0;
     int null_fd;
 
     close_all_but(control_fd, ready_fd);
-    if (unshare(CLONE_NEWNS | (new_user ? CLONE_NEWUSER : 0)) < 0) {
+    if (!plain && unshare(CLONE_NEWNS | (new_user ? CLONE_NEWUSER : 0)) < 0) {
         err_errno(&err, new_user ? "make a user namespace" : "make a mount namespace");
         fs_write(ready_fd, &err, sizeof(err), &(struct err){0});
         _exit(1);
@@ -415,7 +437,7 @@ void spawner_main(int control_fd, int ready_fd, pid_t parent, bool new_user)
     fs_write(ready_fd, &err, sizeof(err), &(struct err){0});
     if (read(ready_fd, &byte, 1) != 1)
         _exit(1);
-    if (prepare(parent, &err) == 0)
+    if (prepare(parent, plain, &err) == 0)
         err = (struct err){0};
     fs_write(ready_fd, &err, sizeof(err), &(struct err){0});
     if (err.kind != ERR_NONE)

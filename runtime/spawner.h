@@ -54,9 +54,10 @@ int spawner_receive(int socket_fd, struct spawner_message *message, int *fd, str
 /*
  * In a child of the session: new user (when new_user) and mount namespace; says so on ready_fd (a
  * byte), waits there for the maps (a byte), goes on and answers with a struct err (kind ERR_NONE:
- * ready). Then serves until control_fd closes.
+ * ready). Then serves until control_fd closes. plain: no namespaces of its own, and its sandboxes
+ * have keepers (runtime/keeper.h).
  */
-void spawner_main(int control_fd, int ready_fd, pid_t parent, bool new_user)
+void spawner_main(int control_fd, int ready_fd, pid_t parent, bool new_user, bool plain)
     __attribute__((noreturn));
 
 #endif

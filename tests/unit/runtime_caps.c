@@ -67,16 +67,15 @@ static void rungs(void)
         {"root", 0, SESSION_ROOT, NULL},
         {"userns", 0, SESSION_USERNS, NULL},
         {"none", 0, SESSION_NONE, NULL},
+        {"chroot", 0, SESSION_CHROOT, NULL},
         {"single", -1, SESSION_NONE,
          "isolation \"single\" is not carried out by this version; it has auto, root, userns, "
-         "none"},
-        {"chroot", -1, SESSION_NONE,
-         "isolation \"chroot\" is not carried out by this version; it has auto, root, userns, "
-         "none"},
+         "chroot, none"},
         {"in-place", -1, SESSION_NONE,
          "isolation \"in-place\" is not carried out by this version; it has auto, root, userns, "
-         "none"},
-        {"oci", -1, SESSION_NONE, "unknown isolation \"oci\"; want auto, root, userns or none"},
+         "chroot, none"},
+        {"oci", -1, SESSION_NONE,
+         "unknown isolation \"oci\"; want auto, root, userns, chroot or none"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

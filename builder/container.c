@@ -20,7 +20,7 @@
 #include "registry/config.h"
 #include "registry/layout.h"
 #include "runtime/attend.h"
-#include "runtime/caps.h"
+#include "runtime/box.h"
 #include "runtime/emulate.h"
 #include "runtime/forward.h"
 #include "runtime/net.h"
@@ -179,18 +179,6 @@ static int add_mounts(struct container *c, struct err *err)
     return 0;
 }
 
-static int set_caps(struct plan *plan, const struct strv *names, bool add, struct err *err)
-{
-    for (size_t i = 0; names && i < names->count; i++) {
-        uint64_t mask;
-
-        if (!caps_parse(str_of(names->ptr[i]), &mask))
-            return err_set(err, ERR_USAGE, 0, "unknown capability \"%s\"", names->ptr[i]);
-        plan->caps = add ? plan->caps | mask : plan->caps & ~mask;
-    }
-    return 0;
-}
-
 int container_command(const struct strv *entrypoint, const struct strv *cmd,
                       const struct container_options *options, struct strv *argv, struct err *err)
 {
@@ -242,7 +230,7 @@ static void set_env(struct container *c)
 
 static int set_names(struct container *c, struct err *err)
 {
-    SCOPED(buf_release) struct buf hosts = {0}, resolv = {0}, name = {0};
+    SCOPED(buf_release) struct buf hosts = {0}, host_resolv = {0}, resolv = {0}, name = {0};
     const struct container_options *o = c->options;
     bool private = o->network != PLAN_NETWORK_HOST;
     char host[65] = "localhost";
@@ -264,8 +252,12 @@ static int set_names(struct container *c, struct err *err)
         if (net_hosts(NULL, o->hosts, &hosts, err) < 0)
             return -1;
     }
-    if (net_resolv_conf(private, &resolv, err) < 0)
+    if (net_resolv_conf(private, &host_resolv, err) < 0)
         return -1;
+    if (o->box)
+        box_print_resolv_conf(o->box, buf_str(&host_resolv), &resolv);
+    else
+        buf_add_str(&resolv, buf_str(&host_resolv));
     buf_addf(&name, "%s\n", c->plan.hostname);
     c->plan.hosts = xstrdup(buf_cstr(&hosts));
     c->plan.resolv_conf = xstrdup(buf_cstr(&resolv));
@@ -323,8 +315,8 @@ static int fill_plan(struct container *c, struct err *err)
     p->stderr_fd = STDERR_FILENO;
     if (o->tty)
         attend_terminal_size(&p->tty_rows, &p->tty_columns);
-    if (set_caps(p, o->cap_drop, false, err) < 0 || set_caps(p, o->cap_add, true, err) < 0)
-        return -1;
+    if (o->box)
+        box_put(o->box, p);
     if (set_command(c, err) < 0 || set_names(c, err) < 0 || add_mounts(c, err) < 0 ||
         set_ports(c, err) < 0)
         return -1;

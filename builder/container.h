@@ -15,6 +15,7 @@
 #include "base/strv.h"
 #include "runtime/plan.h"
 
+struct box;
 struct image;
 struct layout;
 struct session;
@@ -29,7 +30,7 @@ struct container_options {
     const struct strv *tmpfs;   /* "/CONTAINER[:size=64m,mode=1777]" */
     const struct strv *ports;   /* "[[ADDRESS:]HOST:]CONTAINER[/tcp]" */
     const struct strv *hosts;   /* "NAME:ADDRESS" */
-    const struct strv *cap_add, *cap_drop;
+    const struct box *box;      /* NULL: nothing of it */
     const char *workdir, *user, *hostname;
     enum plan_network network;
     bool read_only;

@@ -57,6 +57,12 @@ static void hash_options(const struct run_options *o, struct cache_key *key)
 {
     cache_key_list(key, "hosts", &o->hosts);
     cache_key_u64(key, "shm size", o->shm_size);
+    cache_key_u64(key, "capabilities", box_caps(&o->box));
+    cache_key_u64(key, "no filter", o->box.no_filter);
+    cache_key_u64(key, "no new privileges", o->box.no_new_privs);
+    cache_key_list(key, "dns", &o->box.dns);
+    cache_key_list(key, "dns search", &o->box.dns_search);
+    cache_key_list(key, "dns options", &o->box.dns_options);
     cache_key_u64(key, "limits", o->limits.count);
     for (size_t i = 0; i < o->limits.count; i++) {
         cache_key_text(key, "limit", limit_name(o->limits.items[i].resource));
@@ -134,6 +140,15 @@ static char *host_file(const char *path)
     return buf_steal(&text);
 }
 
+static char *resolv_conf(const struct box *box)
+{
+    AUTO_FREE char *host = host_file("/etc/resolv.conf");
+    struct buf text = {0};
+
+    box_print_resolv_conf(box, str_of(host), &text);
+    return buf_steal(&text);
+}
+
 static int fill_plan(struct build *build, struct place *p, struct making *making, struct err *err)
 {
     const struct run_options *o = build->options->run;
@@ -149,7 +164,7 @@ static int fill_plan(struct build *build, struct place *p, struct making *making
     if (net_hosts(HOSTNAME, &o->hosts, &hosts, err) < 0)
         return -1;
     plan->hosts = buf_steal(&hosts);
-    plan->resolv_conf = host_file("/etc/resolv.conf");
+    plan->resolv_conf = resolv_conf(&o->box);
     plan->network =
         p->work->flags.network == RUN_NETWORK_NONE ? PLAN_NETWORK_NONE : PLAN_NETWORK_HOST;
     plan->arch = making->stage->platform.arch;
@@ -160,8 +175,10 @@ static int fill_plan(struct build *build, struct place *p, struct making *making
 
         plan_add_file(plan, target, str_of(spec->script), 0755);
     }
+    box_put(&o->box, plan);
     if (!p->work->flags.insecure)
         return 0;
+    plan->no_new_privs = false;
     plan->caps = CAPS_ALL;
     plan->unconfined = true;
     return run_devices_add(&p->devices, plan, err);

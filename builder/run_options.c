@@ -14,6 +14,7 @@
 void run_options_release(struct run_options *o)
 {
     strv_release(&o->hosts);
+    box_release(&o->box);
     secrets_release(&o->secrets);
     ssh_agents_release(&o->ssh);
     tripwire_free(o->wire);

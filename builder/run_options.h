@@ -10,6 +10,7 @@
 #include "base/strv.h"
 #include "builder/secrets.h"
 #include "builder/ssh.h"
+#include "runtime/box.h"
 #include "runtime/limits.h"
 
 struct tripwire;
@@ -25,6 +26,7 @@ struct run_options {
     struct strv hosts; /* "NAME:ADDRESS", for /etc/hosts; checked by run_options_add_host() */
     uint64_t shm_size; /* 0: the default */
     struct limits limits;
+    struct box box;
     unsigned allowed;
     struct secrets secrets;
     struct secret_source secret_source; /* of the same; get NULL: none */

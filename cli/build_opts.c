@@ -80,6 +80,7 @@ const struct opt build_opts[] = {
     CACHE_OPTS(struct build_opts, cache),
     OUTPUT_OPTS(struct build_opts, output),
     RUN_OPTS(struct build_opts, run),
+    BOX_OPTS(struct build_opts, run.box),
     REGISTRY_OPTS(struct build_opts, registry),
     LEGACY_OPTS(struct build_opts, legacy),
     {.type = OPT_END},

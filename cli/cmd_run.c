@@ -6,6 +6,7 @@
 #include "base/pool.h"
 #include "base/scope.h"
 #include "builder/container.h"
+#include "cli/box_opts.h"
 #include "cli/commands.h"
 #include "cli/registry_opts.h"
 #include "registry/descriptor.h"
@@ -21,10 +22,11 @@
 enum { STATUS_NOT_MADE = 125 }; /* as docker run: the container could not be made */
 
 struct run_opts {
-    struct strv env, volumes, tmpfs, ports, hosts, cap_add, cap_drop;
+    struct strv env, volumes, tmpfs, ports, hosts;
     const char *entrypoint, *workdir, *user, *hostname, *name, *network, *platform, *isolation,
         *pull;
     bool remove, detach, interactive, tty, read_only;
+    struct box_opts box;
     struct registry_opts registry;
 };
 
@@ -86,16 +88,7 @@ static const struct opt run_opts[] = {
      .value = "NAME:ADDRESS",
      .help = "put a line into /etc/hosts",
      .offset = AT(hosts)},
-    {.type = OPT_LIST,
-     .name = "cap-add",
-     .value = "NAME",
-     .help = "give a capability, or ALL",
-     .offset = AT(cap_add)},
-    {.type = OPT_LIST,
-     .name = "cap-drop",
-     .value = "NAME",
-     .help = "take a capability, or ALL",
-     .offset = AT(cap_drop)},
+    BOX_OPTS(struct run_opts, box),
     {.type = OPT_FLAG,
      .name = "read-only",
      .help = "make the root file system read-only",
@@ -232,8 +225,6 @@ static void borrow(struct container_options *to, const struct run_opts *from)
     to->tmpfs = &from->tmpfs;
     to->ports = &from->ports;
     to->hosts = &from->hosts;
-    to->cap_add = &from->cap_add;
-    to->cap_drop = &from->cap_drop;
     to->entrypoint = from->entrypoint;
     to->workdir = from->workdir;
     to->user = from->user;
@@ -278,6 +269,7 @@ static int run_run(struct cmd_context *context, const void *values, int count, c
 {
     const struct run_opts *opts = values;
     SCOPED(options_release) struct container_options wanted = {0};
+    SCOPED(box_release) struct box box = {0};
     int status = 0;
 
     for (size_t i = 0; i < opts->env.count; i++)
@@ -285,7 +277,10 @@ static int run_run(struct cmd_context *context, const void *values, int count, c
             return err_set(err, ERR_USAGE, 0, "variable \"%s\" has no name", opts->env.ptr[i]);
     if (check(opts, err) < 0 || parse_network(opts->network, &wanted.network, err) < 0)
         return -1;
+    if (box_opts_make(&opts->box, &box, err) < 0)
+        return -1;
     borrow(&wanted, opts);
+    wanted.box = &box;
     for (int i = 1; i < count; i++)
         strv_add(&wanted.args, args[i]);
     if (carry_out(context, opts, &wanted, args[0], &status, err) == 0)

@@ -65,11 +65,5 @@ int legacy_opts_check(const struct legacy_opts *o, struct err *err)
         return err_set(err, ERR_USAGE, 0,
                        "--squash: layers are not merged; end the Dockerfile with a stage FROM "
                        "scratch that has COPY --from=STAGE / /");
-    for (size_t i = 0; i < o->security.count; i++)
-        if (o->security.ptr[i][0])
-            return err_set(err, ERR_USAGE, 0,
-                           "--security-opt %.100s: every step has the usual system call filter; "
-                           "RUN --security=insecure with --allow security.insecure lifts it",
-                           o->security.ptr[i]);
     return check_limits(o, err) < 0 ? -1 : check_attestations(o, err);
 }

@@ -18,7 +18,7 @@ struct legacy_opts {
     bool compress, force_rm, rm, no_trust, squash;
     const char *memory, *memory_swap, *cpu_shares, *cpu_period, *cpu_quota, *cpuset_cpus,
         *cpuset_mems, *builder, *provenance, *sbom;
-    struct strv security, attest;
+    struct strv attest;
 };
 
 /* clang-format off */
@@ -40,8 +40,6 @@ struct legacy_opts {
     {.type = OPT_LIST, .name = "attest", .value = "type=TYPE,disabled=true", .help = "no attestation is made",          \
      .hidden = true, .offset = offsetof(owner, field.attest)},                                                          \
     {.type = OPT_FLAG, .name = "squash", .help = "refused", .hidden = true, .offset = offsetof(owner, field.squash)},   \
-    {.type = OPT_LIST, .name = "security-opt", .value = "OPTION", .help = "refused", .hidden = true,                    \
-     .offset = offsetof(owner, field.security)},                                                                        \
     {.type = OPT_STR, .letter = 'm', .name = "memory", .value = "SIZE", .help = "refused", .hidden = true,              \
      .offset = offsetof(owner, field.memory)},                                                                          \
     {.type = OPT_STR, .name = "memory-swap", .value = "SIZE", .help = "refused", .hidden = true,                        \

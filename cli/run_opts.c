@@ -24,6 +24,8 @@ int run_opts_make(const struct run_opts *opts, struct run_options *out, struct e
     for (size_t i = 0; i < opts->secrets.count; i++)
         if (secrets_add(&out->secrets, str_of(opts->secrets.ptr[i]), err) < 0)
             return err_wrap(err, "--secret");
+    if (box_opts_make(&opts->box, &out->box, err) < 0)
+        return -1;
     out->shm_size = opts->shm_size;
     out->secret_source = secrets_source(&out->secrets);
     out->wire = secrets_tripwire(&out->secrets);

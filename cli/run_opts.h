@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/strv.h"
 #include "builder/run_options.h"
+#include "cli/box_opts.h"
 #include "cli/opts.h"
 
 struct layout;
@@ -17,6 +18,7 @@ struct run_opts {
     struct strv allow, hosts, secrets, ssh, ulimits;
     const char *network, *cgroup_parent;
     uint64_t shm_size;
+    struct box_opts box;
 };
 
 /* clang-format off */

@@ -12,7 +12,7 @@
 
 /* Both ends are one program, so numbers travel as they lie in memory; the magic tells versions
  * apart all the same. */
-#define PLAN_MAGIC UINT64_C(0x736c69706c616e33)
+#define PLAN_MAGIC UINT64_C(0x736c69706c616e34)
 #define ABSENT UINT64_MAX /* length of a string that is NULL */
 
 void plan_release(struct plan *plan)
@@ -205,6 +205,7 @@ void plan_print(const struct plan *plan, struct buf *out)
     put_u64(out, plan->network);
     put_u64(out, plan->caps);
     put_u64(out, plan->unconfined);
+    put_u64(out, plan->no_filter);
     put_u64(out, plan->no_new_privs);
     put_u64(out, plan->read_only);
     put_u64(out, plan->tty);
@@ -392,6 +393,7 @@ static void take_plan(struct reader *r, struct plan *plan)
     plan->network = (enum plan_network)take_max(r, PLAN_NETWORK_PRIVATE);
     plan->caps = take_u64(r);
     plan->unconfined = take_max(r, 1);
+    plan->no_filter = take_max(r, 1);
     plan->no_new_privs = take_max(r, 1);
     plan->read_only = take_max(r, 1);
     plan->tty = take_max(r, 1);

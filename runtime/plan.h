@@ -66,6 +66,7 @@ struct plan {
     enum plan_network network;
     uint64_t caps;   /* bounding set, and the effective set of uid 0; PLAN_INIT: CAPS_DEFAULT */
     bool unconfined; /* no seccomp filter, no masked paths */
+    bool no_filter;  /* no seccomp filter; masked paths stay */
     bool no_new_privs;
     bool read_only; /* the root, not the mounts */
     bool tty; /* a terminal of its own; run_start() gives its master, fds below are not used */

@@ -235,7 +235,7 @@ static void sandbox(struct spawner *s, int socket_fd, int plan_fd, uint64_t plan
     } else if (plan_parse((struct str){text, plan_size}, fds, count, &plan, err) == 0) {
         munmap(text, plan_size);
         close(plan_fd);
-        if (s->no_filter.kind != ERR_NONE && !plan.unconfined)
+        if (s->no_filter.kind != ERR_NONE && !plan.unconfined && !plan.no_filter)
             *err = s->no_filter;
         else if (s->plain)
             keeper_main(&plan, &s->filter, socket_fd, err);

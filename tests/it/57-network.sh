@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# --dns, --dns-search, --dns-option: resolv.conf of RUN and of run, as root and as an ordinary user; nothing of it in the image.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+need userns overlay busybox jq user subids
+
+D=$USER_HOME/d
+mkdir -p "$D/ctx"
+sw() { if [ "$who" = root ]; then slipway "$@"; else as_user slipway "$@"; fi; }
+cat >"$D/ctx/Dockerfile" <<'F'
+FROM base:1
+RUN cat /etc/resolv.conf; echo made >/made
+F
+# The files of the image, which the same options make again from what is remembered.
+no_trace() {
+    sw build --dns 192.0.2.1 --dns 2001:db8::1 --dns-search a.example --dns-search b.example --dns-option ndots:3 -o type=tar "$D/ctx" >"$T/files.tar" || return
+    tar -tf "$T/files.tar" | grep -qx made && ! tar -xOf "$T/files.tar" | grep -qa 192.0.2.1
+}
+everything() {
+    who=$1
+    sw build --no-cache --progress plain -t x:1 --dns 192.0.2.1 --dns 2001:db8::1 --dns-search a.example --dns-search b.example --dns-option ndots:3 "$D/ctx" >"$T/said" 2>&1
+    for line in 'nameserver 192.0.2.1' 'nameserver 2001:db8::1' 'search a.example b.example' 'options ndots:3'; do
+        t "$who: build: $line" has "$T/said" "$line"
+    done
+    is "$(grep -c ' nameserver ' "$T/said")" 2 "$who: ... and no server of the host's"
+    t "$who: nothing of it is in the image" no_trace
+    sw build -t x:1 "$D/ctx" >"$T/said" 2>&1
+    t "$who: another resolv.conf is another step" lacks "$T/said" CACHED
+    sw build --dns 192.0.2.1 --dns 2001:db8::1 --dns-search a.example --dns-search b.example --dns-option ndots:3 -t x:1 "$D/ctx" >"$T/said" 2>&1
+    t "$who: ... and the same one is remembered" matches "$T/said" 'CACHED|cached'
+    t "$who: run" sw run --dns 192.0.2.9 --dns-search . x:1 cat /etc/resolv.conf
+    t "$who: ... its server" sh -c "grep -qx 'nameserver 192.0.2.9' '$T/out' && ! grep -q ^search '$T/out'"
+}
+t "a base" busybox_image base:1
+t "and for the user" sh -c 'slipway save -o base.tar base:1 && chmod 644 base.tar'
+cp base.tar "$USER_HOME/base.tar"
+t "... there" as_user slipway load -i "$USER_HOME/base.tar"
+chown -R "$test_user:" "$D"
+everything root
+everything user
+
+t "a server by name" expect_status 2 '--dns: server "ns.example" is no address' slipway build --dns ns.example "$D/ctx"
+t "a search of two words" expect_status 2 '--dns-search: domain "a b" is no name of a domain' slipway run --dns-search 'a b' x:1

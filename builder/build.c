@@ -253,7 +253,8 @@ static struct outputs outputs_of(const struct build *b)
 
     return (struct outputs){.specs = o->outputs,
                             .count = o->outputs_count,
-                            .owners = session->uid_host == 0 && session->rung != SESSION_USERNS,
+                            .owners = session->uid_host == 0 && (session->rung == SESSION_ROOT ||
+                                                                 session->rung == SESSION_NONE),
                             .has_epoch = b->has_epoch,
                             .epoch = b->epoch,
                             .multi_platform = b->control.multi_platform,

@@ -91,7 +91,7 @@ void cache_record_copy(struct cache_record *to, const struct cache_record *from)
         descriptor_copy(&to->blob, &from->blob);
 }
 
-static int record_parse(struct str text, struct cache_record *record, struct err *err)
+static int parse_record(struct str text, struct cache_record *record, struct err *err)
 {
     json_auto_t *doc = json_parse(text, err);
     const char *created = NULL, *diff_id = NULL;
@@ -129,7 +129,7 @@ int cache_find(const struct layout *layout, const char *hex, struct cache_record
         *err = why;
         return -1;
     }
-    if (record_parse(buf_str(&text), record, &why) < 0) {
+    if (parse_record(buf_str(&text), record, &why) < 0) {
         log_debug("step record %s counts as none: %s", hex, why.text);
         cache_record_release(record);
         return 0;

@@ -21,6 +21,7 @@
 #include "builder/layer.h"
 #include "builder/tree_copy.h"
 #include "registry/layout.h"
+#include "runtime/record.h"
 
 void cache_contents_release(struct cache_contents *contents)
 {
@@ -195,7 +196,8 @@ int cache_content_fill(struct layout *layout, const struct imported_content *fro
     AUTO_FD int tree_fd = fs_open_dir(layout->dir_fd, layer_tree_path(content->diff_id, path), err);
     if (tree_fd < 0 || tree_copy(tree_fd, dir_fd, &options, err) < 0)
         return -1;
-    if (fchown(dir_fd, content->uid, content->gid) < 0 || fchmod(dir_fd, content->mode) < 0)
+    if (record_chown_fd(dir_fd, content->uid, content->gid) < 0 ||
+        fchmod(dir_fd, content->mode) < 0)
         return err_errno(err, "set owner and mode of a cache");
     return 1;
 }

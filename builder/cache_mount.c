@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/scope.h"
 #include "registry/layout.h"
+#include "runtime/record.h"
 #include "runtime/session.h"
 
 #define DIR_NAME "mounts"
@@ -124,7 +125,7 @@ static int make(int cache_fd, unsigned number, const struct mount *m, cache_moun
     if (fill && fill(ctx, fd, err) < 0)
         return -1;
     if ((m->has_owner || !fill) &&
-        (fchown(fd, m->uid, m->gid) < 0 || fchmod(fd, (mode_t)m->mode) < 0))
+        (record_chown_fd(fd, m->uid, m->gid) < 0 || fchmod(fd, (mode_t)m->mode) < 0))
         return err_errno(err, "set owner and mode of a cache");
     if (renameat(cache_fd, part, cache_fd, name) < 0)
         return err_errno(err, "make a cache");

@@ -29,6 +29,7 @@ struct diff {
     size_t inodes_count, inodes_capacity; /* a power of two */
     struct xattr_set xattrs;
     struct buf link;
+    const struct record_items *links;
 };
 
 static void diff_release(struct diff *d)
@@ -120,6 +121,29 @@ static int read_marks(struct diff *d, int dir_fd, const char *name, struct entry
     return 0;
 }
 
+/* What the kernel could not hold. */
+static void overlay_record(struct diff *d, const struct stat *st, struct entry *e)
+{
+    const struct record_item *link;
+
+    if (d->xattrs.recorded) {
+        const struct record *r = &d->xattrs.record;
+
+        e->uid = r->uid;
+        e->gid = r->gid;
+        if (r->kind && e->type == ENTRY_FILE) {
+            e->type = r->kind == 'c' ? ENTRY_CHAR : ENTRY_BLOCK;
+            e->size = 0;
+            e->dev_major = r->dev_major;
+            e->dev_minor = r->dev_minor;
+        }
+    } else if (d->links && !S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode) &&
+               (link = record_items_find(d->links, st->st_ino))) {
+        e->uid = link->uid;
+        e->gid = link->gid;
+    }
+}
+
 /* 1: *e is filled; 0: not for a layer (a socket, something just removed). */
 static int fill(struct diff *d, int dir_fd, const char *name, struct entry *e, struct err *err)
 {
@@ -143,6 +167,8 @@ static int fill(struct diff *d, int dir_fd, const char *name, struct entry *e, s
         return -1;
     if (e->type == ENTRY_WHITEOUT)
         return 1;
+    if (st.st_uid == 0 && st.st_gid == 0)
+        overlay_record(d, &st, e);
     if (!S_ISDIR(st.st_mode) && st.st_nlink > 1)
         first = first_name(d, &st, e->path);
     if (first) {
@@ -194,7 +220,13 @@ static int walk(struct diff *d, int dir_fd, struct err *err)
 
 int diff_upper(int upper_fd, bool root, diff_fn *fn, void *ctx, struct err *err)
 {
-    SCOPED(diff_release) struct diff d = {.fn = fn, .ctx = ctx};
+    return diff_recorded(upper_fd, root, NULL, fn, ctx, err);
+}
+
+int diff_recorded(int upper_fd, bool root, const struct record_items *links, diff_fn *fn, void *ctx,
+                  struct err *err)
+{
+    SCOPED(diff_release) struct diff d = {.fn = fn, .ctx = ctx, .links = links};
     struct entry e;
 
     if (root && (fill(&d, upper_fd, ".", &e, err) < 0 || fn(ctx, &e, upper_fd, ".", err) < 0))

@@ -94,6 +94,7 @@ void xattr_set_clear(struct xattr_set *set)
     for (size_t i = 0; i < set->count; i++)
         item_free(&set->items[i]);
     set->count = 0;
+    set->recorded = false;
 }
 
 void xattr_set_release(struct xattr_set *set)
@@ -146,6 +147,8 @@ bool xattr_is_overlay(const char *name)
 /* What travels with an image; the rest describes this host. */
 static bool travels(const char *name)
 {
+    if (strcmp(name, RECORD_XATTR) == 0)
+        return false;
     return strncmp(name, "user.", 5) == 0 || strcmp(name, "security.capability") == 0;
 }
 
@@ -199,6 +202,14 @@ static unsigned mark_of(const struct place *p, const char *name)
     return 0;
 }
 
+static void read_record(struct xattr_set *set, const struct place *p)
+{
+    char text[RECORD_TEXT_MAX];
+    ssize_t n = get_value(p, RECORD_XATTR, text, sizeof(text));
+
+    set->recorded = n > 0 && record_parse((struct str){text, (size_t)n}, &set->record);
+}
+
 static int read_all(struct xattr_set *set, const struct place *p, unsigned *marks, struct err *err)
 {
     char small[1024];
@@ -216,7 +227,9 @@ static int read_all(struct xattr_set *set, const struct place *p, unsigned *mark
         return err_errno(err, "extended attributes");
     }
     for (const char *name = names; name < names + n; name += strlen(name) + 1) {
-        if (xattr_is_overlay(name))
+        if (strcmp(name, RECORD_XATTR) == 0)
+            read_record(set, p);
+        else if (xattr_is_overlay(name))
             *marks |= mark_of(p, name);
         else if (travels(name) && read_one(set, p, name, err) < 0)
             return -1;

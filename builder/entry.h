@@ -17,6 +17,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "runtime/record.h"
 
 enum entry_type {
     ENTRY_NONE, /* the empty value: nothing is here */
@@ -72,6 +73,8 @@ struct xattr_set {
     struct xattr *items;
     size_t count;
     size_t capacity;
+    bool recorded; /* by the xattr_read functions: the file has a record (runtime/record.h) */
+    struct record record;
 };
 
 void xattr_set_release(struct xattr_set *set);
@@ -83,6 +86,7 @@ void xattr_set_sort(struct xattr_set *set);
  * overlay.overlay.* form). */
 bool xattr_is_overlay(const char *name);
 /*
+ * The record of a file is told apart and is none of them.
  * Appends the attributes of a file that travel with an image, sorted: user.* (without overlay's)
  * and security.capability. The rest (selinux, ima, posix_acl, trusted) belongs to the host.
  * xattr_read_fd: of an open file (not O_PATH). xattr_read_marked: of a path

@@ -14,6 +14,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/scope.h"
+#include "builder/links.h"
 #include "builder/root.h"
 #include "builder/run_devices.h"
 #include "builder/sieve.h"
@@ -23,6 +24,7 @@
 #include "runtime/caps.h"
 #include "runtime/net.h"
 #include "runtime/plan.h"
+#include "runtime/record.h"
 #include "runtime/relay.h"
 #include "runtime/run.h"
 #include "runtime/session.h"
@@ -116,12 +118,15 @@ struct place {
     struct plan plan;
     struct run run;
     struct step_log log;
+    struct record_items links; /* owners of links */
 };
 
 static void place_release(struct place *p)
 {
     run_release(&p->run);
     scope_close(&p->plan.root_fd);
+    scope_close(&p->plan.links_fd);
+    record_items_release(&p->links);
     plan_release(&p->plan);
     run_devices_release(&p->devices);
     scope_close(&p->output_fd);
@@ -204,7 +209,7 @@ static int set_user(struct build *build, struct place *p, struct making *making,
 static int can_run(const struct build *build, struct err *err)
 {
     if (build->tools->session->rung != SESSION_NONE)
-        return 0;
+        return root_check_store(build->tools->layout, build->tools->session, err);
     *err = build->tools->session->why;
     return err_wrap(err, "no command can be run here");
 }
@@ -229,6 +234,11 @@ static int start(struct build *build, struct place *p, struct making *making, st
 
     if (open_root(build, p, making, err) < 0)
         return -1;
+    if (build->tools->session->rung == SESSION_SINGLE) {
+        p->plan.links_fd = links_open(&making->stack, p->layout, err);
+        if (p->plan.links_fd < 0)
+            return -1;
+    }
     if (pipe2(ends, O_CLOEXEC) < 0)
         return err_errno(err, "make a pipe");
     p->output_fd = ends[0];
@@ -327,9 +337,10 @@ static int finish(struct making *making, struct place *p, struct err *err)
 static int make_layer(struct build *build, struct place *p, struct making *making,
                       struct layer *layer, struct err *err)
 {
-    const struct layer_options options = exec_layer_options(build);
+    struct layer_options options = exec_layer_options(build);
     struct pool *pool = build->tools->pool;
 
+    options.links = &p->links;
     if (p->plan.plain)
         return worktree_layer(making->worktree, pool, &making->stack, &options, layer, err) < 0
                    ? err_wrap(err, "make the layer")
@@ -369,6 +380,8 @@ int exec_run(struct build *build, struct making *making, void *arg, struct layer
     scope_close(&p.plan.root_fd);
     mounts_close(&p.work->mounts);
     changed = mounts_changed(&p.work->mounts);
+    if (p.plan.links_fd >= 0 && record_items_read(&p.links, p.plan.links_fd, err) < 0)
+        return -1;
     making->forget = changed != NULL;
     if (changed)
         log_warn("%s changed while the step ran; it will not be remembered", changed);

@@ -313,7 +313,7 @@ int layer_from_upper(struct layout *layout, struct pool *pool, int upper_fd,
     struct layer_writer *w = layer_writer_open(layout, pool, options, err);
     int result = -1;
 
-    if (w && diff_upper(upper_fd, false, add_change, w, err) == 0)
+    if (w && diff_recorded(upper_fd, false, options->links, add_change, w, err) == 0)
         result = layer_writer_end(w, layer, err);
     layer_writer_close(w);
     return result;

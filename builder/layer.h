@@ -24,6 +24,7 @@
 
 struct layout;
 struct pool;
+struct record_items;
 struct tripwire;
 struct view;
 struct view_entry;
@@ -50,6 +51,8 @@ struct layer_options {
     /* Values that must not be in the layer, in names, attributes and contents: a find is an error
      * that names the file, and nothing is kept. NULL: nothing is looked for. Borrowed. */
     const struct tripwire *wire;
+    /* layer_from_upper: recorded owners of links (runtime/record.h); NULL: none. Borrowed. */
+    const struct record_items *links;
 };
 #define LAYER_OPTIONS_DEFAULT ((struct layer_options){.codec = CODEC_GZIP})
 

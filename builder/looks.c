@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/scope.h"
 #include "builder/index.h"
+#include "runtime/record.h"
 
 /* Makes one directory as the view shows it; one that is there already is done. */
 static int make_one(const struct view *view, int fd, const char *path, struct err *err)
@@ -23,7 +24,8 @@ static int make_one(const struct view *view, int fd, const char *path, struct er
     if (!view_lookup(view, path, &at))
         return 0;
     times[0].tv_sec = times[1].tv_sec = at.entry.mtime;
-    if (fchownat(fd, path, at.entry.uid, at.entry.gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != EINVAL)
+    AUTO_FD int dir = openat(fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir < 0 || record_chown_fd(dir, at.entry.uid, at.entry.gid) < 0)
         return err_errno(err, "chown %s", path);
     if (fchmodat(fd, path, at.entry.mode, 0) < 0 ||
         utimensat(fd, path, times, AT_SYMLINK_NOFOLLOW) < 0)

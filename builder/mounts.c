@@ -23,6 +23,7 @@
 #include "builder/tree_copy.h"
 #include "registry/layout.h"
 #include "runtime/relay.h"
+#include "runtime/record.h"
 #include "runtime/session.h"
 
 #define TMPFS_MODE 01777 /* where the image has no directory to look like */
@@ -289,7 +290,7 @@ static int fill_cache(void *ctx, int dir_fd, struct err *err)
         return filled < 0 ? -1 : 0;
     if (s->use->has_origin)
         return fill_from_origin(s, dir_fd, err);
-    return fchown(dir_fd, m->uid, m->gid) < 0 || fchmod(dir_fd, (mode_t)m->mode) < 0
+    return record_chown_fd(dir_fd, m->uid, m->gid) < 0 || fchmod(dir_fd, (mode_t)m->mode) < 0
                ? err_errno(err, "set owner and mode of a cache")
                : 0;
 }

@@ -13,9 +13,14 @@
 #include "base/fs.h"
 #include "base/path.h"
 #include "base/scope.h"
+#include "base/strv.h"
 #include "runtime/overlay.h"
 #include "runtime/plan.h"
+#include "runtime/record.h"
 #include "runtime/rootfs.h"
+#include "runtime/session.h"
+
+#define RECORDED_XATTR "user.slipway.recorded" /* of trees/ */
 
 struct lowers {
     int *fds;
@@ -53,8 +58,9 @@ static int make_upper(struct root *root, const struct view *view, struct err *er
     root->work_fd = root->upper_fd < 0 ? -1 : fs_open_dir(root->tmp.fd, "work", err);
     if (root->work_fd < 0)
         return -1;
-    if (view_lookup(view, ".", &at) && (fchown(root->upper_fd, at.entry.uid, at.entry.gid) < 0 ||
-                                        fchmod(root->upper_fd, at.entry.mode) < 0))
+    if (view_lookup(view, ".", &at) &&
+        (record_chown_fd(root->upper_fd, at.entry.uid, at.entry.gid) < 0 ||
+         fchmod(root->upper_fd, at.entry.mode) < 0))
         return err_errno(err, "set up the sandbox's root directory");
     return 0;
 }
@@ -87,6 +93,34 @@ static int open_lowers(struct root *root, struct stack *stack, const struct plan
     return 0;
 }
 
+static bool has_trees(const struct layout *layout)
+{
+    SCOPED(strv_release) struct strv names = {0};
+    struct err ignored = {0};
+
+    return fs_list(layout->trees_fd, &names, &ignored) == 0 && names.count;
+}
+
+int root_check_store(const struct layout *layout, const struct session *session, struct err *err)
+{
+    bool single = session->rung == SESSION_SINGLE;
+    bool recorded = fgetxattr(layout->trees_fd, RECORDED_XATTR, NULL, 0) >= 0;
+
+    if (single == recorded)
+        return 0;
+    if (has_trees(layout))
+        return err_set(err, ERR_SYSTEM, EEXIST,
+                       "the store %s was used with %s and cannot be used with isolation %s; give "
+                       "another with --root, or remove it",
+                       layout->root, recorded ? "isolation single" : "real owners",
+                       session_rung_name(session->rung));
+    if ((single ? fsetxattr(layout->trees_fd, RECORDED_XATTR, "1", 1, 0)
+                : fremovexattr(layout->trees_fd, RECORDED_XATTR)) < 0)
+        return err_errno(err, "mark the store as one of isolation %s",
+                         session_rung_name(session->rung));
+    return 0;
+}
+
 static void note_all(struct root *root, const struct view *view, const struct plan *plan);
 
 int root_open(struct root *root, struct layout *layout, struct session *session,
@@ -97,7 +131,8 @@ int root_open(struct root *root, struct layout *layout, struct session *session,
     struct overlay overlay;
 
     root->layout = layout;
-    if (!view || layout_tmp_open(layout, &root->tmp, err) < 0 || make_upper(root, view, err) < 0 ||
+    if (!view || root_check_store(layout, session, err) < 0 ||
+        layout_tmp_open(layout, &root->tmp, err) < 0 || make_upper(root, view, err) < 0 ||
         open_lowers(root, stack, plan, &lowers, err) < 0)
         return -1;
     overlay = (struct overlay){.lower_fds = lowers.fds,

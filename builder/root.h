@@ -40,6 +40,11 @@ int root_open(struct root *root, struct layout *layout, struct session *session,
  * directory, and those above it, so that the layer is the one that it would be without the mount.
  */
 int root_tidy(struct root *root, struct err *err);
+/*
+ * The trees of a store are of one kind: owners in the file system, or recorded for want of ids
+ * (session single). ERR_SYSTEM when the store has the other kind. Before anything is unpacked.
+ */
+int root_check_store(const struct layout *layout, const struct session *session, struct err *err);
 void root_release(struct root *root); /* the mount must be gone */
 
 #endif

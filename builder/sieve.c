@@ -161,7 +161,7 @@ int sieve_upper(struct layout *layout, struct pool *pool, struct stack *stack, i
     SCOPED(sieve_close) struct sieve s = {0};
 
     if (sieve_open(&s, layout, pool, stack, options, err) < 0 ||
-        diff_upper(upper_fd, false, sieve_add, &s, err) < 0)
+        diff_recorded(upper_fd, false, options->links, sieve_add, &s, err) < 0)
         return -1;
     return sieve_end(&s, layer, err);
 }

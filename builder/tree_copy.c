@@ -60,6 +60,8 @@ static int copy_xattrs(int from_fd, int to_fd, struct err *err)
 
     if (xattr_read_fd(&set, from_fd, err) < 0)
         return -1;
+    if (set.recorded && record_set_fd(to_fd, &set.record) < 0)
+        return err_errno(err, "record the owner");
     for (size_t i = 0; i < set.count; i++)
         if (fsetxattr(to_fd, set.items[i].name, set.items[i].value.ptr, set.items[i].value.size,
                       0) < 0)

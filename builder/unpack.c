@@ -18,6 +18,7 @@
 #include "base/scope.h"
 #include "builder/tar.h"
 #include "builder/tree_copy.h"
+#include "runtime/record.h"
 
 /* A directory's own metadata, which waits for the end: its owner may not be allowed to write into
  * it, and every file made in it changes its time. */
@@ -37,6 +38,7 @@ struct unpack {
     bool marks; /* whiteouts are files with an attribute */
     uid_t uid;  /* ours: what new files get by themselves */
     gid_t gid;
+    bool single; /* the user namespace has one id: a recorder will tell the rest */
 };
 
 #define WHITEOUT_XATTR "user.overlay.whiteout"
@@ -50,6 +52,7 @@ struct unpack *unpack_open(int root_fd)
     u->parent_fd = -1;
     u->uid = geteuid();
     u->gid = getegid();
+    u->single = record_is_single();
     return u;
 }
 
@@ -272,6 +275,8 @@ static void set_xattrs(int fd, const struct entry *e)
     for (size_t i = 0; i < e->xattrs_count; i++) {
         const struct xattr *x = &e->xattrs[i];
 
+        if (strcmp(x->name, RECORD_XATTR) == 0)
+            continue; /* a layer has no say in it */
         if (strncmp(x->name, "user.", 5) != 0 && strcmp(x->name, "security.capability") != 0)
             continue; /* a host's own business */
         if (fsetxattr(fd, x->name, x->value.ptr ? x->value.ptr : "", x->value.size, 0) < 0)
@@ -286,13 +291,48 @@ static uint32_t mode_without_owner(const char *path, uint32_t uid, uint32_t gid,
     return mode & 01777;
 }
 
+/* Set-id bits beside the wrong owner are dangerous where ids are real, and only there. */
+static uint32_t record_owner(const struct unpack *u, int fd, const struct entry *e)
+{
+    const struct record r = {.uid = e->uid, .gid = e->gid};
+
+    if (record_set_fd(fd, &r) < 0 || !u->single)
+        return mode_without_owner(e->path, e->uid, e->gid, e->mode);
+    return e->mode;
+}
+
+/* An empty file that says which device it is. Where that cannot be said, a whiteout, so that no
+ * lower file shows through. */
+static int stand_for_device(struct unpack *u, const char *name, const struct entry *e,
+                            struct err *err)
+{
+    const struct record r = {.uid = e->uid,
+                             .gid = e->gid,
+                             .kind = e->type == ENTRY_CHAR ? 'c' : 'b',
+                             .dev_major = e->dev_major,
+                             .dev_minor = e->dev_minor};
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = e->mtime}};
+    AUTO_FD int fd = -1;
+
+    if (!u->single) {
+        log_debug("%s: a device, kept in the layer alone", e->path);
+        return make_whiteout(u, name, e->path, err);
+    }
+    fd = openat(u->parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno == EEXIST ? 1 : err_errno(err, "make %s", e->path);
+    if (record_set_fd(fd, &r) < 0 || fchmod(fd, e->mode) < 0 || futimens(fd, times) < 0)
+        return err_errno(err, "%s: record the device", e->path);
+    return 0;
+}
+
 static int set_metadata(struct unpack *u, int fd, const struct entry *e, struct err *err)
 {
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = e->mtime}};
     uint32_t mode = e->mode;
 
     if ((e->uid != u->uid || e->gid != u->gid) && fchown(fd, e->uid, e->gid) < 0)
-        mode = mode_without_owner(e->path, e->uid, e->gid, mode);
+        mode = record_owner(u, fd, e);
     set_xattrs(fd, e); /* after chown, which clears capabilities */
     if (fchmod(fd, mode) < 0 || futimens(fd, times) < 0)
         return err_errno(err, "set mode and time of %s", e->path);
@@ -439,10 +479,7 @@ static int make(struct unpack *u, const char *name, const struct entry *e,
         return set_metadata_at(u, name, e, err);
     case ENTRY_CHAR:
     case ENTRY_BLOCK:
-        if (u->plain)
-            return make_device(u, name, e, err);
-        log_debug("%s: a device, kept in the layer alone", e->path);
-        return make_whiteout(u, name, e->path, err);
+        return u->plain ? make_device(u, name, e, err) : stand_for_device(u, name, e, err);
     case ENTRY_WHITEOUT:
         if (u->plain)
             return 0;

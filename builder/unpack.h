@@ -8,9 +8,10 @@
  * path held before is removed first, and the owner, mode and time of directories are set at the
  * end. whiteout: character device 0:0, or where the file system refuses that, an xattr whiteout
  *   opaque: user.overlay.opaque = y
- *   devices: not made; a whiteout stands for them, so that no lower file shows through
- *   owners this user namespace cannot hold, attributes the file system cannot: left out, with a
- * debug line
+ *   devices: not made; a whiteout stands for them, so that no lower file shows through; in a user
+ * namespace of one id an empty file with a record (runtime/record.h)
+ *   owners this user namespace cannot hold: recorded, where a file can carry an attribute;
+ * attributes the file system cannot: left out, with a debug line
  */
 #include "base/err.h"
 #include "builder/entry.h"

@@ -54,6 +54,7 @@ static const char *rung(const struct finding *f, size_t count)
 {
     return geteuid() == 0 && held(f, count, "root") ? "root"
            : held(f, count, "userns")               ? "userns"
+           : held(f, count, "single")               ? "single"
                                                     : "none";
 }
 

@@ -45,6 +45,12 @@ static int probe_userns(int store_fd, struct err *err)
     return enter("userns", err);
 }
 
+static int probe_single(int store_fd, struct err *err)
+{
+    (void)store_fd;
+    return enter("single", err);
+}
+
 /* Directories of the probe's own in the store, where the real ones will be. */
 struct place {
     int store_fd, dir_fd, upper_fd, work_fd;
@@ -204,6 +210,7 @@ EMULATE(s390x)
 const struct doctor_probe doctor_probes[] = {
     {"root", "isolation root: namespaces and mounts of the host's root", probe_root},
     {"userns", "isolation userns: a user namespace with a range of ids", probe_userns},
+    {"single", "isolation single: a user namespace with one id, owners recorded", probe_single},
     {"overlay", "overlay mounts on the store's file system", probe_overlay},
     {"filter", "system call filter for this processor", probe_filter},
     {"sandbox", "a command in a sandbox, from mount to exit status", probe_sandbox},

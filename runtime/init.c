@@ -38,6 +38,7 @@
 #include "runtime/cage.h"
 #include "runtime/caps.h"
 #include "runtime/net.h"
+#include "runtime/notify.h"
 #include "runtime/program.h"
 #include "runtime/rootfs.h"
 #include "runtime/spawner.h"
@@ -83,7 +84,7 @@ static int set_terminal(struct step *s, struct err *err)
         return err_errno(err, "open a terminal");
     if (size.ws_row)
         ioctl(slave, TIOCSWINSZ, &size);
-    if (fchown(slave, s->plan->uid, 5) < 0 || ioctl(slave, TIOCSCTTY, 0) < 0)
+    if ((fchown(slave, s->plan->uid, 5) < 0 && !s->plan->record) || ioctl(slave, TIOCSCTTY, 0) < 0)
         return err_errno(err, "take the terminal");
     for (int i = 0; i < 3; i++)
         if (dup2(slave, i) < 0)
@@ -153,6 +154,18 @@ static int drop_bounding(struct step *s, struct err *err)
     return caps_drop_bounding(s->plan->caps, err);
 }
 
+static int listen_for_recorder(struct step *s, struct err *err)
+{
+    SCOPED(seccomp_program_release) struct seccomp_program program = {0};
+    AUTO_FD int fd = -1;
+
+    if (seccomp_program_compile_recording(s->plan->caps, s->plan->unconfined || s->plan->no_filter,
+                                          &program, err) < 0)
+        return -1;
+    fd = seccomp_listen(&program, err);
+    return fd < 0 ? -1 : notify_send(s->plan->recorder_fd, fd, s->plan, err);
+}
+
 static int load_filter(struct step *s, struct err *err)
 {
     struct seccomp_program other = {0};
@@ -161,6 +174,8 @@ static int load_filter(struct step *s, struct err *err)
         return err_errno(err, "set no_new_privs");
     if (s->plan->plain && s->plan->network == PLAN_NETWORK_NONE && cage_network(err) < 0)
         return -1;
+    if (s->plan->record)
+        return listen_for_recorder(s, err);
     if (s->plan->unconfined || s->plan->no_filter)
         return 0;
     if (s->plan->caps == PLAN_CAPS_DEFAULT)
@@ -174,6 +189,8 @@ static int become_user(struct step *s, struct err *err)
 {
     const struct plan *p = s->plan;
 
+    if (p->record) /* the recorder knows */
+        return 0;
     if (setgroups(p->groups_count, p->groups) < 0)
         return err_errno(err, "set %zu supplementary groups", p->groups_count);
     if (setresgid(p->gid, p->gid, p->gid) < 0)
@@ -189,7 +206,7 @@ static int drop_caps(struct step *s, struct err *err)
 
     if (caps_effective(&now, err) < 0)
         return -1;
-    return caps_set(s->plan->uid == 0 ? s->plan->caps & now : 0, err);
+    return caps_set(s->plan->uid == 0 || s->plan->record ? s->plan->caps & now : 0, err);
 }
 
 static int find_program(struct step *s, struct err *err)

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/scope.h"
 #include "runtime/chroot.h"
+#include "runtime/notify.h"
 #include "runtime/spawner.h"
 #include "runtime/syscalls.h"
 #include "runtime/userns.h"
@@ -24,7 +25,7 @@ static const struct {
     bool carried_out;
 } rungs[] = {
     {"root", SESSION_ROOT, true},     {"userns", SESSION_USERNS, true},
-    {"none", SESSION_NONE, true},     {"single", SESSION_NONE, false},
+    {"none", SESSION_NONE, true},     {"single", SESSION_SINGLE, true},
     {"chroot", SESSION_CHROOT, true}, {"in-place", SESSION_NONE, false},
 };
 
@@ -38,13 +39,14 @@ int ladder_parse(const char *want, enum session_rung *rung, struct err *err)
         if (!rungs[i].carried_out)
             return err_set(err, ERR_USAGE, 0,
                            "isolation \"%s\" is not carried out by this version; it has auto, "
-                           "root, userns, chroot, none",
+                           "root, userns, single, chroot, none",
                            want);
         *rung = rungs[i].rung;
         return 0;
     }
     return err_set(err, ERR_USAGE, 0,
-                   "unknown isolation \"%s\"; want auto, root, userns, chroot or none", want);
+                   "unknown isolation \"%s\"; want auto, root, userns, single, chroot or none",
+                   want);
 }
 
 static bool sysctl_is(const char *path, const char *value)
@@ -144,8 +146,9 @@ static int raise_spawner(struct spawned *s, const struct entry *e, struct err *e
         return -1;
     if (await(s, err) < 0)
         return -1;
-    if (e->new_user && (e->identity ? userns_write_identity(s->pid, err)
-                                    : userns_write_sub(s->pid, &e->sub, err)) < 0)
+    if (e->new_user && (e->rung == SESSION_SINGLE ? userns_write_single(s->pid, err)
+                        : e->identity             ? userns_write_identity(s->pid, err)
+                                                  : userns_write_sub(s->pid, &e->sub, err)) < 0)
         return err_wrap(err, "map ids");
     if (send(s->ready_fd, "", 1, MSG_NOSIGNAL) != 1)
         return err_errno(err, "tell the spawner to go on");
@@ -179,7 +182,7 @@ static int enter(struct entry *e, struct session *session, struct err *err)
 
     if (raise_spawner(&s, e, err) < 0)
         return -1;
-    if (e->rung == SESSION_USERNS && join(&s, err) < 0)
+    if ((e->rung == SESSION_USERNS || e->rung == SESSION_SINGLE) && join(&s, err) < 0)
         return -1;
     if (!e->plain && private_mounts(err) < 0)
         return -1;
@@ -235,6 +238,19 @@ static int enter_chroot(struct session *session, struct err *err)
     return enter(&e, session, err);
 }
 
+static int enter_single(struct session *session, struct err *err)
+{
+    struct entry e = {.rung = SESSION_SINGLE, .new_user = true};
+
+    if (notify_probe(err) < 0)
+        return -1;
+    if (enter(&e, session, err) == 0)
+        return 0;
+    if (err->kind == ERR_SYSTEM)
+        add_remedy(err);
+    return -1;
+}
+
 int ladder_enter(enum session_rung rung, struct session *session, struct err *err)
 {
     switch (rung) {
@@ -242,6 +258,8 @@ int ladder_enter(enum session_rung rung, struct session *session, struct err *er
         return enter_root(session, err);
     case SESSION_USERNS:
         return enter_userns(session, err);
+    case SESSION_SINGLE:
+        return enter_single(session, err);
     case SESSION_CHROOT:
         return enter_chroot(session, err);
     case SESSION_NONE:
@@ -254,7 +272,7 @@ int ladder_enter(enum session_rung rung, struct session *session, struct err *er
 
 void ladder_choose(struct session *session)
 {
-    struct err failure = {0}, chroot = {0};
+    struct err failure = {0}, single = {0}, chroot = {0};
 
     if (geteuid() == 0 && enter_root(session, &failure) == 0)
         return;
@@ -265,6 +283,14 @@ void ladder_choose(struct session *session)
         return;
     }
     log_debug("isolation userns: %s", session->why.text);
+    if (enter_single(session, &single) == 0) {
+        log_info("isolation single: owners are recorded, for only one id can be had here (userns: "
+                 "%s)",
+                 session->why.text);
+        session->why = (struct err){0};
+        return;
+    }
+    log_debug("isolation single: %s", single.text);
     if (enter_chroot(session, &chroot) == 0) {
         log_info(
             "isolation chroot: commands run in a plain directory, for namespaces cannot be had "

@@ -191,6 +191,7 @@ void plan_print(const struct plan *plan, struct buf *out)
     put_u64(out, plan->stdout_fd >= 0);
     put_u64(out, plan->stderr_fd >= 0);
     put_u64(out, plan->network_fd >= 0);
+    put_u64(out, plan->links_fd >= 0);
     put_strv(out, &plan->argv);
     put_strv(out, &plan->env);
     put_text(out, plan->cwd);
@@ -213,6 +214,7 @@ void plan_print(const struct plan *plan, struct buf *out)
     put_u64(out, plan->tty_columns);
     put_u64(out, plan->hold);
     put_u64(out, plan->plain);
+    put_u64(out, plan->record);
     put_u64(out, plan->umask);
     put_u64(out, plan->shm_size);
     put_limits(out, &plan->limits);
@@ -223,8 +225,8 @@ void plan_print(const struct plan *plan, struct buf *out)
 
 size_t plan_fds(const struct plan *plan, int fds[static PLAN_FDS_MAX])
 {
-    const int fixed[] = {plan->root_fd,   plan->aside_fd,  plan->stdin_fd,
-                         plan->stdout_fd, plan->stderr_fd, plan->network_fd};
+    const int fixed[] = {plan->root_fd,   plan->aside_fd,   plan->stdin_fd, plan->stdout_fd,
+                         plan->stderr_fd, plan->network_fd, plan->links_fd};
     size_t n = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
@@ -379,6 +381,7 @@ static void take_plan(struct reader *r, struct plan *plan)
     plan->stdout_fd = take_fd(r, take_max(r, 1));
     plan->stderr_fd = take_fd(r, take_max(r, 1));
     plan->network_fd = take_fd(r, take_max(r, 1));
+    plan->links_fd = take_fd(r, take_max(r, 1));
     take_strv(r, &plan->argv);
     take_strv(r, &plan->env);
     plan->cwd = take_text(r);
@@ -401,6 +404,7 @@ static void take_plan(struct reader *r, struct plan *plan)
     plan->tty_columns = (uint16_t)take_max(r, UINT16_MAX);
     plan->hold = take_max(r, 1);
     plan->plain = take_max(r, 1);
+    plan->record = take_max(r, 1);
     plan->umask = (uint32_t)take_max(r, 0777);
     plan->shm_size = take_u64(r);
     take_limits(r, &plan->limits);

@@ -72,9 +72,12 @@ struct plan {
     bool tty; /* a terminal of its own; run_start() gives its master, fds below are not used */
     uint16_t tty_rows, tty_columns;
     int stdin_fd, stdout_fd, stderr_fd; /* -1: /dev/null */
-    bool hold;      /* run.netns_fd comes with run_start(), the command waits for run_go() */
-    int network_fd; /* -1, or where init answers for sockets of its network (runtime/forward.h) */
-    uint32_t umask; /* PLAN_INIT: 022 */
+    bool hold;       /* run.netns_fd comes with run_start(), the command waits for run_go() */
+    int network_fd;  /* -1, or where init answers for sockets of its network (runtime/forward.h) */
+    bool record;     /* set by run_start(): owners are recorded (runtime/notify.h) */
+    int links_fd;    /* -1, or a file for the owners of links (struct record_item) */
+    int recorder_fd; /* in the sandbox alone: the recorder's socket */
+    uint32_t umask;  /* PLAN_INIT: 022 */
     uint64_t shm_size; /* bytes of /dev/shm; 0: Docker's 64 MiB */
     struct limits limits;
     const char *arch; /* borrowed: OCI name of the image's architecture, for the words of errors;
@@ -88,7 +91,8 @@ struct plan {
 #define PLAN_INIT                                                                                  \
     {                                                                                              \
         .root_fd = -1, .caps = PLAN_CAPS_DEFAULT, .stdin_fd = -1, .stdout_fd = -1,                 \
-        .stderr_fd = -1, .network_fd = -1, .aside_fd = -1, .umask = 022                            \
+        .stderr_fd = -1, .network_fd = -1, .aside_fd = -1, .links_fd = -1, .recorder_fd = -1,      \
+        .umask = 022                                                                               \
     }
 
 void plan_release(struct plan *plan);
@@ -114,8 +118,8 @@ void plan_print(const struct plan *plan, struct buf *out);
 /* descriptors: in the order of plan_fds(). Refuses anything that plan_print() did not write. */
 int plan_parse(struct str text, const int *fds, size_t fds_count, struct plan *plan,
                struct err *err);
-/* root, aside, stdin, stdout, stderr, network (those not -1), then those of the mounts; returns how
- * many.
+/* root, aside, stdin, stdout, stderr, network, links (those not -1), then those of the mounts;
+ * returns how many.
  */
 size_t plan_fds(const struct plan *plan, int fds[static PLAN_FDS_MAX]);
 

@@ -10,6 +10,7 @@
 
 #include "base/fs.h"
 #include "base/scope.h"
+#include "runtime/record.h"
 #include "runtime/syscalls.h"
 
 /* The places that the spawner's root keeps for us (spawner.c, prune_mounts()). */
@@ -145,8 +146,11 @@ static int attach_root(struct rootfs *r, struct err *err)
 
 static int mount_dev(struct rootfs *r, struct err *err)
 {
-    static const struct option pts[] = {
-        {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}, {NULL, NULL}};
+    /* With one id there is no group 5 to give the terminals to. */
+    const struct option pts[] = {{"ptmxmode", "0666"},
+                                 {"mode", "0620"},
+                                 {r->plan->record ? NULL : "gid", "5"},
+                                 {NULL, NULL}};
     char size[24];
     const struct option shm[] = {{"mode", "1777"}, {"size", size}, {NULL, NULL}};
     static const char *const dirs[] = {"pts", "shm", "mqueue"};
@@ -266,7 +270,8 @@ static int mount_file(struct rootfs *r, const char *target, struct str content,
         return err_errno(err, "make %s", target);
     if (fs_write(fd, content.ptr, content.size, err) < 0)
         return err_wrap(err, "make %s", target);
-    if ((m && (m->uid || m->gid) && fchown(fd, m->uid, m->gid) < 0) || fchmod(fd, mode) < 0)
+    if ((m && (m->uid || m->gid) && record_chown_fd(fd, m->uid, m->gid) < 0) ||
+        fchmod(fd, mode) < 0)
         return err_errno(err, "set owner and mode of %s", target);
     return bind(r->scratch_fd, name, 0, m && m->read_only ? MOUNT_ATTR_RDONLY : 0, r->root_fd,
                 target, err);
@@ -292,8 +297,9 @@ static int mount_tmpfs(struct rootfs *r, const struct plan_mount *m, struct err 
         {"mode", mode}, {"uid", uid}, {"gid", gid}, {NULL, NULL}, {NULL, NULL}};
 
     snprintf(mode, sizeof(mode), "%04o", (m->mode ? m->mode : 0755) & 07777);
-    snprintf(uid, sizeof(uid), "%" PRIu32, m->uid);
-    snprintf(gid, sizeof(gid), "%" PRIu32, m->gid);
+    /* Where only one id can be had, it is the owner. */
+    snprintf(uid, sizeof(uid), "%" PRIu32, r->plan->record ? 0 : m->uid);
+    snprintf(gid, sizeof(gid), "%" PRIu32, r->plan->record ? 0 : m->gid);
     if (m->size) {
         snprintf(size, sizeof(size), "%" PRIu64, m->size);
         options[3] = (struct option){"size", size};

@@ -97,7 +97,8 @@ static int send_request(int control_fd, const struct spawner_request *request, c
 static int ask(struct session *session, const struct plan *plan, int socket_fd, struct err *err)
 {
     struct spawner_request request = {
-        .clone_flags = plan->network == PLAN_NETWORK_HOST || plan->plain ? 0 : CLONE_NEWNET};
+        .clone_flags = plan->network == PLAN_NETWORK_HOST || plan->plain ? 0 : CLONE_NEWNET,
+        .record = plan->record};
     SCOPED(buf_release) struct buf text = {0};
     AUTO_FD int memory_fd = memfd_create("plan", MFD_CLOEXEC);
     int fds[PLAN_FDS_MAX + 2];
@@ -191,6 +192,7 @@ static int start(struct session *session, const struct plan *plan, struct run *r
     if (clone_sources(plan, &sources, err) < 0)
         return -1;
     sent.mounts = sources.mounts;
+    sent.record = session->rung == SESSION_SINGLE;
     if (!plan->plain && rootfs_prepare(plan->root_fd, plan, &run->made, err) < 0)
         return -1;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)

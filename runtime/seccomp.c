@@ -2,6 +2,7 @@
 #include "runtime/seccomp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -15,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "runtime/notify.h"
 #include "runtime/seccomp_names.h"
 
 #define CAP_ADMIN 21
@@ -26,7 +28,18 @@
 #define FAMILY_VSOCK 40
 #define ARG_LOW(n) ((uint32_t)(offsetof(struct seccomp_data, args) + (n)*8)) /* little endian */
 
-enum action { ACT_EPERM, ACT_ENOSYS, ACT_ALLOW, ACT_SOCKET, ACT_PERSONALITY, ACT_CLONE };
+enum action {
+    ACT_EPERM,
+    ACT_ENOSYS,
+    ACT_ALLOW,
+    ACT_SOCKET,
+    ACT_PERSONALITY,
+    ACT_CLONE,
+    ACT_NOTIFY,
+    ACT_OPEN,
+    ACT_OPENAT,
+    ACT_PRCTL
+};
 
 /* From this number up to the next rule's. */
 struct rule {
@@ -92,6 +105,22 @@ static void emit_action(struct seccomp_program *p, enum action action)
         for (size_t i = 0; i < ARRAY_SIZE(personas); i++)
             emit(p, BPF_JMP | BPF_JEQ | BPF_K, personas[i], (uint8_t)(ARRAY_SIZE(personas) - i), 0);
         emit_return(p, RET_EPERM);
+        emit_return(p, SECCOMP_RET_ALLOW);
+        break;
+    case ACT_NOTIFY:
+        emit_return(p, SECCOMP_RET_USER_NOTIF);
+        break;
+    case ACT_OPEN:
+    case ACT_OPENAT: /* what exists already is no matter of the recorder's */
+        emit_load(p, ARG_LOW(action == ACT_OPEN ? 1 : 2));
+        emit(p, BPF_JMP | BPF_JSET | BPF_K, O_CREAT, 0, 1);
+        emit_return(p, SECCOMP_RET_USER_NOTIF);
+        emit_return(p, SECCOMP_RET_ALLOW);
+        break;
+    case ACT_PRCTL:
+        emit_load(p, ARG_LOW(0));
+        emit(p, BPF_JMP | BPF_JEQ | BPF_K, PR_SET_KEEPCAPS, 0, 1);
+        emit_return(p, SECCOMP_RET_USER_NOTIF);
         emit_return(p, SECCOMP_RET_ALLOW);
         break;
     case ACT_CLONE:
@@ -161,6 +190,8 @@ static int by_number(const void *a, const void *b)
 
     if (x->from != y->from)
         return x->from < y->from ? -1 : 1;
+    if (x->action >= ACT_NOTIFY || y->action >= ACT_NOTIFY)
+        return x->action >= ACT_NOTIFY ? -1 : 1;
     return y->action == ACT_ALLOW ? 1 : x->action == ACT_ALLOW ? -1 : 0; /* plain permission wins */
 }
 
@@ -168,7 +199,7 @@ static int by_number(const void *a, const void *b)
  * Single numbers become ranges. Gaps are refused; numbers past the last known call do not exist as
  * far as a program can tell, so that libc falls back as it does on an older kernel.
  */
-static void make_ranges(const struct rules *singles, struct rules *out)
+static void make_ranges(const struct rules *singles, enum action gap, struct rules *out)
 {
     uint32_t next = 0;
 
@@ -178,35 +209,60 @@ static void make_ranges(const struct rules *singles, struct rules *out)
         if (i && singles->items[i - 1].from == r.from)
             continue;
         if (r.from > next)
-            out->items[out->count++] = (struct rule){next, ACT_EPERM};
+            out->items[out->count++] = (struct rule){next, gap};
         if (out->count == 0 || out->items[out->count - 1].action != r.action)
             out->items[out->count++] = r;
         next = r.from + 1;
     }
-    out->items[out->count++] = (struct rule){next, ACT_ENOSYS};
+    out->items[out->count++] = (struct rule){next, gap == ACT_ALLOW ? ACT_ALLOW : ACT_ENOSYS};
 }
 
-static void collect(uint32_t arch, uint64_t caps, struct rules *out)
+static void add_notified(uint32_t arch, struct rules *singles)
 {
+    for (size_t i = 0; i < notify_names_count; i++) {
+        const struct notify_name *n = &notify_names[i];
+
+        if (n->native_only && arch != seccomp_arch_native())
+            continue;
+        allow(singles, arch, n->name,
+              n->call == NOTIFY_OPEN       ? ACT_OPEN
+              : n->call == NOTIFY_OPENAT   ? ACT_OPENAT
+              : n->call == NOTIFY_KEEPCAPS ? ACT_PRCTL
+                                           : ACT_NOTIFY);
+    }
+}
+
+struct wanted {
+    uint64_t caps;
+    bool record, unconfined;
+};
+
+static void collect(uint32_t arch, const struct wanted *want, struct rules *out)
+{
+    uint64_t caps = want->caps;
     static const struct rules none;
     struct rules *singles = xcalloc(1, sizeof(*singles));
 
-    for (size_t i = 0; i < ARRAY_SIZE(seccomp_allowed); i++)
+    if (want->record)
+        add_notified(arch, singles);
+    for (size_t i = 0; !want->unconfined && i < ARRAY_SIZE(seccomp_allowed); i++)
         allow(singles, arch, seccomp_allowed[i], ACT_ALLOW);
-    for (size_t i = 0; i < ARRAY_SIZE(seccomp_by_cap); i++)
+    for (size_t i = 0; !want->unconfined && i < ARRAY_SIZE(seccomp_by_cap); i++)
         if (caps >> seccomp_by_cap[i].cap & 1)
             allow(singles, arch, seccomp_by_cap[i].name, ACT_ALLOW);
-    allow(singles, arch, "socket", ACT_SOCKET);
-    allow(singles, arch, "personality", ACT_PERSONALITY);
-    allow(singles, arch, "clone", ACT_CLONE);
-    allow(singles, arch, "clone3", ACT_ENOSYS);
+    if (!want->unconfined) {
+        allow(singles, arch, "socket", ACT_SOCKET);
+        allow(singles, arch, "personality", ACT_PERSONALITY);
+        allow(singles, arch, "clone", ACT_CLONE);
+        allow(singles, arch, "clone3", ACT_ENOSYS);
+    }
     qsort(singles->items, singles->count, sizeof(singles->items[0]), by_number);
     *out = none;
-    make_ranges(singles, out);
+    make_ranges(singles, want->unconfined ? ACT_ALLOW : ACT_EPERM, out);
     free(singles);
 }
 
-int seccomp_program_compile(uint64_t caps, struct seccomp_program *p, struct err *err)
+static int compile(const struct wanted *want, struct seccomp_program *p, struct err *err)
 {
     uint32_t native = seccomp_arch_native();
     AUTO_FREE struct rules *rules = xcalloc(1, sizeof(*rules));
@@ -230,13 +286,51 @@ int seccomp_program_compile(uint64_t caps, struct seccomp_program *p, struct err
             emit(p, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1);
             emit_return(p, RET_ENOSYS);
         }
-        collect(m->tokens[i], caps, rules);
+        collect(m->tokens[i], want, rules);
         emit_tree(p, rules->items, rules->count);
         p->code[at + 1].k = (uint32_t)(p->count - at - 2);
     }
     emit_return(p, SECCOMP_RET_KILL_PROCESS);
     BUG_ON(p->count > BPF_MAXINSNS);
     return 0;
+}
+
+int seccomp_program_compile(uint64_t caps, struct seccomp_program *p, struct err *err)
+{
+    return compile(&(struct wanted){.caps = caps}, p, err);
+}
+
+int seccomp_program_compile_recording(uint64_t caps, bool unconfined, struct seccomp_program *p,
+                                      struct err *err)
+{
+    return compile(&(struct wanted){.caps = caps, .record = true, .unconfined = unconfined}, p,
+                   err);
+}
+
+int seccomp_number(uint32_t arch, const char *name)
+{
+    return number_of(arch, name);
+}
+
+bool seccomp_arches(uint32_t arches[static 2])
+{
+    uint32_t native = seccomp_arch_native();
+
+    for (size_t i = 0; i < ARRAY_SIZE(machines); i++)
+        if (machines[i].native == native) {
+            memcpy(arches, machines[i].tokens, sizeof(machines[i].tokens));
+            return true;
+        }
+    return false;
+}
+
+int seccomp_listen(const struct seccomp_program *p, struct err *err)
+{
+    struct sock_fprog prog = {.len = (unsigned short)p->count, .filter = p->code};
+    long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                      SECCOMP_FILTER_FLAG_SPEC_ALLOW | SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog);
+
+    return fd < 0 ? err_errno(err, "listen to system calls") : (int)fd;
 }
 
 void seccomp_program_release(struct seccomp_program *p)

@@ -9,10 +9,11 @@
  *   root    private mount namespace; the process stays the host's root. Sandboxes share one user
  * namespace with the identity map, so their root is not the host's. userns  the process itself
  * moves to a user and mount namespace with the user's subordinate ids and is uid 0 there; sandboxes
- * share that user namespace. HOME, XDG_* and all other variables stay as they were. none    no
- * sandbox: everything but RUN works; run_start() says why. chroot  for root where neither
- * namespaces nor mounts can be had: a sandbox's root is a plain directory (plan.plain),
- * overlay_mount() fails.
+ * share that user namespace. HOME, XDG_* and all other variables stay as they were. single  the
+ * same with one id, which is 0 there; owners, device nodes and ids of processes are recorded
+ * (runtime/notify.h). none    no sandbox: everything but RUN works; run_start() says why. chroot
+ * for root where neither namespaces nor mounts can be had: a sandbox's root is a plain directory
+ * (plan.plain), overlay_mount() fails.
  *
  * Descriptors opened before session_enter() belong to the mounts outside: they can be read and
  * written, but be no layer of an overlay and no source of a bind. So: layout_default_root(),
@@ -28,7 +29,7 @@
 
 #include "base/err.h"
 
-enum session_rung { SESSION_NONE, SESSION_ROOT, SESSION_USERNS, SESSION_CHROOT };
+enum session_rung { SESSION_NONE, SESSION_ROOT, SESSION_USERNS, SESSION_SINGLE, SESSION_CHROOT };
 
 struct session {
     enum session_rung rung;
@@ -51,7 +52,7 @@ struct session {
 /*
  * want: NULL or "auto" (the best rung this host allows, `none` when there is no other), else the
  * rung by name, which fails with the reason and the remedy when the host does not allow it.
- * "single" and "in-place" are refused by name (ERR_USAGE). session starts as
+ * "in-place" is refused by name (ERR_USAGE). session starts as
  * SESSION_CLOSED and must stay where it is.
  */
 int session_enter(const char *want, struct session *session, struct err *err);

@@ -21,6 +21,7 @@
 #include "runtime/brood.h"
 #include "runtime/init.h"
 #include "runtime/keeper.h"
+#include "runtime/notify.h"
 #include "runtime/plan.h"
 #include "runtime/seccomp.h"
 #include "runtime/syscalls.h"
@@ -218,7 +219,7 @@ static int prepare(pid_t parent, bool plain, struct err *err)
 
 /* In the sandbox's first process. All it keeps open is its socket and what the plan names. */
 static void sandbox(struct spawner *s, int socket_fd, int plan_fd, uint64_t plan_size,
-                    const int *fds, size_t count)
+                    const int *fds, size_t count, int recorder_fd)
 {
     struct spawner_message failed = {.kind = SPAWNER_FAILED};
     struct plan plan = PLAN_INIT;
@@ -233,6 +234,7 @@ static void sandbox(struct spawner *s, int socket_fd, int plan_fd, uint64_t plan
     if (text == MAP_FAILED) {
         err_errno(err, "read the plan");
     } else if (plan_parse((struct str){text, plan_size}, fds, count, &plan, err) == 0) {
+        plan.recorder_fd = recorder_fd;
         munmap(text, plan_size);
         close(plan_fd);
         if (s->no_filter.kind != ERR_NONE && !plan.unconfined && !plan.no_filter)
@@ -280,17 +282,41 @@ static void cancel_all(struct spawner *s)
     }
 }
 
+/* A child of ours: outside of the sandbox's pid namespace, inside its user namespace. */
+static int start_recorder(int *socket_fd, struct err *err)
+{
+    int pair[2];
+    pid_t pid;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return err_errno(err, "make a socket pair");
+    *socket_fd = pair[0];
+    pid = fork();
+    if (pid == 0) {
+        close_range(3, (unsigned)pair[1] - 1, 0);
+        close_range((unsigned)pair[1] + 1, ~0u, 0);
+        notify_main(pair[1]);
+    }
+    close(pair[1]);
+    return pid < 0 ? err_errno(err, "fork the recorder") : 0;
+}
+
 static void start_child(struct spawner *s, const struct spawner_request *request, int *fds,
                         size_t count)
 {
     const uint64_t flags = s->plain ? 0 : CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
     struct spawner_message message = {.kind = SPAWNER_STARTED};
+    AUTO_FD int recorder_fd = -1;
     int pidfd = -1;
     pid_t pid;
 
+    if (request->record && start_recorder(&recorder_fd, &message.failure) < 0) {
+        tell_failed(fds[0], &message.failure, true);
+        return;
+    }
     pid = sys_fork(flags | (request->clone_flags & CLONE_NEWNET), &pidfd);
     if (pid == 0)
-        sandbox(s, fds[0], fds[1], request->plan_size, fds + 2, count - 2);
+        sandbox(s, fds[0], fds[1], request->plan_size, fds + 2, count - 2, recorder_fd);
     if (pid < 0) {
         err_errno(&message.failure, "clone a sandbox");
         tell_failed(fds[0], &message.failure, true);

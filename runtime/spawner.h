@@ -25,6 +25,7 @@
 struct spawner_request {
     uint64_t clone_flags; /* beyond those that every sandbox has: CLONE_NEWNET */
     uint64_t plan_size;
+    bool record; /* with a recorder (runtime/notify.h) */
     bool cancel; /* without descriptors: every sandbox is killed, and none will be started again */
 };
 

@@ -7,6 +7,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/fs.h"
@@ -119,6 +120,18 @@ int userns_write_identity(pid_t child, struct err *err)
     if (write_one_identity(child, "uid_map", err) < 0)
         return -1;
     return write_one_identity(child, "gid_map", err);
+}
+
+int userns_write_single(pid_t child, struct err *err)
+{
+    char uids[32], gids[32];
+
+    snprintf(uids, sizeof(uids), "0 %" PRIu32 " 1\n", (uint32_t)geteuid());
+    snprintf(gids, sizeof(gids), "0 %" PRIu32 " 1\n", (uint32_t)getegid());
+    if (write_proc(child, "setgroups", STR("deny"), err) < 0 ||
+        write_proc(child, "uid_map", str_of(uids), err) < 0)
+        return -1;
+    return write_proc(child, "gid_map", str_of(gids), err);
 }
 
 static int find_one(const char *file, const char *flag, const char *name, uint32_t uid,

@@ -36,6 +36,8 @@ int userns_parse_identity(struct str text, struct userns_map *map, struct err *e
 /* For a child that has just made its user namespace: every id we have stands for itself. Needs
  * CAP_SETUID, CAP_SETGID. */
 int userns_write_identity(pid_t child, struct err *err);
+/* One id, the one we are, as 0. Needs nothing; setgroups(2) is denied in it. */
+int userns_write_single(pid_t child, struct err *err);
 /*
  * The ordinary user's maps: 0 is the user, 1 and up their subordinate ids, through newuidmap and
  * newgidmap. Refuses with the remedy when ids or helpers are missing. userns_find_sub() only looks

@@ -25,13 +25,13 @@ t "no user namespaces: no RUN" json none.json '.isolation == "none" and .run == 
 t "... with the kernel's reason and the remedy" json none.json '.probes[] | select(.name == "userns") | .why | contains("No space left on device") and contains("sysctl -w user.max_user_namespaces")'
 if can root; then
     unshare --mount sh -c "mount --bind /dev/null /etc/subuid && setpriv --reuid $test_user --regid $test_user --init-groups env -i PATH=$USER_HOME/bin:/usr/bin:/bin HOME=$USER_HOME slipway doctor --json" >none.json 2>none.err
-    t "no subordinate ids: no RUN" json none.json '.isolation == "none" and .run == false'
+    t "no subordinate ids: one id is left" json none.json '.isolation == "single" and .run'
     t "... with the remedy" json none.json ".probes[] | select(.name == \"userns\") | .why | contains(\"/etc/subuid gives user $test_user no subordinate ids; as root: usermod --add-subuids 100000-165535 $test_user\")"
     unshare --mount sh -c "mount --bind /dev/null /usr/bin/newuidmap && setpriv --reuid $test_user --regid $test_user --init-groups env -i PATH=$USER_HOME/bin:/usr/bin:/bin HOME=$USER_HOME slipway doctor --json" >none.json 2>none.err
-    t "no newuidmap: no RUN" json none.json '.isolation == "none" and .run == false'
+    t "no newuidmap: one id is left" json none.json '.isolation == "single" and .run'
     t "... named" json none.json '.probes[] | select(.name == "userns") | .why | contains("newuidmap")'
     setpriv --no-new-privs --reuid "$test_user" --regid "$test_user" --init-groups env -i PATH="$USER_HOME/bin:/usr/bin:/bin" HOME="$USER_HOME" slipway doctor --json >none.json 2>none.err
-    t "no_new_privs: no RUN" json none.json '.isolation == "none" and .run == false'
+    t "no_new_privs: one id is left" json none.json '.isolation == "single" and .run'
     t "... newuidmap's words and the likely cause" json none.json '.probes[] | select(.name == "userns") | .why | contains("newuidmap failed with status") and contains("no_new_privs")'
     # Root of a container that may unshare but not mount: capabilities as Docker leaves them.
     setpriv --bounding-set=-all,+chown,+dac_override,+fsetid,+fowner,+setgid,+setuid,+setfcap,+setpcap,+kill --inh-caps=-all \

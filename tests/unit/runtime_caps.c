@@ -67,15 +67,13 @@ static void rungs(void)
         {"root", 0, SESSION_ROOT, NULL},
         {"userns", 0, SESSION_USERNS, NULL},
         {"none", 0, SESSION_NONE, NULL},
+        {"single", 0, SESSION_SINGLE, NULL},
         {"chroot", 0, SESSION_CHROOT, NULL},
-        {"single", -1, SESSION_NONE,
-         "isolation \"single\" is not carried out by this version; it has auto, root, userns, "
-         "chroot, none"},
         {"in-place", -1, SESSION_NONE,
          "isolation \"in-place\" is not carried out by this version; it has auto, root, userns, "
-         "chroot, none"},
+         "single, chroot, none"},
         {"oci", -1, SESSION_NONE,
-         "unknown isolation \"oci\"; want auto, root, userns, chroot or none"},
+         "unknown isolation \"oci\"; want auto, root, userns, single, chroot or none"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -1,0 +1,72 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Isolation single: one id, owners recorded. The layer is that of a root build: by tar's listing and by its digest.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+need root user userns overlay busybox jq setcap setpriv
+export T SOURCE_DATE_EPOCH=1700000000
+
+busybox_rootfs root || { echo "Bail out! no root file system"; exit 1; }
+# What is in the base already: foreign owners, a link's owner, an id past any map.
+touch root/etc/owned root/etc/far && chown 33:44 root/etc/owned && chown 70000:70001 root/etc/far && chmod 4755 root/etc/owned
+ln -s nowhere root/etc/link && chown -h 7:8 root/etc/link
+mkdir root/srv && chown 1000:2000 root/srv && mkfifo root/srv/pipe && chown 5:6 root/srv/pipe
+cp -p "$(command -v setcap)" "$T/setcap"
+cp "$(command -v setpriv)" "$T/setpriv"
+for lib in $(ldd "$T/setcap" "$T/setpriv" | grep -o '/[^ :]*\.so[^ ]*'); do mkdir -p "root$(dirname "$lib")" && cp -L "$lib" "root$lib"; done
+rm -f root/bin/setpriv && cp "$T/setcap" "$T/setpriv" root/bin/
+tar -C root --sort=name --mtime=@1700000000 --numeric-owner -cf base.tar .
+rm -rf root
+mkdir ctx && echo f >ctx/f && chmod 755 . ctx && mkdir arc && touch arc/a && chown 12:34 arc/a && tar -C arc --numeric-owner -cf ctx/a.tar a
+
+cat >Dockerfile <<'D'
+FROM base:1
+RUN stat -c '%u:%g %a %n' /etc/owned /etc/far /srv && stat -c '%u:%g %n' /etc/link /srv/pipe >/seen && cat /seen
+RUN echo web:x:1500:1500::/:/bin/sh >>/etc/passwd && echo web:x:1500: >>/etc/group && mkdir -p /data/in && echo x >/data/in/x && chown -R web:web /data && stat -c '%U:%G' /data/in/x
+RUN cd /data && ln -s in l && chown -h 7:8 l && ln in/x hard && mkfifo p && chown 9:10 p && chown 70000 in/x && stat -c '%u:%g' hard
+RUN cd /data && touch s && chmod 6755 s && chown 11:12 s && stat -c '%a' s && cp bin s 2>/dev/null; chmod 4750 s
+RUN cd /data && mv in moved && cp -a l l2 && cp -a moved copy && tar -cf /t.tar moved l && mkdir out && tar -C out -xf /t.tar && rm /t.tar
+RUN cp /bin/busybox /cap && setcap cap_net_raw+ep /cap && cp /bin/busybox /lost && setcap cap_net_raw+ep /lost && chown 3 /lost
+RUN chown 21:22 /etc/owned && chown -h 23:24 /etc/link && rm /srv/pipe
+RUN /bin/setpriv --reuid 1500 --regid 1501 --groups 7,8 sh -c 'id -u && id -G && touch /tmp/su && mkdir /tmp/sud && ln -s a /tmp/sul' && stat -c '%u:%g' /tmp/su
+COPY --chown=app:extra f /copied/
+ADD a.tar /added/
+WORKDIR /work
+USER app
+RUN id -u && id -G && touch /tmp/mine && echo more >>/tmp/mine && mkdir /tmp/dir && (chown 0 /tmp/mine && exit 1 || true) && (chown 0 /etc/far 2>&1 | grep -q 'not permitted')
+RUN --mount=type=cache,target=/c,uid=1000,gid=2000 stat -c '%u:%g' /c && touch /c/x && stat -c '%u:%g' /c/x
+D
+
+layers() { jq -r '.manifests[0].digest' "$1/index.json" | tr : / | sed "s|^|$1/blobs/|" | xargs jq -r '.layers[].digest'; }
+listing() { for l in $(layers "$1"); do echo "= layer"; tar -tvzf "$1/blobs/sha256/${l#*:}" --numeric-owner --xattrs --xattrs-include='*'; done; }
+build() { slipway import base.tar base:1 >/dev/null && slipway build --progress=plain --no-cache "$@" -t made:1 ctx -f Dockerfile && slipway rm base:1 >/dev/null; }
+
+t "the rung root" build --isolation root
+t "root in the rung single" env SLIPWAY_ROOT="$T/single" sh -c 'slipway import base.tar base:1 >/dev/null && slipway build --progress=plain --isolation single -t made:1 -f Dockerfile ctx && slipway rm base:1 >/dev/null'
+cp "$T/err" said
+t "... owners of lower layers are seen" has said '33:44 4755 /etc/owned'
+t "... past any map too" has said '70000:70001 644 /etc/far'
+t "... of a link" has said '7:8 /etc/link'
+t "... of a pipe" has said '5:6 /srv/pipe'
+listing "$T/store" >want
+listing "$T/single" >got
+t "root has layers" has want "data/moved/"
+t "the layers list as root's" diff want got
+layers "$T/store" >want
+layers "$T/single" >got
+t "... and are the same bytes" diff want got
+t "a file capability is kept, and one that chown cleared is not" sh -c 'for l in $(cat got); do zcat "$T/single/blobs/sha256/${l#*:}"; done | grep -ao SCHILY.xattr.security.capability | wc -l | grep -qx 1'
+t "the store is not for other rungs" env SLIPWAY_ROOT="$T/single" sh -c 'slipway import base.tar base:2 >/dev/null; printf "FROM base:2\nRUN echo new >/new\n" | slipway build --isolation root -f - ctx 2>&1 | grep -q "was used with isolation single"'
+
+# An ordinary user without subordinate ids.
+cp -r base.tar ctx Dockerfile "$USER_HOME/" && chown -R "$test_user:" "$USER_HOME"
+poor() { unshare --mount sh -c 'mount --bind /dev/null /etc/subuid && shift 0 && exec setpriv --reuid '"$test_user"' --regid '"$test_user"' --init-groups --inh-caps=-all -- env -i PATH="$0/bin:/usr/bin:/bin" HOME="$0" SLIPWAY_ROOT="$0/store" SOURCE_DATE_EPOCH=1700000000 "$@"' "$USER_HOME" "$@"; }
+t "a user without subordinate ids" poor sh -c 'cd && slipway import base.tar base:1 >/dev/null && slipway build --progress=plain -t made:1 -f Dockerfile ctx && slipway rm base:1 >/dev/null'
+t "... is told of the rung, and why no better one" has "$T/err" "isolation single: owners are recorded, for only one id can be had here (userns: /etc/subuid gives user $test_user no subordinate ids"
+layers "$USER_HOME/store" >got
+t "... has the layers of root" diff want got
+t "slipway run" poor slipway run made:1 id -u
+is "$(cat "$T/out")" 1000 "... as the image's user"
+t "devices" poor sh -c 'cd && printf "FROM made:1\nUSER 0\nRUN mknod /c c 1 3 && mknod -m 600 /b b 8 1 && chown 5 /b && test -c /c && ln /c /c2\nRUN stat -c %%t:%%T /c /b && mv /c /d && cp -a /b /b2\n" >D2 && slipway build --progress=plain -t dev:1 -f D2 ctx'
+t "... are in the layer" sh -c 'for b in "$0"/store/blobs/sha256/*; do tar -tvzf "$b" --numeric-owner 2>/dev/null; done >dev; grep -q "^crw-r--r-- 0/0 *1,3 .* d$" dev && grep -q "^brw------- 5/0 *8,1 .* b2$" dev && grep -q "^h.* c2 link to c$" dev' "$USER_HOME"
+t "du and prune" poor sh -c 'slipway du && slipway prune --all --force || slipway prune'

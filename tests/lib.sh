@@ -34,6 +34,11 @@
 #   make_ca                  sets CA_FILE, TLS_CERT, TLS_KEY: our own authority and one certificate for the names above
 #   as_user COMMAND…         as an ordinary account with subordinate ids and a clean environment, HOME and SLIPWAY_ROOT its own
 #                            ($USER_HOME); VAR=VALUE may stand first. Begin such a test with `need user`.
+#   on_host SPEC COMMAND…    as a host that allows less would run it: SPEC is what tests/helpers/hostile.c says (docker-default,
+#                            kubernetes, single, user-nnp, ubuntu-apparmor …; traits are added with +). The environment of a root's
+#                            SPEC is the test's. A user's is clean, HOME and SLIPWAY_ROOT its own: in $HOST_HOME for those whom
+#                            nothing knows (…-user, single, restricted), in $USER_HOME for the others, who are as_user's account.
+#                            on_host_home SPEC prints which of the two and makes it. Begin such a test with `need root user`.
 #   busybox_rootfs DIR       a tiny root file system;  busybox_image NAME [CHANGE…]: the same, imported as an image
 #   start_moto               moto_server with signature checking on, an access key that may use ECR, and the repository "web":
 #                            sets and exports AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL_ECR
@@ -359,6 +364,41 @@ as_user() {
         LOGNAME="$test_user" SLIPWAY_ROOT="$USER_HOME/store" LC_ALL=C "$@"
 }
 
+# --- hosts that allow less -----------------------------------------------------------------------------------------------
+
+STRANGER=4321 # hostile.c's user without an account
+
+on_host_home() {
+    case $1 in
+    user-* | ubuntu-apparmor*)
+        make_user || { echo "no ordinary account: $why" >&2; return 1; }
+        echo "$USER_HOME"
+        ;;
+    single-root*) ;;
+    *-user | *-user+* | single* | restricted*)
+        if [ ! -d "$HOST_HOME" ]; then
+            mkdir -p "$HOST_HOME/bin"
+            cp "$SLIPWAY" "$HOST_HOME/bin/slipway"
+            chown -R $STRANGER:$STRANGER "$HOST_HOME"
+        fi
+        echo "$HOST_HOME"
+        ;;
+    esac
+}
+
+on_host() {
+    oh_spec=$1
+    shift
+    oh_home=$(on_host_home "$oh_spec") || return 1
+    oh_name=stranger
+    case $oh_home in
+    '') "$BUILD/helpers/hostile" "$oh_spec" "$@"; return ;;
+    "$USER_HOME") oh_spec=$oh_spec+user=$test_user oh_name=$test_user ;;
+    esac
+    "$BUILD/helpers/hostile" "$oh_spec" env -i PATH="$oh_home/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" \
+        HOME="$oh_home" USER="$oh_name" LOGNAME="$oh_name" SLIPWAY_ROOT="$oh_home/store" LC_ALL=C "$@"
+}
+
 # --- images ------------------------------------------------------------------------------------------------------------
 
 busybox_rootfs() {
@@ -532,6 +572,7 @@ trap 'exit 143' TERM
 chmod 755 "$T"
 mkdir -p "$T/bin" "$T/home" "$T/work"
 USER_HOME=$T/user
+HOST_HOME=$T/stranger
 [ "$(id -u)" -eq 0 ] || mkdir "$USER_HOME"
 ln -s "$SLIPWAY" "$T/bin/slipway"
 PATH=$T/bin:$PATH:/usr/sbin:/sbin

@@ -21,7 +21,7 @@
 #include "registry/layout.h"
 #include "runtime/attend.h"
 #include "runtime/box.h"
-#include "runtime/emulate.h"
+#include "runtime/emulators.h"
 #include "runtime/forward.h"
 #include "runtime/net.h"
 #include "runtime/run.h"
@@ -395,11 +395,12 @@ int container_run(struct layout *layout, struct session *session, const struct i
                           .uplink = UPLINK_CLOSED,
                           .plan = PLAN_INIT,
                           .run = RUN_CLOSED};
+    bool emulated;
 
     if (strcmp(image->platform.os, "linux") != 0)
         return err_set(err, ERR_INPUT, 0, "the image is for %s; only linux runs here",
                        image->platform.os);
-    if (emulate_check(image->platform.arch, err) < 0)
+    if (emulators_need(session, image->platform.arch, &emulated, err) < 0)
         return -1;
     if (attend_begin(&c.attend, err) < 0 || fill_plan(&c, err) < 0 || mount_root(&c, err) < 0 ||
         set_user(&c, err) < 0 || start(&c, err) < 0)

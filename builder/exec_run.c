@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,6 +23,7 @@
 #include "builder/worktree.h"
 #include "registry/layout.h"
 #include "runtime/caps.h"
+#include "runtime/emulators.h"
 #include "runtime/net.h"
 #include "runtime/plan.h"
 #include "runtime/record.h"
@@ -114,6 +116,7 @@ struct place {
     struct run_work *work;
     struct root root;
     int output_fd;
+    bool emulated;
     struct run_devices devices;
     struct plan plan;
     struct run run;
@@ -206,10 +209,14 @@ static int set_user(struct build *build, struct place *p, struct making *making,
 }
 
 /* Said before the first thing that only a sandbox's root can do fails in words of its own. */
-static int can_run(const struct build *build, struct err *err)
+static int can_run(const struct build *build, const struct making *making, struct place *p,
+                   struct err *err)
 {
     if (build->tools->session->rung != SESSION_NONE)
-        return root_check_store(build->tools->layout, build->tools->session, err);
+        return root_check_store(build->tools->layout, build->tools->session, err) < 0
+                   ? -1
+                   : emulators_need(build->tools->session, making->stage->platform.arch,
+                                    &p->emulated, err);
     *err = build->tools->session->why;
     return err_wrap(err, "no command can be run here");
 }
@@ -295,12 +302,24 @@ static int attend(struct place *p, int *status, struct err *err)
     return rc;
 }
 
-static int tell_failure(struct place *p, int status, struct err *err)
+/* Emulators crash where processors do not, and what the shell makes of it is often no signal. */
+static bool emulator_crashed(struct place *p, int status)
+{
+    return p->emulated && (status == 128 + SIGSEGV || status == 128 + SIGILL ||
+                           strstr(buf_cstr(&p->log.tail), "qemu: uncaught target signal"));
+}
+
+static int tell_failure(struct build *build, struct place *p, int status, struct err *err)
 {
     err_set(err, ERR_COMMAND, status, "the command failed with exit status %d", status);
     if (status > 128)
         err_add(err, " (killed by signal %d%s)", status - 128,
                 status == 137 ? "; out of memory is the usual reason" : "");
+    if (emulator_crashed(p, status))
+        err_add(err,
+                "; it ran under the emulator %s, and emulators, old ones above all, crash where "
+                "processors do not: try a newer one (--emulator %s=PATH)",
+                emulators_name(build->tools->session, p->plan.arch), p->plan.arch);
     if (disk_is_full(p))
         err_add(err, "; no space left on the store's file system (%s)", p->layout->root);
     else if (p->plan.plain)
@@ -309,13 +328,13 @@ static int tell_failure(struct place *p, int status, struct err *err)
     return -1;
 }
 
-static int finish(struct making *making, struct place *p, struct err *err)
+static int finish(struct build *build, struct making *making, struct place *p, struct err *err)
 {
     int status = 0, rc = attend(p, &status, err);
     AUTO_FREE char *path = NULL;
 
     if (rc == 0 && status)
-        rc = tell_failure(p, status, err);
+        rc = tell_failure(build, p, status, err);
     if (rc == 0 && p->log.scan.found)
         rc = err_set(err, ERR_INPUT, 0,
                      "the command printed the value of secret %s; it is not shown, but a step that "
@@ -371,10 +390,10 @@ int exec_run(struct build *build, struct making *making, void *arg, struct layer
     for (size_t i = 0; i < p.work->flags.devices.count; i++)
         log_warn("RUN --device=%s: there is no such device, so the step runs without it",
                  p.work->flags.devices.ptr[i]);
-    if (can_run(build, err) < 0 || fill_plan(build, &p, making, err) < 0 ||
+    if (can_run(build, making, &p, err) < 0 || fill_plan(build, &p, making, err) < 0 ||
         set_user(build, &p, making, err) < 0 ||
         mounts_open(&p.work->mounts, build, making, &p.plan, err) < 0 ||
-        start(build, &p, making, err) < 0 || finish(making, &p, err) < 0)
+        start(build, &p, making, err) < 0 || finish(build, making, &p, err) < 0)
         return -1;
     run_release(&p.run);
     scope_close(&p.plan.root_fd);

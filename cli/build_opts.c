@@ -64,6 +64,7 @@ const struct opt build_opts[] = {
      .value = "RUNG",
      .help = "how RUN is isolated: auto, root, userns, single, chroot, none",
      .offset = AT(isolation)},
+    EMULATOR_OPT(struct build_opts, emulators),
     {.type = OPT_FLAG,
      .name = "check",
      .help = "build nothing: check the Dockerfile, as --call=check",

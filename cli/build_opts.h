@@ -7,6 +7,7 @@
 
 #include "base/strv.h"
 #include "cli/cache_opts.h"
+#include "cli/emulator_opts.h"
 #include "cli/legacy_opts.h"
 #include "cli/opts.h"
 #include "cli/output_opts.h"
@@ -14,7 +15,7 @@
 #include "cli/run_opts.h"
 
 struct build_opts {
-    struct strv tags, targets, platforms, build_args, labels, build_contexts;
+    struct strv tags, targets, platforms, build_args, labels, build_contexts, emulators;
     const char *file, *isolation, *call;
     uint64_t jobs;
     bool no_cache, explain, pull, check, print_ast;

@@ -106,6 +106,8 @@ static int open_tools(const struct cmd_context *context, const struct build_opts
     out->tools.remote = registry_opts_open(&registry, err);
     if (!out->tools.remote)
         return -1;
+    if (emulator_opts_give(&o->emulators, &registry, &out->layout, &out->session, err) < 0)
+        return -1;
     out->tools.pool = pool_open(0);
     out->tools.layout = &out->layout;
     out->tools.session = &out->session;

@@ -8,6 +8,7 @@
 #include "builder/container.h"
 #include "cli/box_opts.h"
 #include "cli/commands.h"
+#include "cli/emulator_opts.h"
 #include "cli/registry_opts.h"
 #include "registry/descriptor.h"
 #include "registry/layout.h"
@@ -22,7 +23,7 @@
 enum { STATUS_NOT_MADE = 125 }; /* as docker run: the container could not be made */
 
 struct run_opts {
-    struct strv env, volumes, tmpfs, ports, hosts;
+    struct strv env, volumes, tmpfs, ports, hosts, emulators;
     const char *entrypoint, *workdir, *user, *hostname, *name, *network, *platform, *isolation,
         *pull;
     bool remove, detach, interactive, tty, read_only;
@@ -122,6 +123,7 @@ static const struct opt run_opts[] = {
      .value = "RUNG",
      .help = "auto (default), root, userns, single or chroot",
      .offset = AT(isolation)},
+    EMULATOR_OPT(struct run_opts, emulators),
     {.type = OPT_FLAG,
      .letter = 'd',
      .name = "detach",
@@ -258,6 +260,7 @@ static int carry_out(struct cmd_context *context, const struct run_opts *opts,
         return err_wrap(err, "no container can be run here");
     }
     if (layout_open(&layout, context->root, err) < 0 ||
+        emulator_opts_give(&opts->emulators, &opts->registry, &layout, &session, err) < 0 ||
         find(opts, &layout, name, opts->platform ? &platform : NULL, &d, err) < 0 ||
         layout_load_image(&layout, &d, opts->platform ? &platform : NULL, &image, err) < 0)
         return -1;

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/scope.h"
 #include "runtime/emulate.h"
+#include "runtime/emulators.h"
 #include "runtime/overlay.h"
 #include "runtime/run.h"
 #include "runtime/seccomp.h"
@@ -193,11 +194,21 @@ static int probe_uplink(int store_fd, struct err *err)
     return uplink_check(err);
 }
 
+static int probe_emulator(const char *arch, struct err *err)
+{
+    SCOPED(session_release) struct session session = SESSION_CLOSED;
+    bool emulated;
+
+    if (session_enter(NULL, &session, err) < 0)
+        return -1;
+    return emulators_need(&session, arch, &emulated, err);
+}
+
 #define EMULATE(arch)                                                                              \
     static int probe_##arch(int store_fd, struct err *err)                                         \
     {                                                                                              \
         (void)store_fd;                                                                            \
-        return emulate_check(#arch, err);                                                          \
+        return probe_emulator(#arch, err);                                                         \
     }
 EMULATE(amd64)
 EMULATE(arm64)

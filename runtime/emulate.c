@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/emulate.h"
 
+#include <assert.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 
 #include "base/fs.h"
 #include "base/scope.h"
+#include "runtime/elf.h"
 #include "runtime/program.h"
 
 #define CODE_MAX 16
@@ -72,8 +74,11 @@ static const struct guest {
     {"s390x", "qemu-s390x", EM_S390, true, false, 0, 6, {0xa7, 0x29, 0x00, 0x00, 0x0a, 0x01}},
 };
 
+/* The order of guests[]. */
 const char *const emulate_archs[] = {"amd64",   "386",     "arm64", "arm",
                                      "riscv64", "ppc64le", "s390x", NULL};
+static_assert(ARRAY_SIZE(guests) == EMULATE_ARCHS);
+static_assert(ARRAY_SIZE(emulate_archs) == EMULATE_ARCHS + 1);
 
 const char *emulate_native(void)
 {
@@ -86,12 +91,32 @@ const char *emulate_native(void)
     return "unknown";
 }
 
-static const struct guest *find(const char *arch)
+int emulate_find(const char *arch)
 {
     for (size_t i = 0; i < ARRAY_SIZE(guests); i++)
         if (strcmp(guests[i].arch, arch) == 0)
-            return &guests[i];
-    return NULL;
+            return (int)i;
+    return -1;
+}
+
+static const struct guest *find(const char *arch)
+{
+    int i = emulate_find(arch);
+
+    return i < 0 ? NULL : &guests[i];
+}
+
+bool emulate_may_be_native(size_t arch)
+{
+    const char *native = emulate_native(), *guest = guests[arch].arch;
+
+    return (strcmp(guest, "386") == 0 && strcmp(native, "amd64") == 0) ||
+           (strcmp(guest, "arm") == 0 && strcmp(native, "arm64") == 0);
+}
+
+const char *emulate_program_name(size_t arch)
+{
+    return guests[arch].emulator;
 }
 
 static void put(uint8_t *out, const struct guest *g, size_t at, size_t size, uint64_t v)
@@ -171,20 +196,27 @@ bool emulate_runs(const char *arch)
     return strcmp(arch, emulate_native()) == 0 || (g && runs(g));
 }
 
-int emulate_check(const char *arch, struct err *err)
+/* Class, byte order, machine, and type: ET_EXEC and ET_DYN differ in one bit. All else may be
+ * anything (some loaders sign their files in e_ident). */
+void emulate_registration(size_t arch, const char *interpreter, struct buf *out)
 {
-    const struct guest *g = find(arch);
+    const struct guest *g = &guests[arch];
+    uint8_t magic[ELF_HEAD_SIZE] = {0}, mask[ELF_HEAD_SIZE] = {0};
 
-    if (emulate_runs(arch))
-        return 0;
-    if (!g)
-        return err_set(
-            err, ERR_SYSTEM, ENOEXEC,
-            "programs for %s do not run on this machine (%s), and no emulator for it is known",
-            arch, emulate_native());
-    return err_set(err, ERR_SYSTEM, ENOEXEC,
-                   "programs for %s do not run on this machine (%s): the emulator %s is not "
-                   "registered in binfmt_misc; as root: "
-                   "apt-get install qemu-user-static, or the like",
-                   arch, emulate_native(), g->emulator);
+    memcpy(magic, ELFMAG, SELFMAG);
+    magic[EI_CLASS] = g->is64 ? ELFCLASS64 : ELFCLASS32;
+    magic[EI_DATA] = g->little ? ELFDATA2LSB : ELFDATA2MSB;
+    magic[EI_VERSION] = EV_CURRENT;
+    memset(mask, 0xff, EI_VERSION + 1);
+    put(magic, g, 16, 2, ET_EXEC);
+    put(mask, g, 16, 2, 0xfffe);
+    put(magic, g, 18, 2, g->machine);
+    put(mask, g, 18, 2, 0xffff);
+    buf_addf(out, ":%s:M:0:", g->emulator);
+    for (size_t i = 0; i < sizeof(magic); i++)
+        buf_addf(out, "\\x%02x", magic[i]);
+    buf_addc(out, ':');
+    for (size_t i = 0; i < sizeof(mask); i++)
+        buf_addf(out, "\\x%02x", mask[i]);
+    buf_addf(out, ":%s:FPC", interpreter);
 }

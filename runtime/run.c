@@ -69,30 +69,6 @@ static int clone_sources(const struct plan *plan, struct sources *s, struct err 
     return 0;
 }
 
-static int send_request(int control_fd, const struct spawner_request *request, const int *fds,
-                        size_t count, struct err *err)
-{
-    union {
-        struct cmsghdr align;
-        char space[CMSG_SPACE((PLAN_FDS_MAX + 2) * sizeof(int))];
-    } control = {{0}};
-    struct spawner_request copy = *request;
-    struct iovec iov = {.iov_base = &copy, .iov_len = sizeof(copy)};
-    struct msghdr msg = {.msg_iov = &iov,
-                         .msg_iovlen = 1,
-                         .msg_control = control.space,
-                         .msg_controllen = CMSG_SPACE(count * sizeof(int))};
-    struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(count * sizeof(int));
-    memcpy(CMSG_DATA(c), fds, count * sizeof(int));
-    if (sendmsg(control_fd, &msg, MSG_NOSIGNAL) != sizeof(copy))
-        return err_errno(err, "ask the spawner for a sandbox");
-    return 0;
-}
-
 /* The plan, printed into a memory file, and everything it names, to the spawner. */
 static int ask(struct session *session, const struct plan *plan, int socket_fd, struct err *err)
 {
@@ -114,7 +90,7 @@ static int ask(struct session *session, const struct plan *plan, int socket_fd, 
     request.plan_size = text.size;
     fds[0] = socket_fd;
     fds[1] = memory_fd;
-    return send_request(session->control_fd, &request, fds, plan_fds(plan, fds + 2) + 2, err);
+    return spawner_ask(session->control_fd, &request, fds, plan_fds(plan, fds + 2) + 2, err);
 }
 
 /* Takes one message. 1: something came; 0: the sandbox has ended without a word. */
@@ -148,6 +124,7 @@ static int hear(struct run *run, struct err *err)
         run->rss_max = message.rss_max;
         break;
     case SPAWNER_SOCKET:
+    case SPAWNER_EMULATOR:
         break;
     }
     return 1;

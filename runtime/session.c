@@ -33,6 +33,7 @@ void session_release(struct session *session)
     int saved = errno;
 
     scope_close(&session->control_fd);
+    emulators_release(&session->emulators);
     if (session->spawner_pid > 0)
         while (waitpid(session->spawner_pid, NULL, 0) < 0 && errno == EINTR)
             ;

@@ -28,6 +28,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "runtime/emulators.h"
 
 enum session_rung { SESSION_NONE, SESSION_ROOT, SESSION_USERNS, SESSION_SINGLE, SESSION_CHROOT };
 
@@ -42,11 +43,12 @@ struct session {
         overlay_style; /* runtime/overlay.c: the best way to name lower directories found so far */
     atomic_bool cancelled; /* by session_cancel() */
     struct err why;        /* rung none: why RUN cannot be carried out */
+    struct emulators emulators;
 };
 
 #define SESSION_CLOSED                                                                             \
     {                                                                                              \
-        .control_fd = -1                                                                           \
+        .control_fd = -1, .emulators.lock = PTHREAD_MUTEX_INITIALIZER                              \
     }
 
 /*

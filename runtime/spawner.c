@@ -18,6 +18,7 @@
 #include "base/buf.h"
 #include "base/fs.h"
 #include "base/scope.h"
+#include "runtime/binfmt.h"
 #include "runtime/brood.h"
 #include "runtime/init.h"
 #include "runtime/keeper.h"
@@ -35,7 +36,8 @@ struct child {
 
 struct spawner {
     int control_fd, signal_fd;
-    bool plain;
+    bool plain, own_user;
+    struct binfmt binfmt;
     struct child *children;
     size_t count, capacity;
     struct seccomp_program
@@ -43,6 +45,30 @@ struct spawner {
     struct err no_filter; /* why there is none */
     bool cancelled;
 };
+
+int spawner_ask(int control_fd, const struct spawner_request *request, const int *fds, size_t count,
+                struct err *err)
+{
+    union {
+        struct cmsghdr align;
+        char space[CMSG_SPACE(REQUEST_FDS_MAX * sizeof(int))];
+    } control = {{0}};
+    struct spawner_request copy = *request;
+    struct iovec iov = {.iov_base = &copy, .iov_len = sizeof(copy)};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control.space,
+                         .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(count * sizeof(int));
+    memcpy(CMSG_DATA(c), fds, count * sizeof(int));
+    if (sendmsg(control_fd, &msg, MSG_NOSIGNAL) != sizeof(copy))
+        return err_errno(err, "ask the spawner for a sandbox");
+    return 0;
+}
 
 int spawner_send(int socket_fd, const struct spawner_message *message, int fd)
 {
@@ -230,6 +256,7 @@ static void sandbox(struct spawner *s, int socket_fd, int plan_fd, uint64_t plan
         close(s->children[i].socket_fd);
     close(s->control_fd);
     close(s->signal_fd);
+    scope_close(&s->binfmt.mount_fd);
     text = mmap(NULL, plan_size, PROT_READ, MAP_PRIVATE, plan_fd, 0);
     if (text == MAP_FAILED) {
         err_errno(err, "read the plan");
@@ -330,6 +357,22 @@ static void start_child(struct spawner *s, const struct spawner_request *request
     fds[0] = -1;
 }
 
+static void answer_emulator(struct spawner *s, const struct spawner_request *request,
+                            const int *fds, size_t count)
+{
+    struct spawner_message message = {.kind = SPAWNER_EMULATOR};
+    int emulators[EMULATE_ARCHS];
+    size_t next = 1;
+
+    if (request->arch >= EMULATE_ARCHS)
+        return;
+    for (size_t i = 0; i < EMULATE_ARCHS; i++)
+        emulators[i] = (request->emulators & 1u << i) && next < count ? fds[next++] : -1;
+    message.status = binfmt_ask(&s->binfmt, request->arch, emulators, s->own_user && !s->plain,
+                                &message.failure);
+    spawner_send(fds[0], &message, -1);
+}
+
 /* false: the session has gone. */
 static bool serve(struct spawner *s)
 {
@@ -355,6 +398,8 @@ static bool serve(struct spawner *s)
     whole = take_fds(&msg, fds, REQUEST_FDS_MAX, &count) && n == sizeof(request) && count >= 2;
     if (n == sizeof(request) && request.cancel) {
         cancel_all(s);
+    } else if (n == sizeof(request) && request.ask_emulator && count >= 1) {
+        answer_emulator(s, &request, fds, count);
     } else if (whole && s->cancelled) {
         struct err why = cancelled();
 
@@ -449,7 +494,8 @@ static void close_all_but(int a, int b)
 
 void spawner_main(int control_fd, int ready_fd, pid_t parent, bool new_user, bool plain)
 {
-    struct spawner s = {.control_fd = control_fd, .plain = plain};
+    struct spawner s = {
+        .control_fd = control_fd, .plain = plain, .own_user = new_user, .binfmt = BINFMT_CLOSED};
     struct err err = {0};
     char byte = 0;
     int null_fd;

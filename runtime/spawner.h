@@ -27,6 +27,11 @@ struct spawner_request {
     uint64_t plan_size;
     bool record; /* with a recorder (runtime/notify.h) */
     bool cancel; /* without descriptors: every sandbox is killed, and none will be started again */
+    /* With [a socket for the answer, one emulator for each bit of `emulators`]: do programs for
+     * `arch` (emulate_archs) run? */
+    bool ask_emulator;
+    unsigned char arch;
+    unsigned emulators;
 };
 
 enum spawner_kind {
@@ -38,16 +43,20 @@ enum spawner_kind {
     SPAWNER_ENDED,  /* from the spawner: the last message */
     SPAWNER_SOCKET, /* on the plan's network_fd, from init: a socket of the sandbox's network, or
                        status = errno */
+    SPAWNER_EMULATOR, /* status: enum binfmt_verdict; failure: why not, or why not otherwise */
 };
 
 struct spawner_message {
     enum spawner_kind kind;
-    int status; /* ENDED, SOCKET */
+    int status; /* ENDED, SOCKET, EMULATOR */
     pid_t pid;  /* STARTED, in the spawner's pid namespace */
     uint64_t cpu_us, rss_max;
-    struct err failure; /* FAILED */
+    struct err failure; /* FAILED, EMULATOR */
 };
 
+/* A request and what it names. */
+int spawner_ask(int control_fd, const struct spawner_request *request, const int *fds, size_t count,
+                struct err *err);
 int spawner_send(int socket_fd, const struct spawner_message *message, int fd);
 /* 1 and the message; 0 at end-of-file; -1. *fd: -1 when none came. */
 int spawner_receive(int socket_fd, struct spawner_message *message, int *fd, struct err *err);

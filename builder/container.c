@@ -21,6 +21,7 @@
 #include "registry/layout.h"
 #include "runtime/attend.h"
 #include "runtime/box.h"
+#include "runtime/cgroup.h"
 #include "runtime/emulators.h"
 #include "runtime/forward.h"
 #include "runtime/net.h"
@@ -47,6 +48,7 @@ struct container {
     struct forward *forward;
     struct uplink uplink;
     struct attend attend;
+    struct cgroup cgroup;
     struct plan plan;
     struct run run;
 };
@@ -61,6 +63,7 @@ static void close_all(int *fds, size_t *count)
 static void container_release(struct container *c)
 {
     run_release(&c->run);
+    cgroup_release(&c->cgroup);
     uplink_end(&c->uplink);
     forward_free(c->forward);
     free(c->ports);
@@ -367,6 +370,9 @@ static int start(struct container *c, struct err *err)
 {
     struct err none = {0};
 
+    if (c->options->box && (cgroup_make(&c->options->box->resources, &c->cgroup, err) < 0 ||
+                            cgroup_put(&c->options->box->resources, &c->cgroup, &c->plan, err) < 0))
+        return -1;
     if (run_start(c->session, &c->plan, &c->run, err) < 0)
         return -1;
     close_all(c->sources, &c->sources_count);
@@ -405,5 +411,9 @@ int container_run(struct layout *layout, struct session *session, const struct i
     if (attend_begin(&c.attend, err) < 0 || fill_plan(&c, err) < 0 || mount_root(&c, err) < 0 ||
         set_user(&c, err) < 0 || start(&c, err) < 0)
         return -1;
-    return attend_run(&c.attend, &c.run, c.forward, options->interactive, status, err);
+    if (attend_run(&c.attend, &c.run, c.forward, options->interactive, status, err) < 0)
+        return -1;
+    if (*status && cgroup_oom_kills(&c.cgroup))
+        log_warn("out of memory: the container needs more than --memory gives it");
+    return 0;
 }

@@ -23,6 +23,7 @@
 #include "builder/worktree.h"
 #include "registry/layout.h"
 #include "runtime/caps.h"
+#include "runtime/cgroup.h"
 #include "runtime/emulators.h"
 #include "runtime/net.h"
 #include "runtime/plan.h"
@@ -118,6 +119,7 @@ struct place {
     int output_fd;
     bool emulated;
     struct run_devices devices;
+    struct cgroup cgroup;
     struct plan plan;
     struct run run;
     struct step_log log;
@@ -132,6 +134,7 @@ static void place_release(struct place *p)
     record_items_release(&p->links);
     plan_release(&p->plan);
     run_devices_release(&p->devices);
+    cgroup_release(&p->cgroup);
     scope_close(&p->output_fd);
     root_release(&p->root);
     step_log_release(&p->log);
@@ -237,9 +240,11 @@ static int open_root(struct build *build, struct place *p, struct making *making
 /* Both output streams in one pipe, so that their lines keep their order. */
 static int start(struct build *build, struct place *p, struct making *making, struct err *err)
 {
+    const struct resources *resources = &build->options->run->box.resources;
     int ends[2], rc;
 
-    if (open_root(build, p, making, err) < 0)
+    if (open_root(build, p, making, err) < 0 || cgroup_make(resources, &p->cgroup, err) < 0 ||
+        cgroup_put(resources, &p->cgroup, &p->plan, err) < 0)
         return -1;
     if (build->tools->session->rung == SESSION_SINGLE) {
         p->plan.links_fd = links_open(&making->stack, p->layout, err);
@@ -312,7 +317,9 @@ static bool emulator_crashed(struct place *p, int status)
 static int tell_failure(struct build *build, struct place *p, int status, struct err *err)
 {
     err_set(err, ERR_COMMAND, status, "the command failed with exit status %d", status);
-    if (status > 128)
+    if (cgroup_oom_kills(&p->cgroup))
+        err_add(err, " (out of memory: the step needs more than --memory gives it)");
+    else if (status > 128)
         err_add(err, " (killed by signal %d%s)", status - 128,
                 status == 137 ? "; out of memory is the usual reason" : "");
     if (emulator_crashed(p, status))

@@ -3,6 +3,24 @@
 
 #include "base/scope.h"
 
+static int set_resources(const struct box_opts *o, struct resources *r, struct err *err)
+{
+    const struct {
+        const char *name, *value;
+    } rows[] = {
+        {"memory", o->memory},           {"memory-swap", o->memory_swap},
+        {"cpu-period", o->cpu_period},   {"cpu-quota", o->cpu_quota},
+        {"cpu-shares", o->cpu_shares},   {"cpus", o->cpus},
+        {"cpuset-cpus", o->cpuset_cpus}, {"cpuset-mems", o->cpuset_mems},
+        {"pids-limit", o->pids},         {"cgroup-parent", o->cgroup_parent},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (rows[i].value && resources_set(r, rows[i].name, rows[i].value, err) < 0)
+            return err_wrap(err, "--%s", rows[i].name);
+    return resources_check(r, err);
+}
+
 int box_opts_make(const struct box_opts *opts, struct box *box, struct err *err)
 {
     const struct {
@@ -22,5 +40,5 @@ int box_opts_make(const struct box_opts *opts, struct box *box, struct err *err)
         for (size_t k = 0; k < rows[i].given->count; k++)
             if (rows[i].add(box, rows[i].given->ptr[k], err) < 0)
                 return err_wrap(err, "%s", rows[i].name);
-    return 0;
+    return set_resources(opts, &box->resources, err);
 }

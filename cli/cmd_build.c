@@ -14,6 +14,7 @@
 #include "cli/commands.h"
 #include "registry/layout.h"
 #include "registry/remote.h"
+#include "runtime/cgroup.h"
 #include "runtime/session.h"
 
 /* What the one line of the error cannot hold. */
@@ -132,7 +133,8 @@ static int build_command(struct cmd_context *context, const void *opts, int coun
     if (call.wanted)
         return build_call_run(context, o, &request, &call, err);
     if (open_tools(context, o, &request, &opened, err) < 0 ||
-        run_opts_open_ssh(&o->run, &opened.layout, &request.run, err) < 0)
+        run_opts_open_ssh(&o->run, &opened.layout, &request.run, err) < 0 ||
+        cgroup_settle(&request.run.box.resources, err) < 0)
         return -1;
     int made = build_run(&request.options, &opened.tools, &built, err);
     print_warnings(&built);

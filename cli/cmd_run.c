@@ -16,6 +16,7 @@
 #include "registry/pull.h"
 #include "registry/reference.h"
 #include "registry/remote.h"
+#include "runtime/cgroup.h"
 #include "runtime/session.h"
 
 #define TRANSFERS 6
@@ -242,8 +243,8 @@ static void options_release(struct container_options *o)
 }
 
 static int carry_out(struct cmd_context *context, const struct run_opts *opts,
-                     const struct container_options *wanted, const char *name, int *status,
-                     struct err *err)
+                     const struct container_options *wanted, struct box *box, const char *name,
+                     int *status, struct err *err)
 {
     SCOPED(session_release) struct session session = SESSION_CLOSED;
     SCOPED(layout_close) struct layout layout = LAYOUT_CLOSED;
@@ -259,7 +260,7 @@ static int carry_out(struct cmd_context *context, const struct run_opts *opts,
         *err = session.why;
         return err_wrap(err, "no container can be run here");
     }
-    if (layout_open(&layout, context->root, err) < 0 ||
+    if (cgroup_settle(&box->resources, err) < 0 || layout_open(&layout, context->root, err) < 0 ||
         emulator_opts_give(&opts->emulators, &opts->registry, &layout, &session, err) < 0 ||
         find(opts, &layout, name, opts->platform ? &platform : NULL, &d, err) < 0 ||
         layout_load_image(&layout, &d, opts->platform ? &platform : NULL, &image, err) < 0)
@@ -286,7 +287,7 @@ static int run_run(struct cmd_context *context, const void *values, int count, c
     wanted.box = &box;
     for (int i = 1; i < count; i++)
         strv_add(&wanted.args, args[i]);
-    if (carry_out(context, opts, &wanted, args[0], &status, err) == 0)
+    if (carry_out(context, opts, &wanted, &box, args[0], &status, err) == 0)
         return status;
     if (err->kind == ERR_USAGE)
         return -1;

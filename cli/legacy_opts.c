@@ -6,31 +6,6 @@
 #include "base/csv.h"
 #include "base/scope.h"
 
-/* Zero, "" and -1 (no limit on swap) ask for nothing; for a set of CPUs, 0 is the first. */
-static int check_limits(const struct legacy_opts *o, struct err *err)
-{
-    const struct {
-        const char *name, *value, *remedy;
-    } rows[] = {
-        {"memory", o->memory, "systemd-run --scope -p MemoryMax=… slipway build …"},
-        {"memory-swap", o->memory_swap, "systemd-run --scope -p MemorySwapMax=… slipway build …"},
-        {"cpu-shares", o->cpu_shares, "systemd-run --scope -p CPUWeight=… slipway build …"},
-        {"cpu-period", o->cpu_period, "systemd-run --scope -p CPUQuota=… slipway build …"},
-        {"cpu-quota", o->cpu_quota, "systemd-run --scope -p CPUQuota=… slipway build …"},
-        {"cpuset-cpus", o->cpuset_cpus, "taskset -c … slipway build …"},
-        {"cpuset-mems", o->cpuset_mems, "numactl --membind=… slipway build …"},
-    };
-
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-        if (rows[i].value && *rows[i].value &&
-            (str_starts(str_of(rows[i].name), "cpuset") ||
-             (strcmp(rows[i].value, "0") != 0 && strcmp(rows[i].value, "-1") != 0)))
-            return err_set(err, ERR_USAGE, 0,
-                           "--%s: steps have the limits of slipway itself; limit it as a whole: %s",
-                           rows[i].name, rows[i].remedy);
-    return 0;
-}
-
 static int refuse_attestation(const char *option, struct err *err)
 {
     return err_set(err, ERR_USAGE, 0, "%s: attestations are not made; leave it out, or say false",
@@ -65,5 +40,5 @@ int legacy_opts_check(const struct legacy_opts *o, struct err *err)
         return err_set(err, ERR_USAGE, 0,
                        "--squash: layers are not merged; end the Dockerfile with a stage FROM "
                        "scratch that has COPY --from=STAGE / /");
-    return check_limits(o, err) < 0 ? -1 : check_attestations(o, err);
+    return check_attestations(o, err);
 }

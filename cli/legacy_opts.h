@@ -16,8 +16,7 @@
 
 struct legacy_opts {
     bool compress, force_rm, rm, no_trust, squash;
-    const char *memory, *memory_swap, *cpu_shares, *cpu_period, *cpu_quota, *cpuset_cpus,
-        *cpuset_mems, *builder, *provenance, *sbom;
+    const char *builder, *provenance, *sbom;
     struct strv attest;
 };
 
@@ -39,21 +38,7 @@ struct legacy_opts {
      .offset = offsetof(owner, field.sbom)},                                                                            \
     {.type = OPT_LIST, .name = "attest", .value = "type=TYPE,disabled=true", .help = "no attestation is made",          \
      .hidden = true, .offset = offsetof(owner, field.attest)},                                                          \
-    {.type = OPT_FLAG, .name = "squash", .help = "refused", .hidden = true, .offset = offsetof(owner, field.squash)},   \
-    {.type = OPT_STR, .letter = 'm', .name = "memory", .value = "SIZE", .help = "refused", .hidden = true,              \
-     .offset = offsetof(owner, field.memory)},                                                                          \
-    {.type = OPT_STR, .name = "memory-swap", .value = "SIZE", .help = "refused", .hidden = true,                        \
-     .offset = offsetof(owner, field.memory_swap)},                                                                     \
-    {.type = OPT_STR, .letter = 'c', .name = "cpu-shares", .value = "N", .help = "refused", .hidden = true,             \
-     .offset = offsetof(owner, field.cpu_shares)},                                                                      \
-    {.type = OPT_STR, .name = "cpu-period", .value = "US", .help = "refused", .hidden = true,                           \
-     .offset = offsetof(owner, field.cpu_period)},                                                                      \
-    {.type = OPT_STR, .name = "cpu-quota", .value = "US", .help = "refused", .hidden = true,                            \
-     .offset = offsetof(owner, field.cpu_quota)},                                                                       \
-    {.type = OPT_STR, .name = "cpuset-cpus", .value = "LIST", .help = "refused", .hidden = true,                        \
-     .offset = offsetof(owner, field.cpuset_cpus)},                                                                     \
-    {.type = OPT_STR, .name = "cpuset-mems", .value = "LIST", .help = "refused", .hidden = true,                        \
-     .offset = offsetof(owner, field.cpuset_mems)}
+    {.type = OPT_FLAG, .name = "squash", .help = "refused", .hidden = true, .offset = offsetof(owner, field.squash)}
 /* clang-format on */
 
 /* ERR_USAGE for what is asked for and not done. */

@@ -3,10 +3,6 @@
 
 int run_opts_make(const struct run_opts *opts, struct run_options *out, struct err *err)
 {
-    if (opts->cgroup_parent)
-        return err_set(err, ERR_USAGE, 0,
-                       "--cgroup-parent is not supported: steps run in slipway's own cgroup; start "
-                       "slipway in the one you want");
     if (opts->network && run_network_parse(opts->network, &out->network, err) < 0)
         return err_wrap(err, "--network");
     /* Who gives steps the host's network by default has allowed it (as with docker). */

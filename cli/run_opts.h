@@ -16,7 +16,7 @@ struct layout;
 
 struct run_opts {
     struct strv allow, hosts, secrets, ssh, ulimits;
-    const char *network, *cgroup_parent;
+    const char *network;
     uint64_t shm_size;
     struct box_opts box;
 };
@@ -36,9 +36,7 @@ struct run_opts {
     {.type = OPT_SIZE, .name = "shm-size", .value = "SIZE",                                                             \
      .help = "size of /dev/shm in RUN steps (default: 64m)", .offset = offsetof(owner, field.shm_size)},                \
     {.type = OPT_LIST, .name = "ulimit", .value = "NAME=SOFT[:HARD]",                                                   \
-     .help = "a resource limit of RUN steps", .offset = offsetof(owner, field.ulimits)},                                \
-    {.type = OPT_STR, .name = "cgroup-parent", .value = "PATH",                                                         \
-     .help = "refused: start slipway itself in that cgroup", .offset = offsetof(owner, field.cgroup_parent)}
+     .help = "a resource limit of RUN steps", .offset = offsetof(owner, field.ulimits)}
 /* clang-format on */
 
 /* All but ssh; reads the secrets. ERR_USAGE for what is not understood or not carried out. */

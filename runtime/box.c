@@ -16,6 +16,7 @@ void box_release(struct box *box)
     strv_release(&box->dns);
     strv_release(&box->dns_search);
     strv_release(&box->dns_options);
+    resources_release(&box->resources);
     *box = (struct box){0};
 }
 

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/strv.h"
+#include "runtime/resources.h"
 
 struct plan;
 
@@ -21,6 +22,7 @@ struct box {
     bool no_new_privs;                   /* set-user-id programs gain nothing */
     struct strv dns;                     /* addresses of servers */
     struct strv dns_search, dns_options; /* "." alone: none */
+    struct resources resources;
 };
 
 void box_release(struct box *box);

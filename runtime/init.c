@@ -8,10 +8,10 @@
  *   1. tie       dies with the spawner; cannot be read or traced by what will run here (it is a
  * copy of slipway).
  *   2. build     host name, loopback, root file system. From pivot_root on, no path leads outside.
- *   3. fork      the step: a session of its own, its descriptors, its terminal. It gives up, in
- * this order: the bounding set; by loading the filter (which still needs CAP_SYS_ADMIN, as
- * no_new_privs stays off) every dangerous call; its groups, gid and uid; the remaining
- * capabilities. Then exec.
+ *   3. fork      the step: its cgroups, a session of its own, its descriptors, its terminal. It
+ * gives up, in this order: the bounding set; by loading the filter (which still needs
+ * CAP_SYS_ADMIN, as no_new_privs stays off) every dangerous call; its groups, gid and uid; the
+ * remaining capabilities. Then exec.
  *   4. PID 1     keeps only CAP_KILL, reaps what is orphaned, passes signals to the step, ends with
  * its status. Its socket reaching end-of-file means that slipway has gone: it ends, and the kernel
  * kills all others. Any failure before exec is told once, on the socket.
@@ -93,6 +93,15 @@ static int set_terminal(struct step *s, struct err *err)
         close(slave);
     if (spawner_send(s->socket_fd, &message, master) < 0)
         return err_errno(err, "hand over the terminal");
+    return 0;
+}
+
+/* First of all: what follows is the command's, and counts. "0" is who writes it. */
+static int enter_cgroups(struct step *s, struct err *err)
+{
+    for (size_t i = 0; i < s->plan->cgroups_count; i++)
+        if (write(s->plan->cgroup_fds[i], "0", 1) != 1)
+            return err_errno(err, "enter the step's cgroup");
     return 0;
 }
 
@@ -230,11 +239,10 @@ static const struct {
     const char *name;
     int (*run)(struct step *, struct err *);
 } steps[] = {
-    {"session", own_session},        {"root", enter_root},
-    {"directory", enter_directory},  {"limits", set_limits},
-    {"bounding set", drop_bounding}, {"filter", load_filter},
-    {"user", become_user},           {"capabilities", drop_caps},
-    {"find program", find_program},  {"execute", execute},
+    {"cgroups", enter_cgroups},     {"session", own_session}, {"root", enter_root},
+    {"directory", enter_directory}, {"limits", set_limits},   {"bounding set", drop_bounding},
+    {"filter", load_filter},        {"user", become_user},    {"capabilities", drop_caps},
+    {"find program", find_program}, {"execute", execute},
 };
 
 static void __attribute__((noreturn)) step_main(struct step *s)

@@ -105,7 +105,7 @@ static int check_mount(const struct plan_mount *m, struct err *err)
 
 int plan_check(const struct plan *plan, struct err *err)
 {
-    size_t fds = 6;
+    size_t fds = 7 + PLAN_CGROUPS_MAX;
 
     if (plan->argv.count == 0 || !plan->argv.ptr[0][0])
         return err_set(err, ERR_INPUT, 0, "there is no command to run");
@@ -127,7 +127,7 @@ int plan_check(const struct plan *plan, struct err *err)
     }
     if (fds > PLAN_FDS_MAX)
         return err_set(err, ERR_INPUT, 0, "%zu mounts are more than a sandbox takes (%d)",
-                       plan->mounts_count, PLAN_FDS_MAX - 6);
+                       plan->mounts_count, PLAN_FDS_MAX - 7 - PLAN_CGROUPS_MAX);
     return 0;
 }
 
@@ -192,6 +192,7 @@ void plan_print(const struct plan *plan, struct buf *out)
     put_u64(out, plan->stderr_fd >= 0);
     put_u64(out, plan->network_fd >= 0);
     put_u64(out, plan->links_fd >= 0);
+    put_u64(out, plan->cgroups_count);
     put_strv(out, &plan->argv);
     put_strv(out, &plan->env);
     put_text(out, plan->cwd);
@@ -232,6 +233,8 @@ size_t plan_fds(const struct plan *plan, int fds[static PLAN_FDS_MAX])
     for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
         if (fixed[i] >= 0)
             fds[n++] = fixed[i];
+    for (size_t i = 0; i < plan->cgroups_count; i++)
+        fds[n++] = plan->cgroup_fds[i];
     for (size_t i = 0; i < plan->mounts_count && n < PLAN_FDS_MAX; i++)
         if (plan->mounts[i].source_fd >= 0)
             fds[n++] = plan->mounts[i].source_fd;
@@ -382,6 +385,9 @@ static void take_plan(struct reader *r, struct plan *plan)
     plan->stderr_fd = take_fd(r, take_max(r, 1));
     plan->network_fd = take_fd(r, take_max(r, 1));
     plan->links_fd = take_fd(r, take_max(r, 1));
+    plan->cgroups_count = take_max(r, PLAN_CGROUPS_MAX);
+    for (size_t i = 0; i < plan->cgroups_count; i++)
+        plan->cgroup_fds[i] = take_fd(r, true);
     take_strv(r, &plan->argv);
     take_strv(r, &plan->env);
     plan->cwd = take_text(r);

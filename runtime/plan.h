@@ -23,6 +23,8 @@ enum plan_network {
     PLAN_NETWORK_PRIVATE, /* the same namespace; ports and uplink are runtime/net.h's work */
 };
 
+#define PLAN_CGROUPS_MAX 5 /* version 2, and four hierarchies of version 1 */
+
 enum plan_mount_kind {
     PLAN_MOUNT_BIND,  /* what source_fd names, with all that is mounted below it */
     PLAN_MOUNT_TMPFS, /* fresh, size bytes at most (0: no limit of its own) */
@@ -77,7 +79,10 @@ struct plan {
     bool record;     /* set by run_start(): owners are recorded (runtime/notify.h) */
     int links_fd;    /* -1, or a file for the owners of links (struct record_item) */
     int recorder_fd; /* in the sandbox alone: the recorder's socket */
-    uint32_t umask;  /* PLAN_INIT: 022 */
+    int cgroup_fds[PLAN_CGROUPS_MAX]; /* cgroup.procs, which the command enters (runtime/cgroup.h)
+                                       */
+    size_t cgroups_count;
+    uint32_t umask;    /* PLAN_INIT: 022 */
     uint64_t shm_size; /* bytes of /dev/shm; 0: Docker's 64 MiB */
     struct limits limits;
     const char *arch; /* borrowed: OCI name of the image's architecture, for the words of errors;
@@ -118,8 +123,8 @@ void plan_print(const struct plan *plan, struct buf *out);
 /* descriptors: in the order of plan_fds(). Refuses anything that plan_print() did not write. */
 int plan_parse(struct str text, const int *fds, size_t fds_count, struct plan *plan,
                struct err *err);
-/* root, aside, stdin, stdout, stderr, network, links (those not -1), then those of the mounts;
- * returns how many.
+/* root, aside, stdin, stdout, stderr, network, links (those not -1), cgroups, then those of the
+ * mounts; returns how many.
  */
 size_t plan_fds(const struct plan *plan, int fds[static PLAN_FDS_MAX]);
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# What a step may do and use: capabilities, security options; as root and as an ordinary user.
+# What a step may do and use: capabilities, security options, cgroups; as root and as an ordinary user.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 need userns overlay busybox jq user subids
@@ -42,6 +42,32 @@ everything() {
     t "$who: a profile" expect_status 2 'a profile of one'"'"'s own is not carried out' slipway build --security-opt seccomp=x.json "$D/ctx"
     t "$who: SELinux" expect_status 2 'no SELinux label is ever set' slipway run --security-opt label=type:t x:1
 }
+limits_of_root() {
+    who=root
+    t "enough memory" step '--memory 64m' 'head -c 10000000 /dev/zero | tail >/dev/null; echo done'
+    t "too little" expect_fail 'out of memory: the step needs more than --memory gives it' step '--memory 32m --memory-swap 32m' 'head -c 100000000 /dev/zero | tail >/dev/null'
+    t "three processes, each below it" step '--memory 48m --memory-swap 48m' 'for i in 1 2 3; do (head -c 25000000 /dev/zero | tail -c 25000000 | (sleep 0.2; tail -c 1) | wc -c) & done; wait'
+    t "... are too much together" has "$T/said" Killed
+    t "--pids-limit" expect_fail "can't fork" step '--pids-limit 5' 'for i in 1 2 3 4 5 6 7 8; do sleep 0.1 & done; wait'
+    t "--cpuset-cpus" step '--cpuset-cpus 0' 'nproc'
+    t "... one" matches "$T/said" ' 1$'
+    t "--cpus" step '--cpus 0.2' 'cat /proc/self/cgroup; cat $(find /sys/fs/cgroup -name cpu.cfs_quota_us -path "*slipway-*") /dev/null'
+    t "... in a cgroup of its own" has "$T/said" /slipway-
+    t "... by its quota" has "$T/said" ' 20000'
+    t "a processor that is none" expect_fail cpuset.cpus step '--cpuset-cpus 4095' true
+    t "a parent that is none" expect_fail 'make cgroup' step '--cgroup-parent /no/where' true
+    t "run: too little" expect_status 137 'out of memory' slipway run -m 32m --memory-swap 32m x:1 sh -c 'head -c 100000000 /dev/zero | tail >/dev/null'
+    is "$(find /sys/fs/cgroup -name 'slipway-*' -path '*slipway-[0-9]*' 2>/dev/null | grep -c "slipway-$$-")" 0 "no cgroup of this test is left"
+    # --- what a killed one leaves goes with the next
+    printf 'FROM base:1\nRUN sleep 30\n' >"$D/ctx/Dockerfile"
+    slipway build --pids-limit 50 --no-cache -t y:1 "$D/ctx" >/dev/null 2>&1 &
+    killed=$!
+    t "a step is under way" wait_for 10 sh -c "find /sys/fs/cgroup -name 'slipway-$killed-*' | grep -q ."
+    kill -9 "$killed"
+    wait "$killed" 2>/dev/null
+    t "the next" step '--pids-limit 50' true
+    t "... removes what a killed one left" wait_for 5 sh -c "! find /sys/fs/cgroup -name 'slipway-$killed-*' | grep -q ."
+}
 t "a base" busybox_image base:1
 t "and for the user" sh -c 'slipway save -o base.tar base:1 && chmod 644 base.tar'
 cp base.tar "$USER_HOME/base.tar"
@@ -49,3 +75,21 @@ t "... there" as_user slipway load -i "$USER_HOME/base.tar"
 chown -R "$test_user:" "$D"
 everything root
 everything user
+# Where a cgroup can be had: at once by root, on this host's hierarchies.
+if mkdir "/sys/fs/cgroup/memory/slipway-test-$$" 2>/dev/null; then
+    rmdir "/sys/fs/cgroup/memory/slipway-test-$$"
+    limits_of_root
+else
+    diag "no memory cgroup of version 1 here: limits are tested as an ordinary user's alone"
+fi
+# --- an ordinary user without a cgroup: limits of processes, and words
+who=user
+t "user: --memory holds for a process" expect_fail 'the command failed' step '--memory 64m' 'head -c 200000000 /dev/zero | tail >/dev/null'
+t "user: ... with a warning" has "$T/said" '--memory holds for each process of a step alone, not for all together: make cgroup'
+t "user: --pids-limit" step '--pids-limit 200' 'ulimit -u || ulimit -p; grep processes /proc/self/limits'
+t "user: ... as a limit of the user" sh -c "grep -q -e '--pids-limit counts all processes of the user' '$T/said' && grep -q 'Max processes *200' '$T/said'"
+t "user: --cpus" expect_fail '--cpus, --cpu-quota and --cpu-period: that takes a cgroup' step '--cpus 1' true
+
+t "-m of nothing" expect_status 2 '--memory: "1m": want 6m or more' slipway build -m 1m "$D/ctx"
+t "--cpus twice" expect_status 2 '--cpus: it says what --cpu-quota' slipway build --cpus 1 --cpu-quota 5000 "$D/ctx"
+t "swap alone" expect_status 2 '--memory-swap: it needs --memory' slipway run --memory-swap 1g x:1

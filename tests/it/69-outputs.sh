@@ -246,14 +246,11 @@ t "--iidfile without an image" expect_status 2 'no output is an image' slipway b
 legacy() { t "$1 is taken" slipway build --target app $1 ctx; }
 legacy "--compress --rm --force-rm --disable-content-trust"
 legacy "--builder default --provenance=false --sbom=false --attest type=provenance,disabled=true"
-legacy "--memory 0 --memory-swap -1 -c 0 --rm=false"
+legacy "--memory 0 --memory-swap 0 -c 0 --cpu-quota -1 --rm=false"
 refused() { t "$1 is refused with a remedy" expect_status 2 "$2" slipway build --target app $1 ctx; }
 legacy "--isolation default"
 refused "--isolation hyperv" 'hyperv'
 refused "--squash" 'COPY --from=STAGE'
-refused "-m 2g" 'MemoryMax'
-refused "--cpuset-cpus 0" 'taskset'
-refused "--cpu-quota 5" 'CPUQuota'
 refused "--provenance=true" 'attestations are not made'
 refused "--sbom=true" 'attestations are not made'
 refused "--attest type=sbom" 'attestations are not made'

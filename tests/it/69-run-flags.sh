@@ -60,7 +60,6 @@ everything() {
     OPTIONS='--ulimit nofile=999999999'
     t "$who: a limit above ours" expect_fail 'limit nofile: the hard limit here is' run '' true
     OPTIONS=''
-    t "$who: --cgroup-parent is refused by name" expect_status 2 '--cgroup-parent is not supported' slipway build --cgroup-parent /x "$D/ctx"
 
     # --- security and devices
     t "$who: --security=insecure is not allowed" expect_fail 'Dockerfile:6: RUN --security=insecure is not allowed without --allow security.insecure' run '--security=insecure' true

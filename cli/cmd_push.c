@@ -56,10 +56,10 @@ static void drop_remote(struct remote **remote)
 
 static json_t *blob_record(const struct push_blob *b)
 {
-    return json_pack("{s:s, s:I, s:s, s:I, s:s*, s:I, s:I}", "digest", b->digest, "size",
+    return json_pack("{s:s, s:I, s:s, s:I, s:I, s:s*, s:I, s:I}", "digest", b->digest, "size",
                      (json_int_t)b->size, "how", push_how_name(b->how), "sent", (json_int_t)b->sent,
-                     "from", b->from, "sessions", (json_int_t)b->attempts, "ms",
-                     (json_int_t)b->time_ms);
+                     "resumed", (json_int_t)b->resumed, "from", b->from, "sessions",
+                     (json_int_t)b->attempts, "ms", (json_int_t)b->time_ms);
 }
 
 static void print_json(const struct reference *target, const struct push_result *result)

@@ -7,8 +7,8 @@
  * blobs (HEAD; mount from a repository of that registry known to have it; else POST and PUT,
  * largest first, in parallel on the pool), the manifests of an index by digest, then what the tag
  * names. Bytes are sent as stored, never printed again. A tag that names the same digest already is
- * success without a byte sent (ECR's immutable tags too). An interrupted upload begins again in a
- * new session: some registries (ECR) take no second start in one. A blob that the store lacks and
+ * success without a byte sent (ECR's immutable tags too). An interrupted upload goes on where
+ * the registry stands, also in a later process (registry/upload.h). A blob that the store lacks and
  * can fetch (struct layout_fetch) is fetched only when the registry neither has nor mounts it.
  */
 #include <stdbool.h>
@@ -35,7 +35,8 @@ enum push_how { PUSH_EXISTING, PUSH_MOUNTED, PUSH_UPLOADED };
 struct push_blob {
     char digest[DIGEST_SIZE];
     uint64_t size;
-    uint64_t sent; /* bytes that went over the wire for it, repeats included */
+    uint64_t sent;    /* bytes that went over the wire for it, repeats included */
+    uint64_t resumed; /* bytes that an earlier process had sent and that count */
     enum push_how how;
     char *from;        /* repository it was mounted from; NULL */
     unsigned attempts; /* upload sessions begun */

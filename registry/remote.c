@@ -326,6 +326,13 @@ static bool ecr_of(const struct remote_place *place, struct ecr_host *out)
     return ecr_host_parse(host, out);
 }
 
+bool remote_is_ecr(const struct remote_place *place)
+{
+    struct ecr_host ignored;
+
+    return ecr_of(place, &ignored);
+}
+
 /* RFC 9111 (as RFC 7234 §5.5): 299 agent "text". Registries use it for notices; each is shown once.
  */
 static void show_warnings(struct remote *remote, const struct remote_place *place,

@@ -79,6 +79,7 @@ struct http *remote_http(struct remote *remote); /* borrowed: for calls that are
 const char *remote_ca_file(const struct remote *remote); /* borrowed */
 bool remote_is_insecure(const struct remote *remote, const char *host);
 struct auth *remote_auth(struct remote *remote); /* borrowed: the logins */
+bool remote_is_ecr(const struct remote_place *place);
 
 /* Where to pull ref from (mirrors, origin) or, when push, where to push it to (the origin alone).
  */

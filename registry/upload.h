@@ -5,7 +5,10 @@
 /*
  * One blob from the store to a registry (distribution spec, "Pushing blobs"): HEAD; mounted from
  * another repository of that registry when one is known to hold it; else POST and one PUT of it
- * all. Each restart is a new session, after a look whether the blob arrived after all.
+ * all. Where the line breaks it goes on in the same session as far as the registry has it, in parts
+ * from then on; where it cannot, in a new session, after a look whether the blob arrived after all.
+ * The store notes where an upload stands (registry/upload_journal), so that the next process goes
+ * on with what a killed one began.
  */
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -33,9 +36,5 @@ struct upload_way {
 /* record is filled also on failure. */
 int upload_blob(const struct upload_way *way, const struct descriptor *blob,
                 struct push_blob *record, struct err *err);
-
-/* The URL of the PUT that ends an upload: location byte for byte, "digest=" after its "?", "&" or
- * neither. For free(). Pure. */
-char *upload_put_url(const char *location, const char *digest);
 
 #endif

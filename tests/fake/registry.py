@@ -6,13 +6,15 @@
 
 --ready FILE     once both servers listen, FILE holds JSON: {"port", "storage_port", "url", "images": {"repo:tag": {...}}}
 --log FILE       one JSON line for each request: n, server ("main" or "storage"), client (its port), method, path, query,
-                 headers (names lower case, all of them), body_size, body_sha256, status, sent (bytes of reply body), rule (index or null)
+                 headers (names lower case, all of them), body_size, body_sha256, status, sent (bytes of reply body), rule (index or null), begun and done (seconds)
 --port N         port of the main server (default: any free one);  --tls CERT KEY: both servers speak TLS
 --auth KIND      none (default) | basic | bearer: what /v2/ wants;  --user USER:PASSWORD: the login (default AWS:secret)
 --anonymous-pull bearer: a token without login may pull;  --identity TOKEN: an identity token that POST /token takes
 --token-ttl S    life of a token (default 300);  --realm URL: the realm in challenges (default: /token of this server)
---ecr            ECR's ways: PATCH answers 201, upload Range stands still, an unknown repository cuts the connection on
+--ecr            ECR's ways: PATCH answers 201, upload Range stands still, a GET of an upload is refused, parts before the
+                 last have 5 MiB or more (seen at the end), an unknown repository cuts the connection on
                  POST, auth failures are text;  --repo NAME: exists from the start (else, but with --ecr, all do)
+--keep           bytes of a broken upload request count, as spec-true registries have it (else they are gone, as at ECR)
 --immutable      a tag that exists cannot be put again (400 TAG_INVALID)
 --redirect       blob GETs are redirected (307) to the storage server, whose URLs are signed and which answers 400 to
                  any request with Authorization or Cookie, as S3 does
@@ -33,6 +35,7 @@ A rule is an object. It fits by "method" (name), "path" (regular expression, sea
   "set": {...}              the real thing; these reply headers are set (null: left out)
   "drop": true              the connection closes without a reply
   "drop_after": N           … after N bytes of the request's body were read
+  "keep": true              with drop_after, to an upload: those bytes count, as with --keep
   "cut": N                  the real reply, its body cut after N bytes (connection closes)
   "corrupt": true           the real reply, one byte of its body changed
   "delay": S                S seconds pass first (may stand with any of the others)
@@ -56,7 +59,7 @@ class State:
     def __init__(self, opts):
         self.opts, self.lock = opts, threading.Lock()
         self.blobs, self.manifests, self.tags, self.uploads = {}, {}, {}, {}
-        self.repos, self.tokens, self.signed = set(opts.repo), {}, set()
+        self.repos, self.tokens, self.signed, self.small = set(opts.repo), {}, set(), set()
         self.rules, self.entries, self.log_file = [], [], open(opts.log, "a", buffering=1)
         self.arrived = 0
 
@@ -129,7 +132,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.route, self.query = parts.path, parse_qs(parts.query, keep_blank_values=True)
         self.body, self.reply_status, self.sent = b"", 0, 0
         self.rule_index, self.rule = (None, {}) if self.route.startswith("/_") else st.rule_for(self.server_name, self.command, self.path)
-        number = 0 if self.route.startswith("/_") else st.arrival()
+        number, begun = 0 if self.route.startswith("/_") else st.arrival(), time.monotonic()
         try:
             if "delay" in self.rule:
                 time.sleep(self.rule["delay"])
@@ -149,7 +152,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             st.log({"n": number, "server": self.server_name, "client": self.client_address[1], "method": self.command, "path": self.route, "query": parts.query,
                     "headers": {k.lower(): v for k, v in self.headers.items()}, "body_size": len(self.body),
                     "body_sha256": hashlib.sha256(self.body).hexdigest(), "status": self.reply_status, "sent": self.sent,
-                    "rule": self.rule_index})
+                    "rule": self.rule_index, "begun": begun, "done": time.monotonic()})
         if self.close_connection:
             try:
                 self.wfile.flush()
@@ -170,12 +173,24 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.rfile.readline()
             return
         length = int(self.headers.get("Content-Length") or 0)
-        if limit is not None:
-            self.body = self.rfile.read(min(limit, length))
-            raise Gone
-        self.body = self.rfile.read(length)
-        if len(self.body) < length:
-            raise Gone
+        wanted = length if limit is None else min(limit, length)
+        pieces, got = [], 0
+        while got < wanted:  # in pieces, so that a broken line loses none of them
+            try:
+                piece = self.rfile.read1(min(1 << 20, wanted - got))
+            except OSError:
+                piece = b""
+            if not piece:
+                break
+            pieces.append(piece)
+            got += len(piece)
+        self.body = b"".join(pieces)
+        if got == length and limit is None:
+            return
+        uid = self.route.rpartition("/")[2]
+        if (self.rule.get("keep") or self.state.opts.keep) and uid in self.state.uploads:
+            self.state.uploads[uid] += self.body
+        raise Gone
 
     def reply(self, status, body=b"", headers=None, raw=False):
         headers = dict(headers or {})
@@ -431,7 +446,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if st.opts.location == "query" and self.query.get("_state") != [f"a/b={len(st.uploads[uid])}"]:
             return self.refuse(404, "BLOB_UPLOAD_INVALID", "stale or altered upload location")
         if self.command == "GET":
-            return self.upload_reply(repo, uid, 204)
+            return self.refuse(405, "UNSUPPORTED", "not here") if st.opts.ecr else self.upload_reply(repo, uid, 204)
         if self.command == "DELETE":
             del st.uploads[uid]
             return self.reply(204)
@@ -439,9 +454,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if span and int(span.group(1)) != len(st.uploads[uid]):
             return self.refuse(416, "BLOB_UPLOAD_INVALID", f"First byte of the layer part is {span.group(1)} instead of "
                                f"{len(st.uploads[uid])}", {"Location": self.location(repo, uid), "Range": f"0-{max(len(st.uploads[uid]) - 1, 0)}"})
+        if st.opts.ecr and not span and st.uploads[uid]:
+            return self.refuse(416, "BLOB_UPLOAD_INVALID", f"First byte of the layer part is 0 instead of {len(st.uploads[uid])}")
         st.uploads[uid] += self.body
         if self.command == "PATCH":
+            st.small.update([uid] if len(self.body) < 5 << 20 else [])
             return self.upload_reply(repo, uid, 201 if st.opts.ecr else 202)
+        if st.opts.ecr and uid in st.small:
+            return self.refuse(400, "BLOB_UPLOAD_INVALID", "LayerPartTooSmall")
         return self.finish_upload(repo, self.query.get("digest", [""])[0], st.uploads.pop(uid))
 
 
@@ -500,7 +520,7 @@ def main():
     p.add_argument("--repo", action="append", default=[])
     p.add_argument("--image", action="append", default=[])
     p.add_argument("--rules", default="[]")
-    for flag in ("anonymous-pull", "ecr", "immutable", "redirect"):
+    for flag in ("anonymous-pull", "ecr", "immutable", "keep", "redirect"):
         p.add_argument("--" + flag, action="store_true")
     opts = p.parse_args()
     state = State(opts)

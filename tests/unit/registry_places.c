@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/scope.h"
 #include "registry/places.h"
-#include "registry/upload.h"
+#include "registry/upload_session.h"
 #include "tests/tap.h"
 
 static void pairs(void)

@@ -3,7 +3,7 @@
 # Isolation chroot: a stage in a plain directory, layers found by scans. The same layers, byte for byte, as with an overlay.
 # shellcheck disable=SC2016 # Dockerfiles expand their own variables
 . "$(dirname "$0")/../lib.sh"
-need root busybox jq setcap
+need root user busybox jq
 
 export SOURCE_DATE_EPOCH=1700000000
 manifest() { jq -r --arg n "docker.io/library/$1" '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == $n) | .digest' "$2/index.json"; }
@@ -12,12 +12,11 @@ diff_ids() {
     d_config=$(jq -r .config.digest "$2/blobs/$(manifest "$1" "$2" | tr : /)") &&
         jq -r '.rootfs.diff_ids[]' "$2/blobs/$(echo "$d_config" | tr : /)"
 }
-layer_file() { echo "$SLIPWAY_ROOT/blobs/$(jq -r '.layers[-1].digest' "$SLIPWAY_ROOT/blobs/$(manifest "$1" "$SLIPWAY_ROOT" | tr : /)" | tr : /)"; }
 # In two stores, so that neither takes a step from the other.
 mkdir ctx
 busybox_image base:1 || { echo "Bail out! no base image"; exit 1; }
 cp -a "$SLIPWAY_ROOT" "$T/other"
-chroot_build() { slipway --progress plain build --isolation chroot "$@"; }
+chroot_build() { on_host docker-default slipway --progress plain build "$@"; } # which finds that isolation by itself
 # equal NAME [OPTION...]: the Dockerfile on stdin gives the same layers on both rungs
 equal() {
     e_name=$1
@@ -28,7 +27,7 @@ equal() {
     diff_ids e:1 "$T/other" >want
     diff_ids e:1 "$SLIPWAY_ROOT" >got
     t "$e_name: the same layers" diff want got
-    [ -s want ] && cmp -s want got || list_both
+    cmp -s want got || list_both
 }
 list_both() {
     for l_store in "$T/other" "$SLIPWAY_ROOT"; do
@@ -78,12 +77,21 @@ RUN rm -r /g && mkdir /g
 RUN mkdir /tmp/s && mv /tmp/s /new/s && rmdir /new/s && mkdir /new/s
 RUN rm /etc/group && mkdir /etc/group && rm /bin/ls && mkdir /bin/ls
 D
+# A program with its libraries, as they lie here.
+with_libraries() {
+    for w_file in "$1" $(ldd "$1" | grep -o '/[^ ]*'); do
+        mkdir -p "ctx/root$(dirname "$w_file")" && cp -L "$w_file" "ctx/root$w_file" || return 1
+    done
+}
+setcap=$(command -v setcap) && with_libraries "$setcap"
 equal "bits and capabilities" <<D
 FROM base:1
-#COPY setcap /bin/
-RUN cp /bin/busybox /bin/su2 && chmod 6755 /bin/su2 && mkdir -m 2775 /shared && chown app:extra /shared
+COPY root /
+RUN cp /bin/busybox /bin/raw && $setcap cap_net_raw+ep /bin/raw
+RUN chown app /bin/raw; cp /bin/busybox /bin/su2 && chmod 6755 /bin/su2 && mkdir -m 2775 /shared && chown app:extra /shared
 RUN ln -s / /root/self; rm -rf /root/self
 D
+t "... which are in a layer" sh -c 'for l in "$1"/blobs/sha256/*; do zcat "$l" 2>/dev/null; done | grep -qa SCHILY.xattr.security.capability=' - "$SLIPWAY_ROOT"
 printf one >ctx/a
 equal "layers in between, stages, mounts from them" <<'D'
 FROM base:1 AS one
@@ -120,3 +128,88 @@ set -e
 echo script >/script
 E
 D
+
+# --- mounts that are put in and taken out ---
+
+echo "top-secret-value-of-mine" >secret
+cat >ctx/Dockerfile <<'D'
+FROM base:1
+RUN --mount=type=cache,target=/root/c,id=c1 --mount=type=cache,target=/home/app/d,id=c2,uid=1000,mode=700 \
+    echo one >>/root/c/n && wc -l </root/c/n && stat -c '%u %a' /home/app/d
+RUN --mount=type=cache,target=/root/c,id=c1 echo two >>/root/c/n && wc -l </root/c/n
+RUN --mount=type=cache,target=/var/c,id=c1,readonly cat /var/c/n && echo three >/var/c/n
+RUN --mount=type=cache,target=/root/c,id=c1 cat /root/c/n
+RUN --mount=type=secret,id=s cat /run/secrets/s | rev && stat -c '%u %a' /run/secrets/s
+USER app
+RUN --mount=type=secret,id=s,target=/home/app/s,uid=1000,mode=400,required wc -c </home/app/s
+RUN cat /home/app/s 2>/dev/null || echo nothing
+D
+t "caches and secrets" chroot_build --secret id=s,src=secret -t m:1 ctx
+cp "$T/err" out
+t "... a cache keeps what it was given, with its owner and mode" matches out '^#[0-9]* 1000 700$'
+t "... from step to step" matches out '^#[0-9]* 2$'
+t "... and a read-only one is not written to" lacks out "#4 three"
+t "... a secret is there for its step" matches out '^#[0-9]* enim-fo-eulav-terces-pot$'
+t "... for the user that may see it" matches out '^#[0-9]* 25$'
+t "... and for no other" matches out '^#[0-9]* nothing$'
+t "... and nowhere in the store" not grep -rqF top-secret-value-of-mine "$SLIPWAY_ROOT"
+t "mount points leave nothing" not sh -c 'for l in "$1"/blobs/sha256/*; do tar -tzf "$l" 2>/dev/null; done | grep -E "^(root/c|home/app/[ds]\$|run|var/c|proc/|sys/|dev/)"' - "$SLIPWAY_ROOT"
+t "nothing is left in the store's tmp" sh -c '[ -z "$(ls -A "$1/tmp")" ]' - "$SLIPWAY_ROOT"
+cat >ctx/Dockerfile <<'D'
+FROM base:1
+RUN --mount=type=cache,target=/a,id=c1 --mount=type=cache,target=/b,id=c1 true
+D
+t "a cache in two places is refused" expect_fail "a cache that stands twice in one step cannot be shown with isolation chroot" chroot_build -t m:1 ctx
+
+# --- what a command may not ---
+
+cat >ctx/Dockerfile <<'D'
+FROM base:1
+RUN ls -A /proc /sys | grep -v : | grep . ; kill -9 $PPID; kill -9 1; echo still here
+RUN --network=none wget -q http://127.0.0.1:1/ 2>&1 | grep -q 'not supported' && nc -l -p 1 -w 1 2>&1 | grep -q 'not supported' && echo no network
+RUN ls /dev | tr '\n' ' ' && echo x >/dev/null && head -c 3 /dev/zero | wc -c && test "$(stat -c %a /dev/shm)" = 1777
+RUN (setsid sh -c 'sleep 4321 & sleep 4321' &) ; sleep 4321 & sleep 0.1
+D
+t "a command in its cage" chroot_build --no-cache -t m:1 ctx
+cp "$T/err" out
+t "... kills nobody outside" has out "still here"
+t "... network none" has out "no network"
+t "... has the devices it needs" has out "fd full null pts random shm stderr stdin stdout tty urandom zero"
+t "... leaves no process" not pgrep -f 'sleep 4321'
+printf 'FROM base:1\nRUN cat /proc/self/status\n' >ctx/Dockerfile
+t "a failed step is told what is missing" expect_fail "isolation chroot has no /proc" chroot_build ctx
+printf 'FROM base:1\nUSER app\nRUN --security=insecure false\n' >ctx/Dockerfile
+printf 'FROM base:1\nRUN mknod /hidden c 0 0\n' >ctx/Dockerfile
+t "a device that means a whiteout is refused" expect_fail "/hidden is a device 0:0" chroot_build ctx
+
+# --- the end by force ---
+
+# killed SIGNAL: slipway gets it in the middle of a step with a secret and a cache
+killed() {
+    env --default-signal=INT slipway build --isolation chroot --no-cache --secret id=s,src=secret -t k:1 ctx >/dev/null 2>&1 &
+    k_pid=$!
+    wait_for 10 pgrep -f 'sleep 5432' || return 1
+    grep -rqF top-secret-value-of-mine "$SLIPWAY_ROOT/tmp" || { echo "the secret was never there" >&2; return 1; }
+    kill "-$1" "$k_pid"
+    wait "$k_pid"
+    wait_for 5 not pgrep -f 'sleep 5432' && wait_for 5 not pgrep -x slipway-keeper
+}
+cat >ctx/Dockerfile <<'D'
+FROM base:1
+RUN --mount=type=cache,target=/root/c,id=c1 --mount=type=secret,id=s trap '' TERM INT; echo kept >>/root/c/n; (trap '' TERM; setsid sleep 5432 &) ; sleep 5432
+D
+for signal in KILL INT TERM; do
+    t "SIG$signal ends all that runs" killed $signal
+    t "... and no secret stays" not grep -rqF top-secret-value-of-mine "$SLIPWAY_ROOT"
+done
+printf 'FROM base:1\nRUN --mount=type=cache,target=/root/c,id=c1 cat /root/c/n\n' >ctx/Dockerfile
+t "the next build needs no repair" chroot_build --no-cache -t k:1 ctx
+t "... and has the cache" matches "$T/err" '^#[0-9]* kept$'
+t "... and the store is clean" sh -c '[ -z "$(ls -A "$1/tmp")" ]' - "$SLIPWAY_ROOT"
+
+# --- containers ---
+
+t "run" expect_status 7 "" slipway run --isolation chroot --network none base:1 sh -c 'test "$(id -u)" = 0 && touch /x && exit 7'
+t "run: a private network is refused by name" expect_status 125 "isolation chroot has no private network: take --network host or none" slipway run --isolation chroot base:1 true
+t "run: volumes, too" expect_status 125 "nothing of the host can be mounted on /x with isolation chroot" slipway run --isolation chroot --network none -v /tmp:/x base:1 true
+t "run: a root that is read-only, too" expect_status 125 "isolation chroot cannot make the root read-only" slipway run --isolation chroot --network none --read-only base:1 true

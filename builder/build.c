@@ -178,15 +178,13 @@ static int check_labels(const struct build_options *o, struct err *err)
 /* What RUN asks for and may not have is told before anything is built. */
 static int check_allowed(struct build *b, struct err *err)
 {
-    const unsigned allowed = b->options->run->allowed;
-
     for (size_t i = 0; i < b->products_count; i++) {
         const struct graph *g = &b->products[i].graph;
 
         for (size_t k = 0; k < g->order_count; k++) {
             const struct instruction *at = NULL;
 
-            if (run_flags_check_stage(&g->stages[g->order[k]], allowed, &at, err) == 0)
+            if (run_flags_check_stage(&g->stages[g->order[k]], b->options->run, &at, err) == 0)
                 continue;
             b->doc.failed = (struct span){at->first_line, at->last_line};
             return dockerfile_wrap(&b->doc, at->first_line, err);

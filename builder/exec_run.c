@@ -44,7 +44,9 @@ int run_work_take(struct build *build, struct making *making, const struct instr
 {
     if (state_run(&making->state, in, &work->spec, err) < 0 ||
         run_flags_parse(in, &work->flags, NULL, err) < 0 ||
-        run_flags_check_allowed(&work->flags, build->options->run->allowed, err) < 0)
+        run_flags_check_allowed(&work->flags, build->options->run->allowed, err) < 0 ||
+        run_flags_find_devices(&work->flags, build->options->run, &work->edits, &work->absent,
+                               err) < 0)
         return -1;
     if (!work->flags.has_network || work->flags.network == RUN_NETWORK_DEFAULT)
         work->flags.network = build->options->run->network;
@@ -54,6 +56,8 @@ int run_work_take(struct build *build, struct making *making, const struct instr
 void run_work_release(struct run_work *work)
 {
     mounts_release(&work->mounts);
+    cdi_edits_release(&work->edits);
+    strv_release(&work->absent);
     run_flags_release(&work->flags);
     run_spec_release(&work->spec);
 }
@@ -76,6 +80,16 @@ static void hash_options(const struct run_options *o, struct cache_key *key)
     }
 }
 
+/* What the step sees of a device, not what the device holds: that is the host's. */
+static void hash_devices(const struct run_work *work, struct cache_key *key)
+{
+    SCOPED(buf_release) struct buf text = {0};
+
+    cache_key_list(key, "devices not there", &work->absent);
+    cdi_edits_print(&work->edits, &text);
+    cache_key_text(key, "devices", buf_cstr(&text));
+}
+
 static void hash_fields(const struct build *build, const struct making *making,
                         const struct run_work *work, struct cache_key *key)
 {
@@ -90,7 +104,7 @@ static void hash_fields(const struct build *build, const struct making *making,
     cache_key_text(key, "script", spec->script);
     cache_key_u64(key, "network", work->flags.network);
     cache_key_u64(key, "insecure", work->flags.insecure);
-    cache_key_list(key, "devices", &work->flags.devices);
+    hash_devices(work, key);
     hash_options(build->options->run, key);
     for (size_t i = 0; key->fields && i < spec->args.count; i++)
         strv_addf(key->fields, "ARG %s", spec->args.ptr[i]); /* told by its own name */
@@ -181,6 +195,8 @@ static int fill_plan(struct build *build, struct place *p, struct making *making
     plan->arch = making->stage->platform.arch;
     plan->shm_size = o->shm_size;
     plan->limits = o->limits;
+    if (run_devices_add_edits(&p->devices, &p->work->edits, plan, err) < 0)
+        return -1;
     if (spec->script_name) {
         AUTO_FREE char *target = xasprintf("/dev/pipes/%s", spec->script_name);
 
@@ -192,7 +208,7 @@ static int fill_plan(struct build *build, struct place *p, struct making *making
     plan->no_new_privs = false;
     plan->caps = CAPS_ALL;
     plan->unconfined = true;
-    return run_devices_add(&p->devices, plan, err);
+    return run_devices_add_all(&p->devices, plan, err);
 }
 
 static int set_user(struct build *build, struct place *p, struct making *making, struct err *err)
@@ -206,6 +222,7 @@ static int set_user(struct build *build, struct place *p, struct making *making,
     plan->gid = user.gid;
     plan->groups = steal_ptr(&user.groups);
     plan->groups_count = user.groups_count;
+    run_devices_add_groups(&p->work->edits, plan);
     if (!env_get(&plan->env, "HOME"))
         env_set(&plan->env, "HOME", user.home ? user.home : "/");
     return 0;
@@ -394,9 +411,9 @@ int exec_run(struct build *build, struct making *making, void *arg, struct layer
     p.log.layout = p.layout;
     p.log.shown = making->shown;
     p.log.scan.wire = build->options->run->wire;
-    for (size_t i = 0; i < p.work->flags.devices.count; i++)
+    for (size_t i = 0; i < p.work->absent.count; i++)
         log_warn("RUN --device=%s: there is no such device, so the step runs without it",
-                 p.work->flags.devices.ptr[i]);
+                 p.work->absent.ptr[i]);
     if (can_run(build, making, &p, err) < 0 || fill_plan(build, &p, making, err) < 0 ||
         set_user(build, &p, making, err) < 0 ||
         mounts_open(&p.work->mounts, build, making, &p.plan, err) < 0 ||

@@ -18,6 +18,8 @@ struct user;
 struct run_work {
     struct run_spec spec;
     struct run_flags flags;
+    struct cdi_edits edits; /* of its devices */
+    struct strv absent;     /* devices that are not there and not required */
     struct mounts mounts;
 };
 

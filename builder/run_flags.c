@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/run_flags.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/buf.h"
 #include "base/csv.h"
 #include "base/scope.h"
 #include "base/str.h"
+#include "builder/cdi_registry.h"
 #include "builder/graph.h"
 #include "builder/mount.h"
 
 void run_flags_release(struct run_flags *flags)
 {
-    strv_release(&flags->devices);
+    for (size_t i = 0; i < flags->devices_count; i++)
+        free(flags->devices[i].name);
+    free(flags->devices);
     *flags = (struct run_flags){0};
 }
 
@@ -32,14 +37,12 @@ static int take_security(const char *value, struct run_flags *flags, struct err 
     return err_add(err, "; there are sandbox and insecure");
 }
 
-/* "vendor.com/class=name", "name=vendor.com/class,required": a device of the Container Device
- * Interface. Its name may hold "=" itself. */
+/* "vendor.com/class=name", "name=vendor.com/class,required". */
 static int take_device(const char *value, struct run_flags *flags, struct err *err)
 {
     SCOPED(strv_release) struct strv fields = {0};
-    SCOPED(buf_release) struct buf shown = {0};
     bool required = false;
-    struct str name = {0};
+    struct str name = {0}, kind, device;
 
     if (csv_fields(str_of(value), &fields, err) < 0) {
         err->kind = ERR_INPUT;
@@ -49,26 +52,28 @@ static int take_device(const char *value, struct run_flags *flags, struct err *e
         struct str field = str_of(fields.ptr[i]), key, rest;
         bool pair = str_cut(field, '=', &key, &rest);
 
-        if (str_is_nocase(key, "required") &&
-            (!pair || str_is(rest, "true") || str_is(rest, "false")))
-            required = !str_is(rest, "false");
-        else if (str_is_nocase(key, "name") && pair)
+        if (str_is_nocase(key, "required")) {
+            required = true;
+            if (pair && csv_bool(rest.ptr, &required, err) < 0) {
+                err->kind = ERR_INPUT;
+                return err_wrap(err, "--device: required");
+            }
+        } else if (str_is_nocase(key, "name") && pair && !name.size)
             name = rest;
         else if (!name.size)
             name = field;
         else
-            return err_set(err, ERR_INPUT, 0, "unknown option \"%.80s\" of --device",
+            return err_set(err, ERR_INPUT, 0,
+                           "unknown option \"%.80s\" of --device; there are name and required",
                            fields.ptr[i]);
     }
     if (!name.size)
         return err_set(err, ERR_INPUT, 0, "--device names no device");
-    buf_add_escaped(&shown, name);
-    if (required)
-        return err_set(err, ERR_INPUT, 0,
-                       "device %s is required and not there: devices of the Container Device "
-                       "Interface (CDI) are not supported",
-                       buf_cstr(&shown));
-    strv_add(&flags->devices, buf_cstr(&shown));
+    if (cdi_name_parse(name, &kind, &device, err) < 0)
+        return err_wrap(err, "--device");
+    VEC_GROW(flags->devices, flags->devices_count, flags->devices_capacity);
+    flags->devices[flags->devices_count++] =
+        (struct run_device){.name = xstrdup(name.ptr), .required = required};
     return 0;
 }
 
@@ -126,17 +131,49 @@ int run_flags_check_allowed(const struct run_flags *flags, unsigned allowed, str
     return 0;
 }
 
-int run_flags_check_stage(const struct stage *stage, unsigned allowed,
+int run_flags_find_devices(const struct run_flags *flags, const struct run_options *options,
+                           struct cdi_edits *edits, struct strv *absent, struct err *err)
+{
+    for (size_t i = 0; i < flags->devices_count; i++) {
+        const struct run_device *d = &flags->devices[i];
+        SCOPED(cdi_found_release) struct cdi_found found = {0};
+
+        if (cdi_find(options->cdi, d->name, &options->cdi_allowed, &found, err) < 0)
+            return err_wrap(err, "RUN --device");
+        if (!found.names.count && d->required)
+            return err_set(err, ERR_INPUT, 0,
+                           "RUN --device: %s is required, and no specification in %s tells of it",
+                           d->name,
+                           options->cdi->dirs.count ? "the directories of --cdi-spec-dir"
+                                                    : "/etc/cdi or /var/run/cdi");
+        if (!found.names.count && absent)
+            strv_add(absent, d->name);
+        if (found.names.count)
+            cdi_edits_add(edits, &found.edits);
+    }
+    return 0;
+}
+
+static int check_run(const struct instruction *in, const struct run_options *options,
+                     struct err *err)
+{
+    SCOPED(run_flags_release) struct run_flags flags = {0};
+    SCOPED(cdi_edits_release) struct cdi_edits edits = {0};
+
+    if (run_flags_parse(in, &flags, NULL, err) < 0 ||
+        run_flags_check_allowed(&flags, options->allowed, err) < 0)
+        return -1;
+    return run_flags_find_devices(&flags, options, &edits, NULL, err);
+}
+
+int run_flags_check_stage(const struct stage *stage, const struct run_options *options,
                           const struct instruction **at, struct err *err)
 {
     for (size_t i = 0; i < stage->count; i++) {
-        SCOPED(run_flags_release) struct run_flags flags = {0};
-
         if (stage->body[i]->kind != INSTR_RUN)
             continue;
         *at = stage->body[i];
-        if (run_flags_parse(*at, &flags, NULL, err) < 0 ||
-            run_flags_check_allowed(&flags, allowed, err) < 0)
+        if (check_run(*at, options, err) < 0)
             return -1;
     }
     return 0;

@@ -15,6 +15,10 @@ void run_options_release(struct run_options *o)
 {
     strv_release(&o->hosts);
     box_release(&o->box);
+    strv_release(&o->cdi_allowed.names);
+    if (o->cdi)
+        cdi_registry_release(o->cdi);
+    free(o->cdi);
     secrets_release(&o->secrets);
     ssh_agents_release(&o->ssh);
     tripwire_free(o->wire);
@@ -61,6 +65,23 @@ int run_options_add_host(struct run_options *o, const char *text, struct err *er
     return 0;
 }
 
+/* rest: what is behind "device". */
+static int allow_device(struct run_options *o, const char *rest, struct err *err)
+{
+    struct str kind, name;
+
+    if (!*rest) {
+        o->cdi_allowed.all = true;
+        return 0;
+    }
+    if (cdi_name_parse(str_of(rest + 1), &kind, &name, err) < 0) {
+        err->kind = ERR_USAGE;
+        return -1;
+    }
+    strv_add(&o->cdi_allowed.names, rest + 1);
+    return 0;
+}
+
 int run_options_allow(struct run_options *o, const char *text, struct err *err)
 {
     static const struct {
@@ -76,8 +97,18 @@ int run_options_allow(struct run_options *o, const char *text, struct err *err)
             return 0;
         }
     }
+    if (strncmp(text, "device", 6) == 0 && (!text[6] || text[6] == '='))
+        return allow_device(o, text + 6, err);
     buf_add_escaped(&shown, str_slice(str_of(text), 0, 80));
     return err_set(err, ERR_USAGE, 0,
-                   "unknown entitlement \"%s\"; there are network.host and security.insecure",
+                   "unknown entitlement \"%s\"; there are network.host, security.insecure, device "
+                   "and device=NAME",
                    buf_cstr(&shown));
+}
+
+void run_options_add_cdi(struct run_options *o, const struct strv *dirs)
+{
+    o->cdi = xmalloc(sizeof(*o->cdi));
+    cdi_registry_init(o->cdi);
+    strv_copy(&o->cdi->dirs, dirs);
 }

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/strv.h"
+#include "builder/cdi_registry.h"
 #include "builder/secrets.h"
 #include "builder/ssh.h"
 #include "runtime/box.h"
@@ -20,6 +21,7 @@ enum run_network { RUN_NETWORK_DEFAULT, RUN_NETWORK_NONE, RUN_NETWORK_HOST };
 /* Entitlements: what a Dockerfile may not ask for unless --allow has it. */
 #define RUN_ALLOW_NETWORK_HOST 1u
 #define RUN_ALLOW_INSECURE 2u
+/* Those of devices are in cdi_allowed. */
 
 struct run_options {
     enum run_network network; /* of steps that say nothing */
@@ -28,6 +30,9 @@ struct run_options {
     struct limits limits;
     struct box box;
     unsigned allowed;
+    struct cdi_allowed cdi_allowed;
+    struct cdi_registry
+        *cdi; /* owned; has its own lock; never NULL once run_options_add_cdi() ran */
     struct secrets secrets;
     struct secret_source secret_source; /* of the same; get NULL: none */
     struct ssh_agents ssh;
@@ -40,7 +45,9 @@ int run_network_parse(const char *text, enum run_network *network, struct err *e
 /* "NAME:ADDRESS" or "NAME=ADDRESS"; host-gateway as address is the host itself, which steps share
  * their network with. ERR_USAGE. */
 int run_options_add_host(struct run_options *o, const char *text, struct err *err);
-/* "network.host", "security.insecure". ERR_USAGE. */
+/* "network.host", "security.insecure", "device", "device=VENDOR/CLASS[=NAME]". ERR_USAGE. */
 int run_options_allow(struct run_options *o, const char *text, struct err *err);
+/* The directories that tell of devices; none: the usual ones. */
+void run_options_add_cdi(struct run_options *o, const struct strv *dirs);
 
 #endif

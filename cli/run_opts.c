@@ -11,6 +11,7 @@ int run_opts_make(const struct run_opts *opts, struct run_options *out, struct e
     for (size_t i = 0; i < opts->allow.count; i++)
         if (run_options_allow(out, opts->allow.ptr[i], err) < 0)
             return err_wrap(err, "--allow");
+    run_options_add_cdi(out, &opts->cdi_dirs);
     for (size_t i = 0; i < opts->hosts.count; i++)
         if (run_options_add_host(out, opts->hosts.ptr[i], err) < 0)
             return err_wrap(err, "--add-host");

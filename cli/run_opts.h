@@ -15,7 +15,7 @@
 struct layout;
 
 struct run_opts {
-    struct strv allow, hosts, secrets, ssh, ulimits;
+    struct strv allow, cdi_dirs, hosts, secrets, ssh, ulimits;
     const char *network;
     uint64_t shm_size;
     struct box_opts box;
@@ -28,7 +28,10 @@ struct run_opts {
     {.type = OPT_LIST, .name = "ssh", .value = "ID[=SOCKET|=KEY[,KEY]]",                                                \
      .help = "an ssh agent for RUN --mount=type=ssh", .offset = offsetof(owner, field.ssh)},                            \
     {.type = OPT_LIST, .name = "allow", .value = "ENTITLEMENT",                                                         \
-     .help = "what RUN may ask for: network.host, security.insecure", .offset = offsetof(owner, field.allow)},          \
+     .help = "what RUN may ask for: network.host, security.insecure, device[=NAME]",                                    \
+     .offset = offsetof(owner, field.allow)},                                                                           \
+    {.type = OPT_LIST, .name = "cdi-spec-dir", .value = "DIR",                                                          \
+     .help = "where devices for RUN --device are described", .offset = offsetof(owner, field.cdi_dirs)},                \
     {.type = OPT_STR, .name = "network", .value = "MODE",                                                               \
      .help = "network of RUN steps: default, none, host", .offset = offsetof(owner, field.network)},                    \
     {.type = OPT_LIST, .name = "add-host", .value = "NAME:ADDRESS",                                                     \

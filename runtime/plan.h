@@ -43,10 +43,11 @@ struct plan_mount {
                        sandbox */
     bool is_dir;    /* BIND: set by plan_add_bind() */
     bool read_only; /* with everything below */
-    uint64_t size;  /* TMPFS */
-    uint32_t mode;  /* TMPFS, FILE; 0 means 0755 and 0644 */
-    uint32_t uid, gid;  /* TMPFS, FILE */
-    struct buf content; /* FILE */
+    bool no_suid, no_exec; /* BIND: the same; applied by run_start(), so they do not travel */
+    uint64_t size;         /* TMPFS */
+    uint32_t mode;         /* TMPFS, FILE; 0 means 0755 and 0644 */
+    uint32_t uid, gid;     /* TMPFS, FILE */
+    struct buf content;    /* FILE */
 };
 
 struct plan {

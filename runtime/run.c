@@ -39,8 +39,9 @@ static void sources_release(struct sources *s)
  */
 static int clone_source(const struct plan_mount *m, struct err *err)
 {
-    struct mount_attr attr = {.attr_set = (m->read_only ? MOUNT_ATTR_RDONLY : 0) |
-                                          (m->is_dir ? MOUNT_ATTR_NODEV : 0)};
+    struct mount_attr attr = {
+        .attr_set = (m->read_only ? MOUNT_ATTR_RDONLY : 0) | (m->no_suid ? MOUNT_ATTR_NOSUID : 0) |
+                    (m->no_exec ? MOUNT_ATTR_NOEXEC : 0) | (m->is_dir ? MOUNT_ATTR_NODEV : 0)};
     const unsigned flags = AT_EMPTY_PATH | (m->is_dir ? AT_RECURSIVE : 0);
     AUTO_FD int fd = open_tree(m->source_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags);
 

@@ -139,7 +139,7 @@ t "... and the output" has seen problem
 bad "a missing source" 'FROM base:1\nCOPY nothing /x\n' 'bad.Dockerfile:2: "nothing" is not in the build context'
 bad "an unknown owner" 'FROM base:1\nCOPY --chown=ghost a /x\n' 'bad.Dockerfile:2: --chown=ghost'
 bad "a file where a directory stands" 'FROM base:1\nCOPY sub /etc/passwd\n' 'bad.Dockerfile:2:' '/etc/passwd'
-bad "a flag that is not carried out" 'FROM base:1\nRUN --device=a.com/b=c,required true\n' 'bad.Dockerfile:2:' 'CDI'
+bad "a device that is not there" 'FROM base:1\nRUN --device=a.com/b=c,required true\n' 'bad.Dockerfile:2:' 'a.com/b=c is required'
 bad "a command that is not there" 'FROM base:1\nRUN ["/bin/nothing"]\n' 'bad.Dockerfile:2:' '/bin/nothing'
 t "an unknown target" expect_status 2 'nowhere' slipway build --target nowhere ctx
 t "a context that is not there" expect_fail 'no/such' slipway build no/such

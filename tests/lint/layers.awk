@@ -19,7 +19,7 @@ BEGIN {
     door["libdeflate.h"] = "^builder/(compress|inflate)[a-z_]*\\.[ch]$"
     door["zstd"] = "^builder/(compress|inflate)[a-z_]*\\.[ch]$"
     door["archive"] = "^builder/archive[a-z_]*\\.[ch]$"
-    door["yaml.h"] = "^deploy/yaml\\.[ch]$"
+    door["yaml.h"] = "^base/yaml\\.[ch]$"
 }
 function bad(text) { printf "%s:%d: %s\n", FILENAME, FNR, text; failed = 1 }
 function room_of(path, parts) { split(path, parts, "/"); return parts[1] }

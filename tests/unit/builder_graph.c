@@ -161,11 +161,14 @@ static void refusals(void)
          "Dockerfile:2: unknown network \"hots\"; did you mean host?", 2},
         {"FROM a\nRUN --security=root q", NULL,
          "Dockerfile:2: unknown security mode \"root\"; there are sandbox and insecure", 2},
-        {"FROM a\nRUN --device=v.com/c=d,required q", NULL,
-         "Dockerfile:2: device v.com/c=d is required and not there: devices of the Container "
-         "Device "
-         "Interface (CDI) are not supported",
+        {"FROM a\nRUN --device=gpu,required q", NULL,
+         "Dockerfile:2: --device: \"gpu\" names no device; such a name is VENDOR/CLASS, "
+         "VENDOR/CLASS=NAME or VENDOR/CLASS=*",
          2},
+        {"FROM a\nRUN --device=v.com/c=d,required=maybe q", NULL,
+         "Dockerfile:2: --device: required: want true or false", 2},
+        {"FROM a\nRUN --device=v.com/c=d,reqired q", NULL,
+         "Dockerfile:2: unknown option \"reqired\" of --device; there are name and required", 2},
         {"FROM a\nCOPY https://example.org/x /", NULL,
          "Dockerfile:2: COPY cannot fetch a URL: https://example.org/x; ADD does", 2},
         {"FROM a\nCOPY git@example.org:x /", NULL,

@@ -127,9 +127,14 @@ static void words(void)
     EQ_STR(err.text, "unknown network \"bridge\"; there are default, none and host");
     OK(run_options_allow(&o, "network.host", &err) == 0 && o.allowed == RUN_ALLOW_NETWORK_HOST);
     OK(run_options_allow(&o, "security.insecure", &err) == 0);
-    OK(run_options_allow(&o, "device", &err) < 0);
+    OK(run_options_allow(&o, "device=v.example/gpu=0", &err) == 0 && !o.cdi_allowed.all);
+    OK(strv_has(&o.cdi_allowed.names, "v.example/gpu=0"));
+    OK(run_options_allow(&o, "device", &err) == 0 && o.cdi_allowed.all);
+    OK(run_options_allow(&o, "device=gpu", &err) < 0);
+    OK(run_options_allow(&o, "devices", &err) < 0);
     EQ_STR(err.text,
-           "unknown entitlement \"device\"; there are network.host and security.insecure");
+           "unknown entitlement \"devices\"; there are network.host, security.insecure, device and "
+           "device=NAME");
 }
 
 TAP_MAIN({"secrets", specs}, {"ssh agents", agents}, {"hosts", hosts}, {"words", words})

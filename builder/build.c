@@ -45,6 +45,7 @@ static void build_release(struct build *b)
     for (size_t i = 0; i < b->images_count; i++)
         base_image_free(b->images[i]);
     free(b->images);
+    crossing_release(&b->crossing);
     flights_release(&b->flights);
     cache_uses_release(&b->uses);
     cache_contents_release(&b->contents);
@@ -385,6 +386,8 @@ static int carry_out(const struct build_options *options, const struct build_too
     build_lint_last(&b);
     if (ready == 0)
         explain_build(&b, &result->explanation);
+    if (made == 0)
+        made = crossing_report(&b, options->strict_platform, err);
     if (made == 0)
         made = commit(&b, err);
     if (made == 0)

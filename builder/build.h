@@ -52,6 +52,7 @@ struct build_options {
     bool no_cache;                      /* steps are carried out even when they are remembered */
     const struct run_options *run;      /* what RUN may and gets */
     bool explain;                       /* say why steps were remembered or not */
+    bool strict_platform;               /* builder/crossing.h */
     bool pull; /* ask the registry for base images even when the store has them */
 };
 

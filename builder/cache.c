@@ -80,6 +80,7 @@ void cache_key_end(struct cache_key *key)
 void cache_record_release(struct cache_record *record)
 {
     descriptor_release(&record->blob);
+    survey_release(&record->survey);
     *record = (struct cache_record){0};
 }
 
@@ -89,16 +90,19 @@ void cache_record_copy(struct cache_record *to, const struct cache_record *from)
     to->blob = (struct descriptor){0};
     if (from->has_layer)
         descriptor_copy(&to->blob, &from->blob);
+    survey_copy(&to->survey, &from->survey);
 }
 
 static int parse_record(struct str text, struct cache_record *record, struct err *err)
 {
     json_auto_t *doc = json_parse(text, err);
     const char *created = NULL, *diff_id = NULL;
-    json_t *layer = NULL;
+    json_t *layer = NULL, *elf = NULL;
 
-    if (!doc || json_take(doc, err, "{s:s, s?s, s?o}", "created", &created, "diffId", &diff_id,
-                          "layer", &layer) < 0)
+    if (!doc ||
+        json_take(doc, err, "{s:s, s?s, s?o, s?o}", "created", &created, "diffId", &diff_id,
+                  "layer", &layer, "elf", &elf) < 0 ||
+        (elf && survey_from_json(elf, &record->survey, err) < 0))
         return -1;
     snprintf(record->created, sizeof(record->created), "%s", created);
     if (!layer)
@@ -153,6 +157,8 @@ int cache_save(const struct layout *layout, const char *hex, const struct cache_
         json_object_set_new(doc, "diffId", json_string(record->diff_id));
         json_object_set_new(doc, "layer", descriptor_to_json(&record->blob));
     }
+    if (record->survey.count)
+        json_object_set_new(doc, "elf", survey_to_json(&record->survey));
     json_print(doc, &text);
     record_path(hex, path);
     if (fs_mkdirs(layout->cache_fd, "steps", 0700, err) < 0)

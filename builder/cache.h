@@ -4,8 +4,8 @@
 
 /*
  * What steps gave before: cache/steps/<hex of key>, one small JSON file a key.
- *   {"created":"…","diffId":"sha256:…","layer":{descriptor}}
- * layer is missing when the step changed nothing.
+ *   {"created":"…","diffId":"sha256:…","layer":{descriptor},"elf":[builder/survey.h]}
+ * layer is missing when the step changed nothing, elf when it added no programs.
  *
  * A step has two keys, and a record under each:
  *   by definition   the parent's definition, what the instruction says (builder/define.h), and the
@@ -22,6 +22,7 @@
 #include "base/hash.h"
 #include "base/strv.h"
 #include "builder/stack.h"
+#include "builder/survey.h"
 
 struct layout;
 struct layer;
@@ -47,6 +48,7 @@ struct cache_record {
     bool has_layer;
     char diff_id[DIGEST_SIZE];
     struct descriptor blob;
+    struct survey survey;
 };
 
 void cache_record_release(struct cache_record *record);

@@ -21,6 +21,7 @@
 #include "builder/cache_import.h"
 #include "builder/context.h"
 #include "builder/control.h"
+#include "builder/crossing.h"
 #include "builder/flights.h"
 #include "builder/graph.h"
 #include "builder/parse.h"
@@ -78,6 +79,7 @@ struct making {
     int shown;                        /* the running step, as base/progress knows it */
     size_t uploaded;                  /* of its layers, those that early_push knows */
     bool forget;                      /* the running step's result must not be remembered */
+    uint64_t emulated_ms;             /* how long the running step ran under an emulator */
     struct worktree *worktree;        /* of plain sandboxes; NULL: none yet */
     struct buf output;                /* the last of it, of a step that failed */
     struct buf excerpt;               /* the lines at fault, after a failure */
@@ -117,7 +119,8 @@ struct build {
     struct cache_uses uses;         /* for --cache-to */
     struct cache_contents contents; /* the same */
     struct control control;         /* of the build arguments */
-    bool has_epoch;                 /* SOURCE_DATE_EPOCH */
+    struct crossing crossing;
+    bool has_epoch; /* SOURCE_DATE_EPOCH */
     int64_t epoch;
 };
 

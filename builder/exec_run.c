@@ -407,6 +407,7 @@ int exec_run(struct build *build, struct making *making, void *arg, struct layer
                       .run = RUN_CLOSED,
                       .log = STEP_LOG_CLOSED};
     const char *changed;
+    uint64_t begun;
 
     p.log.layout = p.layout;
     p.log.shown = making->shown;
@@ -416,9 +417,13 @@ int exec_run(struct build *build, struct making *making, void *arg, struct layer
                  p.work->absent.ptr[i]);
     if (can_run(build, making, &p, err) < 0 || fill_plan(build, &p, making, err) < 0 ||
         set_user(build, &p, making, err) < 0 ||
-        mounts_open(&p.work->mounts, build, making, &p.plan, err) < 0 ||
-        start(build, &p, making, err) < 0 || finish(build, making, &p, err) < 0)
+        mounts_open(&p.work->mounts, build, making, &p.plan, err) < 0)
         return -1;
+    begun = clock_mono_ms();
+    if (start(build, &p, making, err) < 0 || finish(build, making, &p, err) < 0)
+        return -1;
+    if (p.emulated)
+        making->emulated_ms = clock_mono_ms() - begun + 1;
     run_release(&p.run);
     scope_close(&p.plan.root_fd);
     mounts_close(&p.work->mounts);

@@ -78,6 +78,7 @@ static void settle_in(const struct step *s, const struct cache_record *record, b
 {
     count_step(s->build, cached);
     take_layer(s->making, record, s->created_by);
+    crossing_layer(s->build, s->making, s->in, record);
     progress_finish(s->making->shown, cached ? PROGRESS_CACHED : PROGRESS_DONE, NULL);
 }
 
@@ -190,17 +191,21 @@ static int carry_out(struct step *s, const char *hex, struct cache_record *recor
 
     log_debug("%s has key %s", s->in->canonical, hex);
     m->forget = false;
+    m->emulated_ms = 0;
     ahead_missed(s->build, m);
     /* With secrets nothing goes before everything was searched. */
     if (tripwire_is_empty(s->build->options->run->wire))
         early_push_start(s->build->early);
     if (s->fn(s->build, m, s->arg, &layer, err) < 0)
         return -1;
+    if (m->emulated_ms)
+        crossing_emulated(s->build, m, s->in, m->emulated_ms);
     stamp(s->build, record->created);
     record->has_layer = layer.diff_id[0] && (layer.entries || s->keep_empty);
     if (record->has_layer) {
         memcpy(record->diff_id, layer.diff_id, DIGEST_SIZE);
         descriptor_copy(&record->blob, &layer.descriptor);
+        survey_copy(&record->survey, &layer.survey);
     }
     if (m->forget)
         return 0;

@@ -33,7 +33,9 @@ struct layer_writer {
     bool keeps; /* its content goes into the index too */
     struct buf kept;
     struct tripwire_scan scan; /* of the entry's content */
-    struct buf scanned;        /* its path, when there is something to look for */
+    struct survey_head head;   /* the same */
+    struct survey survey;
+    struct buf scanned; /* its path, when there is something to look for */
     bool broken; /* an error in the middle of an entry left a tar that nothing can be added to */
     uint64_t entries;
 };
@@ -41,6 +43,7 @@ struct layer_writer {
 void layer_release(struct layer *layer)
 {
     descriptor_release(&layer->descriptor);
+    survey_release(&layer->survey);
     *layer = (struct layer){0};
 }
 
@@ -72,6 +75,7 @@ void layer_writer_close(struct layer_writer *w)
     buf_release(&w->header);
     buf_release(&w->kept);
     tripwire_scan_release(&w->scan);
+    survey_release(&w->survey);
     buf_release(&w->scanned);
     free(w);
 }
@@ -130,6 +134,7 @@ static int put_header(struct layer_writer *w, const struct entry *e, struct err 
     w->entries++;
     w->size = w->left = e->type == ENTRY_FILE ? e->size : 0;
     w->keeps = index_keeps_content(&clamped);
+    w->head.size = 0;
     buf_clear(&w->kept);
     return blob_add(w->blob, w->header.ptr, w->header.size, err);
 }
@@ -171,6 +176,7 @@ static int finish(struct layer_writer *w, struct err *err)
     if (w->keeps)
         index_builder_content(w->index, buf_str(&w->kept));
     w->keeps = false;
+    survey_file(&w->survey, &w->head, buf_cstr(&w->parents.last));
     if (w->options.wire && check_content(w, err) < 0)
         return -1;
     return blob_add(w->blob, zeros, tar_padding(w->size), err);
@@ -195,6 +201,7 @@ int layer_add_piece(struct layer_writer *w, const void *bytes, size_t size, stru
     if (blob_add(w->blob, bytes, size, err) < 0)
         return broken(w);
     tripwire_feed(&w->scan, bytes, size);
+    survey_feed(&w->head, bytes, size);
     if (w->keeps)
         buf_add(&w->kept, bytes, size);
     w->left -= size;
@@ -220,11 +227,12 @@ int layer_add_bytes(struct layer_writer *w, const struct entry *e, const void *b
 static ssize_t add_some(struct layer_writer *w, int fd, off_t offset, struct sha256 *also,
                         struct err *err)
 {
+    const struct blob_taps taps = {.scan = &w->scan, .head = &w->head, .also = also};
     char bytes[4096];
     ssize_t n;
 
     if (!w->keeps) {
-        n = blob_add_fd(w->blob, fd, offset, w->left, &w->scan, also, err);
+        n = blob_add_fd(w->blob, fd, offset, w->left, &taps, err);
         if (n > 0)
             w->left -= (uint64_t)n;
         return n > 0 && !w->left && finish(w, err) < 0 ? -1 : n;
@@ -294,6 +302,8 @@ int layer_writer_end(struct layer_writer *w, struct layer *layer, struct err *er
     if (index < 0 || blob_end(w->blob, layer, err) < 0)
         return -1;
     layer->entries = w->entries;
+    layer->survey = w->survey;
+    w->survey = (struct survey){0};
     return layer_keep_index(w->layout, index, layer->diff_id, err);
 }
 

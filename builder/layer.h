@@ -20,6 +20,7 @@
 #include "builder/compress.h"
 #include "builder/entry.h"
 #include "builder/index.h"
+#include "builder/survey.h"
 #include "registry/descriptor.h"
 
 struct layout;
@@ -34,6 +35,7 @@ struct layer {
     struct descriptor descriptor; /* media type, digest and size of the blob in the store */
     uint64_t size;                /* of the plain tar */
     uint64_t entries;             /* 0: nothing changed */
+    struct survey survey;         /* of its programs and libraries */
 };
 
 void layer_release(struct layer *layer);

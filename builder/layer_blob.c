@@ -85,7 +85,7 @@ int blob_add(struct blob_writer *b, const void *bytes, size_t size, struct err *
 
 /* Up to size bytes of a file straight into the compressor: the count, 0 at its end. */
 ssize_t blob_add_fd(struct blob_writer *b, int fd, off_t offset, uint64_t size,
-                    struct tripwire_scan *scan, struct sha256 *also, struct err *err)
+                    const struct blob_taps *taps, struct err *err)
 {
     size_t room;
     char *space = compressor_space(b->compressor, &room);
@@ -96,10 +96,11 @@ ssize_t blob_add_fd(struct blob_writer *b, int fd, off_t offset, uint64_t size,
     } while (n < 0 && errno == EINTR);
     if (n < 0)
         return err_errno(err, "read");
-    tripwire_feed(scan, space, (size_t)n);
+    tripwire_feed(taps->scan, space, (size_t)n);
+    survey_feed(taps->head, space, (size_t)n);
     sha256_add(&b->tar_hash, space, (size_t)n);
-    if (also)
-        sha256_add(also, space, (size_t)n);
+    if (taps->also)
+        sha256_add(taps->also, space, (size_t)n);
     b->tar_size += (uint64_t)n;
     return compressor_advance(b->compressor, (size_t)n, err) < 0 ? -1 : n;
 }

@@ -17,9 +17,15 @@ struct blob_writer *blob_open(struct layout *layout, struct pool *pool, enum cod
                               struct err *err);
 void blob_close(struct blob_writer *b); /* NULL is fine */
 int blob_add(struct blob_writer *b, const void *bytes, size_t size, struct err *err);
-/* Up to size bytes of a file from offset: the count taken, 0 at its end. scan is fed with them. */
+/* Who else wants the bytes; also: NULL for none. */
+struct blob_taps {
+    struct tripwire_scan *scan;
+    struct survey_head *head;
+    struct sha256 *also;
+};
+/* Up to size bytes of a file from offset: the count taken, 0 at its end. */
 ssize_t blob_add_fd(struct blob_writer *b, int fd, off_t offset, uint64_t size,
-                    struct tripwire_scan *scan, struct sha256 *also, struct err *err);
+                    const struct blob_taps *taps, struct err *err);
 /* Commits the blob; fills all of layer but `entries`. */
 int blob_end(struct blob_writer *b, struct layer *layer, struct err *err);
 

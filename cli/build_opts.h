@@ -18,7 +18,7 @@ struct build_opts {
     struct strv tags, targets, platforms, build_args, labels, build_contexts, emulators;
     const char *file, *isolation, *call;
     uint64_t jobs;
-    bool no_cache, explain, pull, check, print_ast;
+    bool no_cache, explain, strict_platform, pull, check, print_ast;
     struct cache_opts cache;
     struct output_opts output;
     struct legacy_opts legacy;

@@ -169,6 +169,7 @@ int build_request_make(const struct build_opts *o, const char *context, struct b
     r->options.jobs = o->jobs < JOBS_MAX ? (unsigned)o->jobs : JOBS_MAX;
     r->options.no_cache = o->no_cache;
     r->options.explain = o->explain;
+    r->options.strict_platform = o->strict_platform;
     r->options.no_cache_filter = &r->cache.not_of;
     r->options.cache_from = r->cache.from;
     r->options.cache_from_count = r->cache.from_count;

@@ -107,6 +107,41 @@ t "... nor a program" expect_status 2 'not a program' slipway run --emulator arm
 t "... nor for anything" expect_status 2 'no emulator for "mips" can be used; there are amd64' slipway run --emulator mips=/bin/ls foreign:native true
 t "an emulator for another one" expect_status 125 'cannot run the smallest program' slipway run --emulator arm64="$T/emulators/qemu-riscv64-static" --platform linux/arm64 foreign:1 true
 
+# Programs of another architecture in the image.
+cp ctx/guest-amd64 ctx/guest-arm64 ctx/guest-386 ctx/guest-s390x .
+cat >mixed <<'D'
+FROM foreign:1 AS tools
+COPY guest-amd64 /tool
+RUN sleep 1; cat /bin/busybox >/made
+FROM foreign:1
+COPY --from=tools /made /made
+COPY guest-arm64 /right
+COPY guest-amd64 guest-s390x /opt/
+RUN cp /opt/guest-amd64 /usr-copy; cp /made /also
+D
+wrong='mixed:7: the image is for linux/arm64, but programs and libraries of this step are not: 1 for amd64 (/opt/guest-amd64), 1 for s390x (/opt/guest-s390x)'
+mixed() { slipway --progress plain build "$@" -t mixed:1 -f mixed ctx; }
+t "a build that copies programs of others" mixed --platform linux/arm64
+cp "$T/err" mixed.err
+t "... is warned, by line and file" has mixed.err "warning: $wrong"
+t "... also of what RUN makes" has mixed.err 'warning: mixed:8: the image is for linux/arm64, but programs and libraries of this step are not: 1 for amd64 (/usr-copy)'
+is "$(grep -c warning: mixed.err)" 2 "... not of tools, nor of what fits"
+t "... and told what ran under an emulator" matches mixed.err '^2 steps ran [0-9.]+ s under an emulator:$'
+t "... by step" matches mixed.err '^ +[0-9.]+ s  mixed:3: RUN sleep 1; cat /bin/busybox >/made \(linux/arm64\)$'
+t "... and which stage could be native" matches mixed.err '^stage tools \(line 1\) ran [0-9.]+ s under an emulator, and only files are taken from it: FROM --platform=.BUILDPLATFORM'
+t "remembered steps" mixed --platform linux/arm64
+t "... warn too" has "$T/err" "warning: $wrong"
+t "... and ran under nothing" lacks "$T/err" 'under an emulator'
+slipway rm mixed:1 >/dev/null
+t "--strict-platform" expect_fail "$wrong (--strict-platform)" mixed --strict-platform --platform linux/arm64
+t "... tags nothing" not slipway inspect mixed:1
+printf 'FROM scratch\nCOPY guest-386 guest-amd64 guest-arm64 /lib/\n' >fits
+t "several architectures in a native build are no matter" slipway build -f fits ctx
+t "... of words" lacks "$T/err" warning:
+printf 'FROM scratch\nCOPY guest-arm64 /app\n' >alien
+t "a native build of nothing that fits" slipway build -f alien ctx
+t "... is" has "$T/err" 'warning: alien:2: the image is for linux/amd64, but programs and libraries of this step are not: 1 for arm64 (/app)'
+
 # Where there is none.
 hidden() { unshare --mount sh -c 'for f in /usr/bin/qemu-* /usr/local/bin/qemu-*; do [ ! -e "$f" ] || mount --bind /dev/null "$f"; done; PATH=/usr/bin:/bin exec "$@"' sh "$@"; }
 if can root && ! ctx/guest-s390x 2>/dev/null; then

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -27,6 +28,7 @@
  */
 #define PLAIN_MIN ((uint64_t)4 << 30)
 #define PLAIN_RATIO 200
+#define POOR_XATTR "user.slipway.poor"
 
 /* What a layer's tar flows through: bytes are hashed, or stored, as the reader takes them. */
 struct tap {
@@ -282,6 +284,27 @@ bool layer_has_tree(struct layout *layout, const char *diff_id)
     return digest_valid(diff_id) && faccessat(layout->trees_fd, digest_hex(diff_id), F_OK, 0) == 0;
 }
 
+/* Unpacked by an ordinary user without a user namespace: its contents are right, its owners and
+ * modes are not. Whoever can do better does it again. */
+static bool is_poor(struct layout *layout, const char *diff_id)
+{
+    AUTO_FD int fd =
+        openat(layout->trees_fd, digest_hex(diff_id), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    return fd >= 0 && fgetxattr(fd, POOR_XATTR, NULL, 0) >= 0;
+}
+
+static void mark_poor(int tree_fd)
+{
+    if (geteuid() != 0 && fsetxattr(tree_fd, POOR_XATTR, "", 0, 0) < 0)
+        log_debug("a tree without owners is not marked: %s", strerror(errno));
+}
+
+static bool has_good_tree(struct layout *layout, const char *diff_id)
+{
+    return layer_has_tree(layout, diff_id) && (geteuid() != 0 || !is_poor(layout, diff_id));
+}
+
 /* The first of several processes wins; the others' work is the same and goes. */
 static int adopt(struct layout *layout, const char *diff_id, int dir_fd, const char *name,
                  struct err *err)
@@ -309,6 +332,10 @@ static int unpack_into(struct layout *layout, const struct descriptor *blob, con
     fd = fs_open_dir(tmp->fd, "tree", err);
     if (fd < 0 || read_layer(layout, blob, diff_id, fd, false, err) < 0)
         return -1;
+    mark_poor(fd);
+    if (layer_has_tree(layout, diff_id) && /* a poor one */
+        fs_remove_tree(layout->trees_fd, digest_hex(diff_id), err) < 0)
+        return -1;
     return adopt(layout, diff_id, tmp->fd, "tree", err);
 }
 
@@ -321,12 +348,12 @@ int layer_tree(struct layout *layout, const struct descriptor *blob, const char 
 
     if (check_diff_id(diff_id, err) < 0)
         return -1;
-    if (layer_has_tree(layout, diff_id))
+    if (has_good_tree(layout, diff_id))
         return 0;
     lock = layout_lock(layout, diff_id, true, err);
     if (lock < 0)
         return -1;
-    if (layer_has_tree(layout, diff_id))
+    if (has_good_tree(layout, diff_id))
         return 0;
     if (layout_tmp_open(layout, &tmp, err) < 0)
         return -1;

@@ -333,6 +333,8 @@ static int set_metadata(struct unpack *u, int fd, const struct entry *e, struct 
 
     if ((e->uid != u->uid || e->gid != u->gid) && fchown(fd, e->uid, e->gid) < 0)
         mode = record_owner(u, fd, e);
+    if (u->uid) /* who is not root must be able to read it again */
+        mode |= e->type == ENTRY_DIR ? 0700 : 0400;
     set_xattrs(fd, e); /* after chown, which clears capabilities */
     if (fchmod(fd, mode) < 0 || futimens(fd, times) < 0)
         return err_errno(err, "set mode and time of %s", e->path);

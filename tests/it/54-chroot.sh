@@ -213,3 +213,34 @@ t "run" expect_status 7 "" slipway run --isolation chroot --network none base:1 
 t "run: a private network is refused by name" expect_status 125 "isolation chroot has no private network: take --network host or none" slipway run --isolation chroot base:1 true
 t "run: volumes, too" expect_status 125 "nothing of the host can be mounted on /x with isolation chroot" slipway run --isolation chroot --network none -v /tmp:/x base:1 true
 t "run: a root that is read-only, too" expect_status 125 "isolation chroot cannot make the root read-only" slipway run --isolation chroot --network none --read-only base:1 true
+
+# --- isolation none: everything but RUN, for a user who may do nothing ---
+
+mkdir -p plain/archive/d && echo 1 >plain/archive/d/f && tar --owner=77 --group=88 --mtime=@1600000000 -cf plain/t.tar -C plain/archive . && rm -r plain/archive
+echo a >plain/a
+cat >plain/Dockerfile <<'D'
+FROM base:1 AS one
+COPY --chown=app:extra --chmod=640 a /x/
+ADD t.tar /tar
+WORKDIR /home/app/w
+USER app
+WORKDIR z
+FROM base:1
+COPY --from=one /x /tar /y/
+COPY --from=one /home/app /h
+COPY --link a /l
+D
+home=$(on_host_home user-no-userns)
+cp -r plain "$T/busybox.tar" "$home"
+chmod -R a+rX "$home/plain" "$home/busybox.tar"
+cd "$home" || exit 1
+t "none: an image" on_host user-no-userns slipway import --change 'CMD ["/bin/sh"]' busybox.tar base:1
+t "none: everything but RUN" on_host user-no-userns env SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH slipway build -t p:1 plain
+t "... as root has it" slipway --root "$T/other" build --isolation root -t p:1 plain
+diff_ids p:1 "$T/other" >"$T/work/want"
+diff_ids p:1 "$home/store" >"$T/work/got"
+t "... the same layers" diff "$T/work/want" "$T/work/got"
+printf 'FROM base:1\nCOPY --chown=app:extra --chmod=640 a /x/\nRUN stat -c "%%u %%g %%a" /x/a\n' >plain/D2
+t "none: a RUN says why" expect_fail "no command can be run here: " on_host user-no-userns env SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH slipway build -f plain/D2 plain
+t "... and runs where it can, with the owners that none could not keep" as_user env SLIPWAY_ROOT="$home/store" SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH slipway --progress plain build -f plain/D2 plain
+t "... which are right" matches "$T/err" '^#[0-9]* 1000 2000 640$'

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/sieve.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "base/scope.h"
+#include "base/strv.h"
 #include "builder/diff.h"
 #include "builder/stack.h"
 #include "builder/view.h"
@@ -133,6 +137,63 @@ static bool says_nothing(struct sieve *s, const struct entry *e, const struct vi
     return e->type != ENTRY_FILE || e->size == 0 || same_content(s, below, dir_fd, name);
 }
 
+/* ---- what is left out of an upper directory ---- */
+
+struct sieve_rest {
+    struct strv paths;   /* in the walk's order: a directory before what is in it */
+    struct strv opaques; /* directories whose mark goes */
+};
+
+static void rest_release(struct sieve_rest *rest)
+{
+    strv_release(&rest->paths);
+    strv_release(&rest->opaques);
+}
+
+static int leave_out(struct sieve *s, const struct entry *e)
+{
+    if (s->rest && strcmp(e->path, ".") != 0)
+        strv_add(&s->rest->paths, e->path);
+    return 0;
+}
+
+/* The directory above keeps its time: the layer tells it. */
+static int remove_one(int upper_fd, const char *path, struct err *err)
+{
+    AUTO_FREE char *up = str_dup(path_dir(str_of(path)));
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
+    struct stat st, above;
+    int rc;
+
+    if (fstatat(upper_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+        fstatat(upper_fd, up, &above, AT_SYMLINK_NOFOLLOW) < 0)
+        return err_errno(err, "stat %s", path);
+    rc = unlinkat(upper_fd, path, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0);
+    if (rc < 0 && (errno == ENOTEMPTY || errno == EEXIST))
+        return 0; /* something in it is in the layer, and so is it, as it is below */
+    times[1] = above.st_mtim;
+    if (rc < 0 || utimensat(upper_fd, up, times, AT_SYMLINK_NOFOLLOW) < 0)
+        return err_errno(err, "remove %s", path);
+    return 0;
+}
+
+static int remove_rest(int upper_fd, const struct sieve_rest *rest, struct err *err)
+{
+    for (size_t i = 0; i < rest->opaques.count; i++) {
+        AUTO_FD int fd =
+            openat(upper_fd, rest->opaques.ptr[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        if (fd < 0)
+            return err_errno(err, "open %s", rest->opaques.ptr[i]);
+        fremovexattr(fd, "user.overlay.opaque");
+        fremovexattr(fd, "trusted.overlay.opaque");
+    }
+    for (size_t i = rest->paths.count; i-- > 0;)
+        if (remove_one(upper_fd, rest->paths.ptr[i], err) < 0)
+            return -1;
+    return 0;
+}
+
 int sieve_add(void *ctx, const struct entry *e, int dir_fd, const char *name, struct err *err)
 {
     struct sieve *s = ctx;
@@ -141,11 +202,14 @@ int sieve_add(void *ctx, const struct entry *e, int dir_fd, const char *name, st
     struct entry told = *e;
 
     if (e->type == ENTRY_WHITEOUT && !there)
-        return 0;
-    if (told.opaque && !(there && below.entry.type == ENTRY_DIR))
+        return leave_out(s, e);
+    if (told.opaque && !(there && below.entry.type == ENTRY_DIR)) {
         told.opaque = false;
+        if (s->rest)
+            strv_add(&s->rest->opaques, e->path);
+    }
     if (there && says_nothing(s, &told, &below, dir_fd, name))
-        return 0;
+        return leave_out(s, e);
     return told.type == ENTRY_FILE ? layer_add_file(s->writer, &told, dir_fd, name, err)
                                    : layer_add(s->writer, &told, err);
 }
@@ -158,10 +222,14 @@ int sieve_end(struct sieve *sieve, struct layer *layer, struct err *err)
 int sieve_upper(struct layout *layout, struct pool *pool, struct stack *stack, int upper_fd,
                 const struct layer_options *options, struct layer *layer, struct err *err)
 {
+    SCOPED(rest_release) struct sieve_rest rest = {0};
     SCOPED(sieve_close) struct sieve s = {0};
 
-    if (sieve_open(&s, layout, pool, stack, options, err) < 0 ||
-        diff_recorded(upper_fd, false, options->links, sieve_add, &s, err) < 0)
+    if (sieve_open(&s, layout, pool, stack, options, err) < 0)
         return -1;
-    return sieve_end(&s, layer, err);
+    s.rest = &rest;
+    if (diff_recorded(upper_fd, false, options->links, sieve_add, &s, err) < 0 ||
+        sieve_end(&s, layer, err) < 0)
+        return -1;
+    return remove_rest(upper_fd, &rest, err);
 }

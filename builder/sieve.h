@@ -26,6 +26,7 @@ struct sieve {
     const struct view *view;
     bool clamp;
     int64_t epoch;
+    struct sieve_rest *rest; /* what was left out, to be removed; NULL: that does not matter */
 };
 
 /* Opens the writer; stack is borrowed, and so is what options name. options->below is set here. */
@@ -36,7 +37,8 @@ int sieve_add(void *ctx, const struct entry *e, int dir_fd, const char *name, st
 int sieve_end(struct sieve *sieve, struct layer *layer, struct err *err);
 void sieve_close(struct sieve *sieve);
 
-/* All of an overlay's upper directory. */
+/* All of an overlay's upper directory. What is left out is removed there, too: the directory
+ * becomes the layer's tree, which serves every stage with such a layer, whatever is below it. */
 int sieve_upper(struct layout *layout, struct pool *pool, struct stack *stack, int upper_fd,
                 const struct layer_options *options, struct layer *layer, struct err *err);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/fs.h"
 #include "base/json.h"
 #include "base/scope.h"
@@ -22,14 +23,6 @@ static const struct opt doctor_opts[] = {
     {.type = OPT_END},
 };
 
-struct finding {
-    const struct doctor_probe *probe;
-    bool held;
-    struct err why;
-};
-
-#define FINDINGS_MAX 32
-
 /* Probes make directories in the store: it is made if need be, but not opened, for its locks are no
  * matter of theirs. */
 static int open_store(const char *root, struct err *err)
@@ -42,52 +35,57 @@ static int open_store(const char *root, struct err *err)
     return fs_open_dir(AT_FDCWD, root, err);
 }
 
-static bool held(const struct finding *findings, size_t count, const char *name)
+/* Nobody wonders why an ordinary user is not root. */
+static bool is_refusal(const struct doctor_report *r, size_t i)
 {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(findings[i].probe->name, name) == 0)
-            return findings[i].held;
-    return false;
+    return !r->findings[i].held && (geteuid() == 0 || !r->findings[i].for_root);
 }
 
-static const char *rung(const struct finding *f, size_t count)
+static void add_failure(json_t *one, const struct doctor_finding *f)
 {
-    return geteuid() == 0 && held(f, count, "root") ? "root"
-           : held(f, count, "userns")               ? "userns"
-           : held(f, count, "single")               ? "single"
-                                                    : "none";
+    const char *name = f->why.kind == ERR_SYSTEM ? strerrorname_np(f->why.code) : NULL;
+
+    json_object_set_new(one, "why", json_string(f->why.text));
+    json_object_set_new(one, "errno", json_integer(f->why.kind == ERR_SYSTEM ? f->why.code : 0));
+    json_object_set_new(one, "error", name && f->why.code ? json_string(name) : json_null());
+    json_object_set_new(one, "remedy", f->remedy[0] ? json_string(f->remedy) : json_null());
 }
 
-static void print_json(const struct finding *f, size_t count)
+static void print_json(const struct doctor_report *r)
 {
-    json_auto_t *doc = json_pack("{s:s, s:b, s:[]}", "isolation", rung(f, count), "run",
-                                 held(f, count, "sandbox"), "probes");
+    json_auto_t *doc = json_pack("{s:s, s:b, s:I, s:[]}", "isolation", session_rung_name(r->rung),
+                                 "run", r->run, "took_us", (json_int_t)r->took_us, "probes");
     SCOPED(buf_release) struct buf text = {0};
 
-    for (size_t i = 0; i < count; i++) {
-        json_t *one = json_pack("{s:s, s:s, s:b}", "name", f[i].probe->name, "what",
-                                f[i].probe->what, "ok", f[i].held);
+    for (size_t i = 0; i < r->count; i++) {
+        const struct doctor_finding *f = &r->findings[i];
+        json_t *one = json_pack("{s:s, s:s, s:b}", "name", f->name, "what", f->what, "ok", f->held);
 
-        if (!f[i].held) {
-            json_object_set_new(one, "why", json_string(f[i].why.text));
-            json_object_set_new(one, "errno",
-                                json_integer(f[i].why.kind == ERR_SYSTEM ? f[i].why.code : 0));
-        }
+        if (!f->held)
+            add_failure(one, f);
         json_array_append_new(json_object_get(doc, "probes"), one);
     }
     json_print(doc, &text);
     printf("%s\n", buf_cstr(&text));
 }
 
-static void print_plain(const struct finding *f, size_t count)
+static void print_plain(const struct doctor_report *r)
 {
-    for (size_t i = 0; i < count; i++) {
-        printf("%-4s %-9s %s\n", f[i].held ? "yes" : "no", f[i].probe->name, f[i].probe->what);
-        if (!f[i].held)
-            printf("%15s%s\n", "", f[i].why.text);
+    for (size_t i = 0; i < r->count; i++) {
+        const struct doctor_finding *f = &r->findings[i];
+
+        printf("%-4s %-10s %s\n", f->held ? "yes" : "no", f->name, f->what);
+        if (!f->held)
+            printf("%16s%s\n", "", f->why.text);
+        if (!f->held && f->remedy[0])
+            printf("%16s%s\n", "", f->remedy);
     }
-    if (held(f, count, "sandbox"))
-        printf("RUN and slipway run are carried out with isolation %s\n", rung(f, count));
+    for (size_t i = 0; i < r->rungs; i++)
+        if (is_refusal(r, i))
+            printf("isolation %s is not used: %s\n", r->findings[i].name, r->findings[i].why.text);
+    if (r->run)
+        printf("RUN and slipway run are carried out with isolation %s\n",
+               session_rung_name(r->rung));
     else
         printf("RUN and slipway run are not possible here; every other instruction is\n");
 }
@@ -96,23 +94,18 @@ static int doctor_run(struct cmd_context *context, const void *values, int count
                       struct err *err)
 {
     const struct doctor_opts *opts = values;
-    struct finding findings[FINDINGS_MAX] = {0};
+    AUTO_FREE struct doctor_report *report = xcalloc(1, sizeof(*report));
     AUTO_FD int store_fd = open_store(context->root, err);
 
     (void)count;
     (void)args;
-    if (store_fd < 0)
+    if (store_fd < 0 || doctor_examine(store_fd, report, err) < 0)
         return -1;
-    BUG_ON(doctor_probes_count > FINDINGS_MAX);
-    for (size_t i = 0; i < doctor_probes_count; i++) {
-        findings[i].probe = &doctor_probes[i];
-        findings[i].held = doctor_try(&doctor_probes[i], store_fd, &findings[i].why) == 0;
-    }
     if (opts->json)
-        print_json(findings, doctor_probes_count);
+        print_json(report);
     else
-        print_plain(findings, doctor_probes_count);
-    return held(findings, doctor_probes_count, "sandbox") ? 0 : 1;
+        print_plain(report);
+    return report->run ? 0 : 1;
 }
 
 const struct cmd cmd_doctor = {.name = "doctor",

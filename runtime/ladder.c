@@ -15,6 +15,7 @@
 #include "base/scope.h"
 #include "runtime/chroot.h"
 #include "runtime/notify.h"
+#include "runtime/remedy.h"
 #include "runtime/spawner.h"
 #include "runtime/syscalls.h"
 #include "runtime/userns.h"
@@ -47,32 +48,6 @@ int ladder_parse(const char *want, enum session_rung *rung, struct err *err)
     return err_set(err, ERR_USAGE, 0,
                    "unknown isolation \"%s\"; want auto, root, userns, single, chroot or none",
                    want);
-}
-
-static bool sysctl_is(const char *path, const char *value)
-{
-    SCOPED(buf_release) struct buf text = {0};
-    struct err ignored = {0};
-
-    return fs_read_file(AT_FDCWD, path, &text, 64, &ignored) == 0 &&
-           str_is(str_trim(buf_str(&text)), value);
-}
-
-/* The failure stays as the kernel told it; what is added is the likely reason and what helps. */
-static void add_remedy(struct err *err)
-{
-    if (err->code == ENOSPC)
-        err_add(err, "; the kernel's count of user namespaces is used up or 0: as root, sysctl -w "
-                     "user.max_user_namespaces=15000");
-    else if (sysctl_is("/proc/sys/kernel/unprivileged_userns_clone", "0"))
-        err_add(err, "; as root: sysctl -w kernel.unprivileged_userns_clone=1");
-    else if (sysctl_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"))
-        err_add(err, "; as root: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or an "
-                     "AppArmor profile for slipway");
-    else if (err->code == EPERM)
-        err_add(
-            err,
-            "; in a container: its seccomp profile forbids it (run it with seccomp unconfined)");
 }
 
 struct entry {
@@ -201,6 +176,8 @@ static int enter_root(struct session *session, struct err *err)
 
     if (geteuid() != 0)
         return err_set(err, ERR_SYSTEM, EPERM, "isolation root needs to be started by root");
+    if (userns_check_ids(2, err) < 0)
+        return -1;
     if (unshare(CLONE_NEWNS) < 0)
         return err_errno(err, "make a mount namespace");
     if (enter(&e, session, &failure) == 0)
@@ -217,13 +194,10 @@ static int enter_userns(struct session *session, struct err *err)
 {
     struct entry e = {.rung = SESSION_USERNS, .new_user = true, .identity = geteuid() == 0};
 
-    if (!e.identity && userns_find_sub(geteuid(), getegid(), &e.sub, err) < 0)
+    if ((e.identity ? userns_check_ids(2, err)
+                    : userns_find_sub(geteuid(), getegid(), &e.sub, err)) < 0)
         return -1;
-    if (enter(&e, session, err) == 0)
-        return 0;
-    if (err->kind == ERR_SYSTEM)
-        add_remedy(err);
-    return -1;
+    return enter(&e, session, err);
 }
 
 static int enter_chroot(struct session *session, struct err *err)
@@ -244,11 +218,7 @@ static int enter_single(struct session *session, struct err *err)
 
     if (notify_probe(err) < 0)
         return -1;
-    if (enter(&e, session, err) == 0)
-        return 0;
-    if (err->kind == ERR_SYSTEM)
-        add_remedy(err);
-    return -1;
+    return enter(&e, session, err);
 }
 
 int ladder_enter(enum session_rung rung, struct session *session, struct err *err)
@@ -270,35 +240,97 @@ int ladder_enter(enum session_rung rung, struct session *session, struct err *er
     return 0;
 }
 
+/* The rungs above the one that is used, why not these, and what would help. */
+struct refusals {
+    struct refusal {
+        enum session_rung rung;
+        struct err err;
+        struct buf remedy;
+        bool told;
+    } items[LADDER_RUNGS];
+    size_t count;
+};
+
+static void refusals_release(struct refusals *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        buf_release(&r->items[i].remedy);
+    r->count = 0;
+}
+
+static void refuse(struct refusals *r, enum session_rung rung, uid_t uid, const struct err *err)
+{
+    struct refusal *one = &r->items[r->count++];
+
+    log_debug("isolation %s: %s", session_rung_name(rung), err->text);
+    *one = (struct refusal){.rung = rung, .err = *err};
+    /* Nobody wonders why an ordinary user is not root. */
+    one->told = uid != 0 && (rung == SESSION_ROOT || rung == SESSION_CHROOT);
+    if (!one->told)
+        remedy_for(session_rung_name(rung), uid, err, &one->remedy);
+}
+
+/* "root, userns: REASON; single: REASON; REMEDY": what has the same reason stands together. */
+static void tell(struct refusals *r, struct buf *out)
+{
+    const struct buf *remedy = NULL;
+
+    for (size_t i = 0; i < r->count; i++) {
+        struct refusal *one = &r->items[i];
+
+        /* What keeps us from one id keeps us from all, so the last word counts. */
+        if (one->remedy.size)
+            remedy = &one->remedy;
+        if (one->told)
+            continue;
+        buf_addf(out, "%s%s", out->size ? "; " : "", session_rung_name(one->rung));
+        for (size_t j = i + 1; j < r->count; j++) {
+            if (r->items[j].told || strcmp(r->items[j].err.text, one->err.text) != 0)
+                continue;
+            buf_addf(out, ", %s", session_rung_name(r->items[j].rung));
+            r->items[j].told = true;
+        }
+        buf_addf(out, ": %s", one->err.text);
+    }
+    if (remedy)
+        buf_addf(out, "; " STR_FMT, STR_ARG(buf_str(remedy)));
+}
+
+static void report(struct refusals *r, struct session *session)
+{
+    SCOPED(buf_release) struct buf reasons = {0};
+
+    tell(r, &reasons);
+    if (!reasons.size)
+        return;
+    if (session->rung == SESSION_SINGLE)
+        log_info("isolation single: owners are recorded, for only one id can be had here (%s)",
+                 buf_cstr(&reasons));
+    else if (session->rung == SESSION_CHROOT)
+        log_info("isolation chroot: commands run in a plain directory, for namespaces cannot be "
+                 "had here (%s)",
+                 buf_cstr(&reasons));
+    else if (session->rung == SESSION_NONE)
+        err_set(&session->why, ERR_SYSTEM, r->items[r->count - 1].err.code, "%s",
+                buf_cstr(&reasons));
+}
+
+const enum session_rung ladder_rungs[LADDER_RUNGS] = {SESSION_ROOT, SESSION_USERNS, SESSION_SINGLE,
+                                                      SESSION_CHROOT};
+
 void ladder_choose(struct session *session)
 {
-    struct err failure = {0}, single = {0}, chroot = {0};
+    SCOPED(refusals_release) struct refusals refusals = {.count = 0};
 
-    if (geteuid() == 0 && enter_root(session, &failure) == 0)
-        return;
-    if (failure.kind != ERR_NONE)
-        log_debug("isolation root: %s", failure.text);
-    if (enter_userns(session, &session->why) == 0) {
-        session->why = (struct err){0};
-        return;
+    for (size_t i = 0; i < LADDER_RUNGS; i++) {
+        struct err err = {0};
+
+        if (ladder_enter(ladder_rungs[i], session, &err) == 0) {
+            report(&refusals, session);
+            return;
+        }
+        refuse(&refusals, ladder_rungs[i], session->uid_host, &err);
     }
-    log_debug("isolation userns: %s", session->why.text);
-    if (enter_single(session, &single) == 0) {
-        log_info("isolation single: owners are recorded, for only one id can be had here (userns: "
-                 "%s)",
-                 session->why.text);
-        session->why = (struct err){0};
-        return;
-    }
-    log_debug("isolation single: %s", single.text);
-    if (enter_chroot(session, &chroot) == 0) {
-        log_info(
-            "isolation chroot: commands run in a plain directory, for namespaces cannot be had "
-            "here (%s)",
-            session->why.text);
-        session->why = (struct err){0};
-        return;
-    }
-    log_debug("isolation chroot: %s", chroot.text);
     session->rung = SESSION_NONE;
+    report(&refusals, session);
 }

@@ -8,6 +8,7 @@
 
 #include "base/scope.h"
 #include "runtime/ladder.h"
+#include "runtime/remedy.h"
 #include "runtime/spawner.h"
 
 int session_enter(const char *want, struct session *session, struct err *err)
@@ -23,8 +24,10 @@ int session_enter(const char *want, struct session *session, struct err *err)
         ladder_choose(session);
         return 0;
     }
-    if (ladder_enter(rung, session, err) < 0)
+    if (ladder_enter(rung, session, err) < 0) {
+        remedy_add(want, session->uid_host, err);
         return err_wrap(err, "isolation \"%s\" is not possible here", want);
+    }
     return 0;
 }
 

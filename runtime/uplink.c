@@ -37,17 +37,30 @@ static char *find_pasta(void)
     return NULL;
 }
 
-int uplink_check(struct err *err)
+int uplink_check_program(struct err *err)
 {
     AUTO_FREE char *pasta = find_pasta();
 
     if (!pasta)
         return err_set(err, ERR_SYSTEM, ENOENT,
                        "pasta is not in PATH; it comes with the package passt");
+    return 0;
+}
+
+int uplink_check_tun(struct err *err)
+{
     AUTO_FD int tun = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
     if (tun < 0)
         return err_errno(err, "pasta needs /dev/net/tun");
     return 0;
+}
+
+static int check(struct err *err)
+{
+    if (uplink_check_program(err) < 0)
+        return -1;
+    return uplink_check_tun(err);
 }
 
 /*
@@ -140,7 +153,7 @@ int uplink_begin(struct uplink *uplink, int netns_fd, struct err *err)
     char answer = 'e';
     int pair[2];
 
-    if (uplink_check(err) < 0)
+    if (check(err) < 0)
         return -1;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_errno(err, "make a socket pair");

@@ -21,7 +21,8 @@ struct uplink {
     }
 
 /* Whether there could be one: pasta in PATH, and /dev/net/tun open to us. */
-int uplink_check(struct err *err);
+int uplink_check_program(struct err *err);
+int uplink_check_tun(struct err *err);
 /* netns_fd: the sandbox's network namespace. Comes back when the interface is up. -1 with why there
  * is none. */
 int uplink_begin(struct uplink *uplink, int netns_fd, struct err *err);

@@ -115,6 +115,32 @@ static int write_one_identity(pid_t child, const char *name, struct err *err)
     return write_proc(child, name, buf_str(&text), err);
 }
 
+static int count_ids(uint64_t *count, struct err *err)
+{
+    SCOPED(buf_release) struct buf text = {0};
+    struct userns_map map = {.count = 0};
+
+    if (fs_read_file(AT_FDCWD, "/proc/self/uid_map", &text, MAP_FILE_MAX, err) < 0 ||
+        userns_parse_identity(buf_str(&text), &map, err) < 0)
+        return err_wrap(err, "/proc/self/uid_map");
+    *count = 0;
+    for (size_t i = 0; i < map.count; i++)
+        *count += map.ranges[i].count;
+    return 0;
+}
+
+int userns_check_ids(uint64_t want, struct err *err)
+{
+    uint64_t count;
+
+    if (count_ids(&count, err) < 0)
+        return -1;
+    if (count < want)
+        return err_set(err, ERR_SYSTEM, EINVAL, "only %" PRIu64 " %s can be had here", count,
+                       count == 1 ? "id" : "ids");
+    return 0;
+}
+
 int userns_write_identity(pid_t child, struct err *err)
 {
     if (write_one_identity(child, "uid_map", err) < 0)
@@ -134,8 +160,8 @@ int userns_write_single(pid_t child, struct err *err)
     return write_proc(child, "gid_map", str_of(gids), err);
 }
 
-static int find_one(const char *file, const char *flag, const char *name, uint32_t uid,
-                    struct userns_map *map, struct err *err)
+static int find_one(const char *file, const char *name, uint32_t uid, struct userns_map *map,
+                    struct err *err)
 {
     SCOPED(buf_release) struct buf text = {0};
     struct err missing = {0};
@@ -150,9 +176,8 @@ static int find_one(const char *file, const char *flag, const char *name, uint32
     if (userns_parse_sub(buf_str(&text), name, uid, &next, map, err) < 0)
         return err_wrap(err, "%s", file);
     if (next == 1)
-        return err_set(err, ERR_SYSTEM, ENOENT,
-                       "%s gives user %s no subordinate ids; as root: usermod %s 100000-165535 %s",
-                       file, name ? name : number, flag, name ? name : number);
+        return err_set(err, ERR_SYSTEM, ENOENT, "%s gives user %s no subordinate ids", file,
+                       name ? name : number);
     return 0;
 }
 
@@ -164,9 +189,9 @@ int userns_find_sub(uid_t uid, gid_t gid, struct userns_sub *sub, struct err *er
     memset(sub, 0, sizeof(*sub));
     if (add_range(&sub->uids, 0, uid, 1, err) < 0 || add_range(&sub->gids, 0, gid, 1, err) < 0)
         return -1;
-    if (find_one("/etc/subuid", "--add-subuids", name, uid, &sub->uids, err) < 0)
+    if (find_one("/etc/subuid", name, uid, &sub->uids, err) < 0)
         return -1;
-    return find_one("/etc/subgid", "--add-subgids", name, uid, &sub->gids, err);
+    return find_one("/etc/subgid", name, uid, &sub->gids, err);
 }
 
 static int run_helper(const char *helper, pid_t child, const struct userns_map *map,
@@ -184,19 +209,14 @@ static int run_helper(const char *helper, pid_t child, const struct userns_map *
         strv_addf(&argv, "%" PRIu32, map->ranges[i].outside);
         strv_addf(&argv, "%" PRIu32, map->ranges[i].count);
     }
-    if (proc_run(&proc, &out, &errors, &status, err) < 0) {
-        if (err->code == ENOENT)
-            err_add(err, "; it comes with the package uidmap (Debian) or shadow-utils (Fedora)");
+    if (proc_run(&proc, &out, &errors, &status, err) < 0)
         return -1;
-    }
     if (status != 0) {
         SCOPED(buf_release) struct buf words = {0};
 
         buf_add_escaped(&words, str_trim(buf_str(&errors)));
-        return err_set(
-            err, ERR_COMMAND, status,
-            "%s failed with status %d: %s; is it setuid root, and not under no_new_privs?", helper,
-            status, buf_cstr(&words));
+        return err_set(err, ERR_COMMAND, status, "%s failed with status %d: %s", helper, status,
+                       buf_cstr(&words));
     }
     return 0;
 }

@@ -33,6 +33,8 @@ int userns_parse_sub(struct str text, const char *name, uint32_t id, uint32_t *n
 /* Pure: /proc/self/uid_map turned into an identity map of all ids it holds. */
 int userns_parse_identity(struct str text, struct userns_map *map, struct err *err);
 
+/* Whether this process's own user namespace has that many ids. */
+int userns_check_ids(uint64_t want, struct err *err);
 /* For a child that has just made its user namespace: every id we have stands for itself. Needs
  * CAP_SETUID, CAP_SETGID. */
 int userns_write_identity(pid_t child, struct err *err);
@@ -40,7 +42,7 @@ int userns_write_identity(pid_t child, struct err *err);
 int userns_write_single(pid_t child, struct err *err);
 /*
  * The ordinary user's maps: 0 is the user, 1 and up their subordinate ids, through newuidmap and
- * newgidmap. Refuses with the remedy when ids or helpers are missing. userns_find_sub() only looks
+ * newgidmap. ERR_SYSTEM and ENOENT when ids or helpers are missing. userns_find_sub() only looks
  * (before anything is forked).
  */
 struct userns_sub {

@@ -2,6 +2,7 @@
 #include "runtime/session.h"
 
 #include <errno.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,6 +42,8 @@ void session_release(struct session *session)
         while (waitpid(session->spawner_pid, NULL, 0) < 0 && errno == EINTR)
             ;
     session->spawner_pid = 0;
+    if (session_is_plain(session))
+        prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* ladder.c: no command is left that might look */
     session->rung = SESSION_NONE;
     errno = saved;
 }

@@ -347,7 +347,7 @@ static int tell_failure(struct build *build, struct place *p, int status, struct
     if (disk_is_full(p))
         err_add(err, "; no space left on the store's file system (%s)", p->layout->root);
     else if (p->plan.plain)
-        err_add(err, "; isolation chroot has no /proc%s, which may be the reason",
+        err_add(err, "; isolation chroot has no /proc/self and no /dev/fd%s, which may be the reason",
                 p->plan.uid ? " and lets set-user-id programs gain nothing" : "");
     return -1;
 }

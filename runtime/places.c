@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -16,6 +15,7 @@
 #include "base/path.h"
 #include "base/scope.h"
 #include "runtime/rootfs.h"
+#include "runtime/still.h"
 
 #define LINKS_MAX 40 /* path_resolution(7) */
 #define ASIDE_NAME_MAX 32
@@ -30,23 +30,6 @@ struct place {
     ino_t ino;                      /* of what was put */
     int wipe_fd;                    /* a file to be overwritten, or -1 */
     const struct plan_mount *moved; /* where it goes back, or NULL */
-};
-
-/* Major and minor numbers: Documentation/admin-guide/devices.txt. */
-static const struct {
-    const char *name;
-    unsigned major, minor;
-} nodes[] = {
-    {"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
-    {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0},
-};
-static const struct {
-    const char *name, *target;
-} links[] = {
-    {"fd", "/proc/self/fd"},
-    {"stdin", "/proc/self/fd/0"},
-    {"stdout", "/proc/self/fd/1"},
-    {"stderr", "/proc/self/fd/2"},
 };
 
 static const char *aside_name(size_t number, char out[static ASIDE_NAME_MAX])
@@ -90,31 +73,6 @@ static int find_parent(int root_fd, const char *target, char **name, struct err 
 }
 
 /* ---- putting ---- */
-
-static int make_dev(int parent_fd, const char *name, struct err *err)
-{
-    if (mkdirat(parent_fd, name, 0755) < 0)
-        return err_errno(err, "make /dev");
-    AUTO_FD int fd = fs_open_dir(parent_fd, name, err);
-    if (fd < 0)
-        return -1;
-    for (size_t i = 0; i < ARRAY_SIZE(nodes); i++)
-        if (mknodat(fd, nodes[i].name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)) <
-                0 ||
-            fchmodat(fd, nodes[i].name, 0666, 0) < 0)
-            return err_errno(err, "make /dev/%s", nodes[i].name);
-    for (size_t i = 0; i < ARRAY_SIZE(links); i++)
-        if (symlinkat(links[i].target, fd, links[i].name) < 0)
-            return err_errno(err, "make /dev/%s", links[i].name);
-    if (mkdirat(fd, "shm", 0755) < 0 || fchmodat(fd, "shm", 01777, 0) < 0 ||
-        mkdirat(fd, "pts", 0755) < 0)
-        return err_errno(err, "fill /dev");
-    /* Where the store's file system is mounted nodev, every command would fail in its own words. */
-    AUTO_FD int null_fd = openat(fd, "null", O_WRONLY | O_CLOEXEC);
-    return null_fd < 0 ? err_errno(err, "open /dev/null in the store (is its file system mounted "
-                                        "nodev, or is the device forbidden?)")
-                       : 0;
-}
 
 static int make_dir(int parent_fd, const char *name, uint32_t mode, uint32_t uid, uint32_t gid,
                     struct err *err)
@@ -181,7 +139,7 @@ static int put_mount(struct place *p, const struct plan_mount *m, struct err *er
 struct wanted {
     const char *target;
     bool is_dir;
-    uint32_t mode;       /* of an empty directory; 0: it is /dev */
+    still_fn *still;     /* a directory */
     const char *content; /* or a file's */
     const struct plan_mount *mount;
 };
@@ -193,8 +151,7 @@ static int fill(struct place *p, const struct wanted *w, struct err *err)
     if (w->content)
         return make_file(p, str_of(w->content), NULL, err);
     p->put = true;
-    return w->mode ? make_dir(p->parent_fd, p->name, w->mode, 0, 0, err)
-                   : make_dev(p->parent_fd, p->name, err);
+    return w->still(p->parent_fd, p->name, err);
 }
 
 /* As it was: what a command makes of it can be told from what we did. */
@@ -235,9 +192,9 @@ static int put_one(const struct plan *plan, struct places *places, const struct 
 int places_put(const struct plan *plan, struct places *places, struct err *err)
 {
     const struct wanted fixed[] = {
-        {.target = "/dev", .is_dir = true},
-        {.target = "/proc", .is_dir = true, .mode = 0555},
-        {.target = "/sys", .is_dir = true, .mode = 0555},
+        {.target = "/dev", .is_dir = true, .still = still_dev},
+        {.target = "/proc", .is_dir = true, .still = still_proc},
+        {.target = "/sys", .is_dir = true, .still = still_sys},
         {.target = "/etc/hosts", .content = plan->hosts},
         {.target = "/etc/resolv.conf", .content = plan->resolv_conf},
         {.target = "/etc/hostname", .content = plan->hostname_file},

@@ -6,9 +6,7 @@
  * What a sandbox without mounts sees in place of mounts (struct plan, plain): put into the root's
  * own directory tree before the command, taken out after its end, when none of its processes lives.
  *
- *   /dev        a directory with null, zero, full, random, urandom, tty, the links fd, stdin,
- *               stdout, stderr, and shm
- *   /proc /sys  empty
+ *   /dev /proc /sys   directories (still.h)
  *   /etc/…      the plan's hosts, resolv.conf, hostname
  *   mounts      FILE: a file, a read-only one overwritten before it is removed; TMPFS: a directory,
  * its size is not bounded; MOVE: what lies elsewhere on the same file system, moved in and back

@@ -134,6 +134,7 @@ struct place {
     bool emulated;
     struct run_devices devices;
     struct cgroup cgroup;
+    struct ca_change ca;
     struct plan plan;
     struct run run;
     struct step_log log;
@@ -149,6 +150,7 @@ static void place_release(struct place *p)
     plan_release(&p->plan);
     run_devices_release(&p->devices);
     cgroup_release(&p->cgroup);
+    ca_change_release(&p->ca);
     scope_close(&p->output_fd);
     root_release(&p->root);
     step_log_release(&p->log);
@@ -258,9 +260,13 @@ static int open_root(struct build *build, struct place *p, struct making *making
 static int start(struct build *build, struct place *p, struct making *making, struct err *err)
 {
     const struct resources *resources = &build->options->run->box.resources;
+    const struct ca_bundle *ca = &build->options->run->ca;
     int ends[2], rc;
 
-    if (open_root(build, p, making, err) < 0 || cgroup_make(resources, &p->cgroup, err) < 0 ||
+    ca_bundle_plan(ca, &p->ca, &p->plan);
+    if (open_root(build, p, making, err) < 0 ||
+        ca_bundle_put(ca, &p->ca, p->plan.root_fd, &p->plan, err) < 0 ||
+        cgroup_make(resources, &p->cgroup, err) < 0 ||
         cgroup_put(resources, &p->cgroup, &p->plan, err) < 0)
         return -1;
     if (build->tools->session->rung == SESSION_SINGLE) {
@@ -424,6 +430,8 @@ int exec_run(struct build *build, struct making *making, void *arg, struct layer
         return -1;
     if (p.emulated)
         making->emulated_ms = clock_mono_ms() - begun + 1;
+    if (ca_bundle_take(&build->options->run->ca, &p.ca, p.run.root_fd, err) < 0)
+        return -1;
     run_release(&p.run);
     scope_close(&p.plan.root_fd);
     mounts_close(&p.work->mounts);

@@ -19,6 +19,7 @@ void run_options_release(struct run_options *o)
     if (o->cdi)
         cdi_registry_release(o->cdi);
     free(o->cdi);
+    ca_bundle_release(&o->ca);
     secrets_release(&o->secrets);
     ssh_agents_release(&o->ssh);
     tripwire_free(o->wire);

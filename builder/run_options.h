@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/strv.h"
+#include "builder/ca_bundle.h"
 #include "builder/cdi_registry.h"
 #include "builder/secrets.h"
 #include "builder/ssh.h"
@@ -29,6 +30,7 @@ struct run_options {
     uint64_t shm_size; /* 0: the default */
     struct limits limits;
     struct box box;
+    struct ca_bundle ca; /* not of a step's key */
     unsigned allowed;
     struct cdi_allowed cdi_allowed;
     struct cdi_registry

@@ -104,6 +104,9 @@ static int open_tools(const struct cmd_context *context, const struct build_opts
     strv_copy(&insecure, &o->registry.insecure);
     strv_copy(&insecure, &r->insecure);
     registry.insecure = insecure;
+    /* What steps are to trust, the builder trusts too: it goes through the same proxy. */
+    if (!registry.ca_file && o->run.ca_bundle && strcmp(o->run.ca_bundle, "host") != 0)
+        registry.ca_file = o->run.ca_bundle;
     out->tools.remote = registry_opts_open(&registry, err);
     if (!out->tools.remote)
         return -1;

@@ -17,6 +17,7 @@ struct layout;
 struct run_opts {
     struct strv allow, cdi_dirs, hosts, secrets, ssh, ulimits;
     const char *network;
+    const char *ca_bundle;
     uint64_t shm_size;
     struct box_opts box;
 };
@@ -39,7 +40,9 @@ struct run_opts {
     {.type = OPT_SIZE, .name = "shm-size", .value = "SIZE",                                                             \
      .help = "size of /dev/shm in RUN steps (default: 64m)", .offset = offsetof(owner, field.shm_size)},                \
     {.type = OPT_LIST, .name = "ulimit", .value = "NAME=SOFT[:HARD]",                                                   \
-     .help = "a resource limit of RUN steps", .offset = offsetof(owner, field.ulimits)}
+     .help = "a resource limit of RUN steps", .offset = offsetof(owner, field.ulimits)},                                \
+    {.type = OPT_STR, .name = "ca-bundle", .value = "FILE|host",                                                        \
+     .help = "certificates that steps trust, and no image has", .offset = offsetof(owner, field.ca_bundle)}
 /* clang-format on */
 
 /* All but ssh; reads the secrets. ERR_USAGE for what is not understood or not carried out. */

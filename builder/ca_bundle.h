@@ -3,56 +3,75 @@
 #define BUILDER_CA_BUNDLE_H
 
 /*
- * --ca-bundle: certificates of authorities that RUN steps trust during this build and that are in
- * no image: a proxy that looks into TLS has one of its own.
+ * Certificate authorities that the commands of a build may trust and its images never see
+ * (--ca-bundle): a site behind a TLS-inspecting proxy needs them.
  *
- *   a file        image's bundle (or this host's) and ours, mounted at CA_BUNDLE_TARGET; variables
- *                 that programs know (SSL_CERT_FILE …) name it, where the step has none of its own
- *   the image's   bundles that exist hold ours too while the step runs, between two marks. After
- *                 it, what stands between the marks goes again: a bundle that the step did not
- *                 touch is as it was, one that it wrote anew (update-ca-certificates) is its own.
+ * Programs find authorities in two ways, and both are served:
  *
- * No mount covers the bundles, because a step could not replace them then.
+ *   variables    SSL_CERT_FILE and its like lead to a file in the sandbox's own /dev: the image's
+ *                bundle, else this host's, and ours. A variable that is set already stays.
+ *   the files    bundles that the image has (/etc/ssl/certs/ca-certificates.crt …) get ours at
+ *                their end before the command, and lose them after it.
+ *
+ * The files are not covered by mounts: update-ca-certificates, apk and rpm replace a bundle by
+ * rename, which a mount point does not allow. What they write comes from the image's own sources,
+ * so it is what it would have been. A file that still has our part loses it, and is then the file
+ * of before: no layer holds it (builder/sieve.h). What a command copied elsewhere is found by the
+ * mark, a line before our part with a number that no other run has: the step fails.
+ *
+ * No part of this is in a cache key: with another bundle a step is remembered all the same.
  */
+#include <stdbool.h>
 #include <stddef.h>
-#include <sys/stat.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 
 struct plan;
 
-#define CA_BUNDLE_TARGET "/run/slipway-ca-bundle.crt"
-#define CA_BUNDLE_PLACES_MAX 8
+#define CA_BUNDLE_HOST "host" /* in place of a file: this host's own */
+#define CA_BUNDLE_MAX (4u << 20)
+#define CA_BUNDLE_PLACES 7
 
+/* All zero: there is none, and the calls below do nothing. */
 struct ca_bundle {
-    struct buf extra; /* with its marks; empty: nothing is asked for */
-    struct buf host;  /* this host's own; may be empty */
+    struct buf own;  /* PEM; what was asked for */
+    struct buf host; /* PEM of this host, for images that have none; may be empty */
+    bool is_host;    /* own is host */
+    char mark[48];   /* in the line before own, wherever it is put */
 };
 
-/* "host", or a file of certificates (PEM). ERR_USAGE. */
-int ca_bundle_read(struct ca_bundle *bundle, const char *what, struct err *err);
-void ca_bundle_release(struct ca_bundle *bundle);
+void ca_bundle_release(struct ca_bundle *b);
+/*
+ * source: a file, or "host". ERR_USAGE with the reason when it cannot be read or has no
+ * certificates; warns of those that are out of date.
+ */
+int ca_bundle_open(const char *source, struct ca_bundle *b, struct err *err);
+static inline bool ca_bundle_is_empty(const struct ca_bundle *b)
+{
+    return !b || !b->own.size;
+}
 
-/* What was done to one root. */
-struct ca_change {
+/* What was put into one sandbox's root. */
+struct ca_use {
     struct ca_place {
-        const char *path;
-        struct buf before;
-        struct stat st;
-    } places[CA_BUNDLE_PLACES_MAX];
+        char *path;
+        int fd; /* the file as it was; it may have lost its name since */
+    } items[CA_BUNDLE_PLACES];
     size_t count;
-    size_t mount; /* in the plan */
 };
+void ca_use_release(struct ca_use *use);
 
-/* Each does nothing when nothing is asked for. Before the root is there: the mount. */
-void ca_bundle_plan(const struct ca_bundle *bundle, struct ca_change *change, struct plan *plan);
-/* Into the root's bundles and the mount. */
-int ca_bundle_put(const struct ca_bundle *bundle, struct ca_change *change, int root_fd,
-                  struct plan *plan, struct err *err);
-/* Out of them again, before the layer is made. */
-int ca_bundle_take(const struct ca_bundle *bundle, struct ca_change *change, int root_fd,
-                   struct err *err);
-void ca_change_release(struct ca_change *change);
+/* Into the root and the plan (variables, files in /dev); the root may be written to and no process
+ * lives in it. b: NULL is none. */
+int ca_bundle_put(const struct ca_bundle *b, int root_fd, struct plan *plan, struct ca_use *use,
+                  struct err *err);
+/* When none of the sandbox's processes lives any more: out of all files that it was put in. */
+int ca_bundle_take(const struct ca_bundle *b, int root_fd, struct ca_use *use, struct err *err);
+
+/* Pure. The file with our part at its end; and without it: false when it is not there. */
+void ca_bundle_join(const struct ca_bundle *b, struct buf *bundle);
+bool ca_bundle_cut(const struct ca_bundle *b, struct buf *bundle);
 
 #endif

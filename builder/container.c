@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/scope.h"
+#include "builder/ca_bundle.h"
 #include "builder/root.h"
 #include "builder/stack.h"
 #include "builder/worktree.h"
@@ -338,6 +339,14 @@ static int mount_root(struct container *c, struct err *err)
     return root_open(&c->root, c->layout, c->session, &c->stack, &c->plan, err);
 }
 
+/* What is written goes with the container, so nothing of it is to be taken out again. */
+static int add_authorities(struct container *c, struct err *err)
+{
+    SCOPED(ca_use_release) struct ca_use use = {0};
+
+    return ca_bundle_put(c->options->ca, c->plan.root_fd, &c->plan, &use, err);
+}
+
 static int set_user(struct container *c, struct err *err)
 {
     SCOPED(user_release) struct user user = {0};
@@ -409,7 +418,7 @@ int container_run(struct layout *layout, struct session *session, const struct i
     if (emulators_need(session, image->platform.arch, &emulated, err) < 0)
         return -1;
     if (attend_begin(&c.attend, err) < 0 || fill_plan(&c, err) < 0 || mount_root(&c, err) < 0 ||
-        set_user(&c, err) < 0 || start(&c, err) < 0)
+        set_user(&c, err) < 0 || add_authorities(&c, err) < 0 || start(&c, err) < 0)
         return -1;
     if (attend_run(&c.attend, &c.run, c.forward, options->interactive, status, err) < 0)
         return -1;

@@ -16,6 +16,7 @@
 #include "runtime/plan.h"
 
 struct box;
+struct ca_bundle;
 struct image;
 struct layout;
 struct session;
@@ -31,6 +32,7 @@ struct container_options {
     const struct strv *ports;   /* "[[ADDRESS:]HOST:]CONTAINER[/tcp]" */
     const struct strv *hosts;   /* "NAME:ADDRESS" */
     const struct box *box;      /* NULL: nothing of it */
+    const struct ca_bundle *ca; /* NULL: none */
     const char *workdir, *user, *hostname;
     enum plan_network network;
     bool read_only;

@@ -15,6 +15,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/scope.h"
+#include "builder/ca_bundle.h"
 #include "builder/links.h"
 #include "builder/root.h"
 #include "builder/run_devices.h"
@@ -130,11 +131,11 @@ struct place {
     struct layout *layout;
     struct run_work *work;
     struct root root;
+    struct ca_use ca;
     int output_fd;
     bool emulated;
     struct run_devices devices;
     struct cgroup cgroup;
-    struct ca_change ca;
     struct plan plan;
     struct run run;
     struct step_log log;
@@ -144,13 +145,13 @@ struct place {
 static void place_release(struct place *p)
 {
     run_release(&p->run);
+    ca_use_release(&p->ca);
     scope_close(&p->plan.root_fd);
     scope_close(&p->plan.links_fd);
     record_items_release(&p->links);
     plan_release(&p->plan);
     run_devices_release(&p->devices);
     cgroup_release(&p->cgroup);
-    ca_change_release(&p->ca);
     scope_close(&p->output_fd);
     root_release(&p->root);
     step_log_release(&p->log);
@@ -260,12 +261,9 @@ static int open_root(struct build *build, struct place *p, struct making *making
 static int start(struct build *build, struct place *p, struct making *making, struct err *err)
 {
     const struct resources *resources = &build->options->run->box.resources;
-    const struct ca_bundle *ca = &build->options->run->ca;
     int ends[2], rc;
 
-    ca_bundle_plan(ca, &p->ca, &p->plan);
     if (open_root(build, p, making, err) < 0 ||
-        ca_bundle_put(ca, &p->ca, p->plan.root_fd, &p->plan, err) < 0 ||
         cgroup_make(resources, &p->cgroup, err) < 0 ||
         cgroup_put(resources, &p->cgroup, &p->plan, err) < 0)
         return -1;
@@ -274,6 +272,8 @@ static int start(struct build *build, struct place *p, struct making *making, st
         if (p->plan.links_fd < 0)
             return -1;
     }
+    if (ca_bundle_put(&build->options->run->ca, p->plan.root_fd, &p->plan, &p->ca, err) < 0)
+        return -1;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return err_errno(err, "make a pipe");
     p->output_fd = ends[0];
@@ -390,6 +390,8 @@ static int make_layer(struct build *build, struct place *p, struct making *makin
     struct pool *pool = build->tools->pool;
 
     options.links = &p->links;
+    if (build->options->run->layer_wire)
+        options.wire = build->options->run->layer_wire;
     if (p->plan.plain)
         return worktree_layer(making->worktree, pool, &making->stack, &options, layer, err) < 0
                    ? err_wrap(err, "make the layer")
@@ -430,9 +432,10 @@ int exec_run(struct build *build, struct making *making, void *arg, struct layer
         return -1;
     if (p.emulated)
         making->emulated_ms = clock_mono_ms() - begun + 1;
-    if (ca_bundle_take(&build->options->run->ca, &p.ca, p.run.root_fd, err) < 0)
-        return -1;
     run_release(&p.run);
+    if (ca_bundle_take(&build->options->run->ca, p.plan.root_fd, &p.ca, err) < 0)
+        return -1;
+    ca_use_release(&p.ca);
     scope_close(&p.plan.root_fd);
     mounts_close(&p.work->mounts);
     changed = mounts_changed(&p.work->mounts);

@@ -80,16 +80,27 @@ void layer_writer_close(struct layer_writer *w)
     free(w);
 }
 
-/* Names and attributes of an entry against the secrets. The find itself is never shown. */
+/* What was found; the find itself is never shown. */
+static void name_find(const char *found, struct buf *out)
+{
+    if (found[0] == '-') /* an option that gives a step something which is to stay out */
+        buf_addf(out, "what %s gives to this build alone", found);
+    else
+        buf_addf(out, "the value of secret %s", found);
+}
+
+/* Names and attributes of an entry against the secrets. */
 static int check_names(struct layer_writer *w, const struct entry *e, struct err *err)
 {
-    SCOPED(buf_release) struct buf shown = {0};
+    SCOPED(buf_release) struct buf shown = {0}, what = {0};
     const struct tripwire *wire = w->options.wire;
     const char *found = tripwire_find(wire, str_of(e->path)), *other;
 
-    if (found)
-        return err_set(err, ERR_INPUT, 0,
-                       "the value of secret %s is in the layer, as the name of a file", found);
+    if (found) {
+        name_find(found, &what);
+        return err_set(err, ERR_INPUT, 0, "%s is in the layer, as the name of a file",
+                       buf_cstr(&what));
+    }
     other = tripwire_find(wire, str_of(e->link));
     for (size_t i = 0; i < e->xattrs_count && !other; i++) {
         other = tripwire_find(wire, str_of(e->xattrs[i].name));
@@ -101,21 +112,22 @@ static int check_names(struct layer_writer *w, const struct entry *e, struct err
     if (!other)
         return 0;
     buf_add_escaped(&shown, str_of(e->path));
-    return err_set(err, ERR_INPUT, 0,
-                   "the value of secret %s is in the layer, in the link or the attributes of /%s",
-                   other, buf_cstr(&shown));
+    name_find(other, &what);
+    return err_set(err, ERR_INPUT, 0, "%s is in the layer, in the link or the attributes of /%s",
+                   buf_cstr(&what), buf_cstr(&shown));
 }
 
 static int check_content(struct layer_writer *w, struct err *err)
 {
-    SCOPED(buf_release) struct buf shown = {0};
+    SCOPED(buf_release) struct buf shown = {0}, what = {0};
 
     tripwire_end(&w->scan);
     if (!w->scan.found)
         return 0;
     buf_add_escaped(&shown, buf_str(&w->scanned));
-    return err_set(err, ERR_INPUT, 0, "the value of secret %s is in the layer, in /%s",
-                   w->scan.found, buf_cstr(&shown));
+    name_find(w->scan.found, &what);
+    return err_set(err, ERR_INPUT, 0, "%s is in the layer, in /%s", buf_cstr(&what),
+                   buf_cstr(&shown));
 }
 
 static int put_header(struct layer_writer *w, const struct entry *e, struct err *err)

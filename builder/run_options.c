@@ -19,10 +19,11 @@ void run_options_release(struct run_options *o)
     if (o->cdi)
         cdi_registry_release(o->cdi);
     free(o->cdi);
-    ca_bundle_release(&o->ca);
     secrets_release(&o->secrets);
     ssh_agents_release(&o->ssh);
+    ca_bundle_release(&o->ca);
     tripwire_free(o->wire);
+    tripwire_free(o->layer_wire);
     *o = (struct run_options){0};
 }
 
@@ -112,4 +113,15 @@ void run_options_add_cdi(struct run_options *o, const struct strv *dirs)
     o->cdi = xmalloc(sizeof(*o->cdi));
     cdi_registry_init(o->cdi);
     strv_copy(&o->cdi->dirs, dirs);
+}
+
+int run_options_set_ca(struct run_options *o, const char *source, struct err *err)
+{
+    if (ca_bundle_open(source, &o->ca, err) < 0)
+        return -1;
+    o->layer_wire = tripwire_new();
+    for (size_t i = 0; i < o->secrets.count; i++)
+        tripwire_add(o->layer_wire, o->secrets.items[i].id, buf_str(&o->secrets.items[i].value));
+    tripwire_add(o->layer_wire, "--ca-bundle", str_of(o->ca.mark));
+    return 0;
 }

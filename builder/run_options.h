@@ -38,7 +38,9 @@ struct run_options {
     struct secrets secrets;
     struct secret_source secret_source; /* of the same; get NULL: none */
     struct ssh_agents ssh;
-    struct tripwire *wire; /* of the secrets; owned; NULL: there is nothing to look for */
+    struct tripwire *wire;       /* of the secrets; owned; NULL: there is nothing to look for */
+    struct tripwire *layer_wire; /* for what RUN leaves: the same, and the mark of ca; owned; NULL:
+                                    as wire */
 };
 
 void run_options_release(struct run_options *o);
@@ -49,6 +51,8 @@ int run_network_parse(const char *text, enum run_network *network, struct err *e
 int run_options_add_host(struct run_options *o, const char *text, struct err *err);
 /* "network.host", "security.insecure", "device", "device=VENDOR/CLASS[=NAME]". ERR_USAGE. */
 int run_options_allow(struct run_options *o, const char *text, struct err *err);
+/* --ca-bundle, after the secrets: builder/ca_bundle.h. */
+int run_options_set_ca(struct run_options *o, const char *source, struct err *err);
 /* The directories that tell of devices; none: the usual ones. */
 void run_options_add_cdi(struct run_options *o, const struct strv *dirs);
 

@@ -87,6 +87,7 @@ int build_call_parse(const struct build_opts *o, struct build_call *call, struct
 
 struct opened {
     struct layout layout;
+    struct ca_trust trust;
     struct build_tools tools;
 };
 
@@ -94,6 +95,7 @@ static void opened_release(struct opened *o)
 {
     pool_close(o->tools.pool);
     remote_free(o->tools.remote);
+    ca_trust_close(&o->trust);
     layout_close(&o->layout);
 }
 
@@ -109,13 +111,15 @@ static bool needs_store(const struct build_options *options, enum call call)
 
 /* What base images are looked up with. */
 static int open_tools(const struct cmd_context *context, const struct build_opts *o,
-                      struct opened *out, struct err *err)
+                      const struct build_request *r, struct opened *out, struct err *err)
 {
+    struct registry_opts registry = o->registry; /* lists borrowed */
     AUTO_FREE char *root = context->root ? xstrdup(context->root) : layout_default_root(err);
 
-    if (!root || layout_open(&out->layout, root, err) < 0)
+    if (!root || layout_open(&out->layout, root, err) < 0 ||
+        ca_trust_open(&r->run.ca, &out->layout, &registry, &out->trust, err) < 0)
         return -1;
-    out->tools.remote = registry_opts_open(&o->registry, err);
+    out->tools.remote = registry_opts_open(&registry, err);
     if (!out->tools.remote)
         return -1;
     out->tools.pool = pool_open(0);
@@ -127,10 +131,12 @@ int build_call_run(const struct cmd_context *context, const struct build_opts *o
                    const struct build_request *request, const struct build_call *call,
                    struct err *err)
 {
-    SCOPED(opened_release) struct opened opened = {.layout = LAYOUT_CLOSED};
+    SCOPED(opened_release)
+    struct opened opened = {.layout = LAYOUT_CLOSED, .trust = CA_TRUST_CLOSED};
     SCOPED(call_result_release) struct call_result result = {0};
 
-    if (needs_store(&request->options, call->call) && open_tools(context, o, &opened, err) < 0)
+    if (needs_store(&request->options, call->call) &&
+        open_tools(context, o, request, &opened, err) < 0)
         return -1;
     int answered = call_run(&request->options, &opened.tools, call->call, call->json, &result, err);
     fwrite(buf_cstr(&result.out), 1, result.out.size, stdout);

@@ -70,6 +70,7 @@ static int set_progress(const struct cmd_context *context, struct err *err)
 
 struct opened {
     struct ssh_agents *ssh; /* borrowed; they live in the store */
+    struct ca_trust trust;
     struct layout layout;
     struct session session;
     struct build_tools tools;
@@ -81,6 +82,7 @@ static void opened_release(struct opened *o)
     pool_close(o->tools.pool);
     remote_free(o->tools.remote);
     session_release(&o->session);
+    ca_trust_close(&o->trust);
     layout_close(&o->layout);
 }
 
@@ -104,9 +106,8 @@ static int open_tools(const struct cmd_context *context, const struct build_opts
     strv_copy(&insecure, &o->registry.insecure);
     strv_copy(&insecure, &r->insecure);
     registry.insecure = insecure;
-    /* What steps are to trust, the builder trusts too: it goes through the same proxy. */
-    if (!registry.ca_file && o->run.ca_bundle && strcmp(o->run.ca_bundle, "host") != 0)
-        registry.ca_file = o->run.ca_bundle;
+    if (ca_trust_open(&r->run.ca, &out->layout, &registry, &out->trust, err) < 0)
+        return -1;
     out->tools.remote = registry_opts_open(&registry, err);
     if (!out->tools.remote)
         return -1;
@@ -124,8 +125,10 @@ static int build_command(struct cmd_context *context, const void *opts, int coun
     const struct build_opts *o = opts;
     SCOPED(build_request_release) struct build_request request = {0};
     SCOPED(opened_release)
-    struct opened opened = {
-        .layout = LAYOUT_CLOSED, .session = SESSION_CLOSED, .ssh = &request.run.ssh};
+    struct opened opened = {.layout = LAYOUT_CLOSED,
+                            .session = SESSION_CLOSED,
+                            .ssh = &request.run.ssh,
+                            .trust = CA_TRUST_CLOSED};
     SCOPED(build_result_release) struct build_result built = {0};
     struct build_call call;
 

@@ -5,8 +5,10 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/scope.h"
+#include "builder/ca_bundle.h"
 #include "builder/container.h"
 #include "cli/box_opts.h"
+#include "cli/ca_opts.h"
 #include "cli/commands.h"
 #include "cli/emulator_opts.h"
 #include "cli/registry_opts.h"
@@ -26,7 +28,7 @@ enum { STATUS_NOT_MADE = 125 }; /* as docker run: the container could not be mad
 struct run_opts {
     struct strv env, volumes, tmpfs, ports, hosts, emulators;
     const char *entrypoint, *workdir, *user, *hostname, *name, *network, *platform, *isolation,
-        *pull;
+        *pull, *ca_bundle;
     bool remove, detach, interactive, tty, read_only;
     struct box_opts box;
     struct registry_opts registry;
@@ -90,6 +92,7 @@ static const struct opt run_opts[] = {
      .value = "NAME:ADDRESS",
      .help = "put a line into /etc/hosts",
      .offset = AT(hosts)},
+    CA_BUNDLE_OPT(struct run_opts, ca_bundle, "the container"),
     BOX_OPTS(struct run_opts, box),
     {.type = OPT_FLAG,
      .name = "read-only",
@@ -186,7 +189,7 @@ static void drop_remote(struct remote **remote)
     remote_free(*remote);
 }
 
-static int fetch(const struct run_opts *opts, struct layout *layout, const char *name,
+static int fetch(const struct registry_opts *registry, struct layout *layout, const char *name,
                  const struct platform *platform, struct descriptor *out, struct err *err)
 {
     SCOPED(reference_release) struct reference ref = {0};
@@ -196,7 +199,7 @@ static int fetch(const struct run_opts *opts, struct layout *layout, const char 
 
     if (reference_parse(name, &ref, err) < 0)
         return -1;
-    remote = registry_opts_open(&opts->registry, err);
+    remote = registry_opts_open(registry, err);
     if (!remote)
         return -1;
     pool = pool_open(TRANSFERS);
@@ -205,8 +208,9 @@ static int fetch(const struct run_opts *opts, struct layout *layout, const char 
     return rc;
 }
 
-static int find(const struct run_opts *opts, struct layout *layout, const char *name,
-                const struct platform *platform, struct descriptor *out, struct err *err)
+static int find(const struct run_opts *opts, const struct registry_opts *registry,
+                struct layout *layout, const char *name, const struct platform *platform,
+                struct descriptor *out, struct err *err)
 {
     bool always = opts->pull && strcmp(opts->pull, "always") == 0,
          never = opts->pull && strcmp(opts->pull, "never") == 0;
@@ -218,7 +222,7 @@ static int find(const struct run_opts *opts, struct layout *layout, const char *
         return 0;
     if (never)
         return err_set(err, ERR_INPUT, 0, "there is no image \"%s\" in the store", name);
-    return fetch(opts, layout, name, platform, out, err);
+    return fetch(registry, layout, name, platform, out, err);
 }
 
 static void borrow(struct container_options *to, const struct run_opts *from)
@@ -248,6 +252,8 @@ static int carry_out(struct cmd_context *context, const struct run_opts *opts,
 {
     SCOPED(session_release) struct session session = SESSION_CLOSED;
     SCOPED(layout_close) struct layout layout = LAYOUT_CLOSED;
+    SCOPED(ca_trust_close) struct ca_trust trust = CA_TRUST_CLOSED;
+    struct registry_opts registry = opts->registry; /* lists borrowed */
     SCOPED(descriptor_release) struct descriptor d = {0};
     SCOPED(image_release) struct image image = {0};
     struct platform platform;
@@ -261,8 +267,9 @@ static int carry_out(struct cmd_context *context, const struct run_opts *opts,
         return err_wrap(err, "no container can be run here");
     }
     if (cgroup_settle(&box->resources, err) < 0 || layout_open(&layout, context->root, err) < 0 ||
-        emulator_opts_give(&opts->emulators, &opts->registry, &layout, &session, err) < 0 ||
-        find(opts, &layout, name, opts->platform ? &platform : NULL, &d, err) < 0 ||
+        ca_trust_open(wanted->ca, &layout, &registry, &trust, err) < 0 ||
+        emulator_opts_give(&opts->emulators, &registry, &layout, &session, err) < 0 ||
+        find(opts, &registry, &layout, name, opts->platform ? &platform : NULL, &d, err) < 0 ||
         layout_load_image(&layout, &d, opts->platform ? &platform : NULL, &image, err) < 0)
         return -1;
     return container_run(&layout, &session, &image, wanted, status, err);
@@ -274,6 +281,7 @@ static int run_run(struct cmd_context *context, const void *values, int count, c
     const struct run_opts *opts = values;
     SCOPED(options_release) struct container_options wanted = {0};
     SCOPED(box_release) struct box box = {0};
+    SCOPED(ca_bundle_release) struct ca_bundle ca = {0};
     int status = 0;
 
     for (size_t i = 0; i < opts->env.count; i++)
@@ -283,8 +291,11 @@ static int run_run(struct cmd_context *context, const void *values, int count, c
         return -1;
     if (box_opts_make(&opts->box, &box, err) < 0)
         return -1;
+    if (opts->ca_bundle && ca_bundle_open(opts->ca_bundle, &ca, err) < 0)
+        return -1;
     borrow(&wanted, opts);
     wanted.box = &box;
+    wanted.ca = &ca;
     for (int i = 1; i < count; i++)
         strv_add(&wanted.args, args[i]);
     if (carry_out(context, opts, &wanted, &box, args[0], &status, err) == 0)

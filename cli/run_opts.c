@@ -23,12 +23,10 @@ int run_opts_make(const struct run_opts *opts, struct run_options *out, struct e
             return err_wrap(err, "--secret");
     if (box_opts_make(&opts->box, &out->box, err) < 0)
         return -1;
-    if (opts->ca_bundle && ca_bundle_read(&out->ca, opts->ca_bundle, err) < 0)
-        return err_wrap(err, "--ca-bundle");
     out->shm_size = opts->shm_size;
     out->secret_source = secrets_source(&out->secrets);
     out->wire = secrets_tripwire(&out->secrets);
-    return 0;
+    return opts->ca_bundle ? run_options_set_ca(out, opts->ca_bundle, err) : 0;
 }
 
 int run_opts_open_ssh(const struct run_opts *opts, const struct layout *layout,

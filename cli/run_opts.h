@@ -10,14 +10,14 @@
 #include "base/strv.h"
 #include "builder/run_options.h"
 #include "cli/box_opts.h"
+#include "cli/ca_opts.h"
 #include "cli/opts.h"
 
 struct layout;
 
 struct run_opts {
     struct strv allow, cdi_dirs, hosts, secrets, ssh, ulimits;
-    const char *network;
-    const char *ca_bundle;
+    const char *network, *ca_bundle;
     uint64_t shm_size;
     struct box_opts box;
 };
@@ -40,9 +40,8 @@ struct run_opts {
     {.type = OPT_SIZE, .name = "shm-size", .value = "SIZE",                                                             \
      .help = "size of /dev/shm in RUN steps (default: 64m)", .offset = offsetof(owner, field.shm_size)},                \
     {.type = OPT_LIST, .name = "ulimit", .value = "NAME=SOFT[:HARD]",                                                   \
-     .help = "a resource limit of RUN steps", .offset = offsetof(owner, field.ulimits)},                                \
-    {.type = OPT_STR, .name = "ca-bundle", .value = "FILE|host",                                                        \
-     .help = "certificates that steps trust, and no image has", .offset = offsetof(owner, field.ca_bundle)}
+     .help = "a resource limit of RUN steps", .offset = offsetof(owner, field.ulimits)},                               \
+    CA_BUNDLE_OPT(owner, field.ca_bundle, "steps")
 /* clang-format on */
 
 /* All but ssh; reads the secrets. ERR_USAGE for what is not understood or not carried out. */

@@ -12,7 +12,7 @@ BEGIN {
 
     # library header (a prefix) -> the files that may name it (a pattern)
     door["curl/"] = "^base/http[a-z_]*\\.[ch]$"
-    door["openssl/"] = "^base/hash\\.[ch]$"
+    door["openssl/"] = "^base/(hash|certs)\\.[ch]$"
     door["jansson.h"] = "^base/json\\.[ch]$"
     door["seccomp.h"] = "^runtime/seccomp[a-z_]*\\.[ch]$"
     door["zlib.h"] = "^builder/(compress|inflate)[a-z_]*\\.[ch]$"

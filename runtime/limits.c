@@ -81,8 +81,23 @@ static rlim_t value_of(uint64_t value)
     return value == LIMIT_NONE ? RLIM_INFINITY : (rlim_t)value;
 }
 
+/* A command that crashes leaves no core in a layer; it may raise the limit itself. */
+static int no_cores(struct err *err)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_CORE, &limit) < 0)
+        return err_errno(err, "ask for limit core");
+    limit.rlim_cur = 0;
+    if (setrlimit(RLIMIT_CORE, &limit) < 0)
+        return err_errno(err, "set limit core");
+    return 0;
+}
+
 int limits_set(const struct limits *limits, struct err *err)
 {
+    if (no_cores(err) < 0)
+        return -1;
     for (size_t i = 0; i < limits->count; i++) {
         const struct limit *l = &limits->items[i];
         struct rlimit now, wanted = {value_of(l->soft), value_of(l->hard)};

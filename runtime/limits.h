@@ -27,7 +27,8 @@ struct limits {
 int limits_add(struct limits *limits, struct str text, struct err *err);
 /* "nofile" */
 const char *limit_name(int resource);
-/* For this process. A hard limit above the one we have is an error that says so. */
+/* For this process; the soft limit of cores is 0 unless the list says otherwise. A hard limit above
+ * the one we have is an error that says so. */
 int limits_set(const struct limits *limits, struct err *err);
 
 #endif

@@ -165,13 +165,14 @@ static int drop_bounding(struct step *s, struct err *err)
 
 static int listen_for_recorder(struct step *s, struct err *err)
 {
-    SCOPED(seccomp_program_release) struct seccomp_program program = {0};
+    SCOPED(seccomp_program_release) struct seccomp_program other = {0};
+    bool open = s->plan->unconfined || s->plan->no_filter;
+    bool usual = !open && s->plan->caps == PLAN_CAPS_DEFAULT;
     AUTO_FD int fd = -1;
 
-    if (seccomp_program_compile_recording(s->plan->caps, s->plan->unconfined || s->plan->no_filter,
-                                          &program, err) < 0)
+    if (!usual && seccomp_program_compile_recording(s->plan->caps, open, &other, err) < 0)
         return -1;
-    fd = seccomp_listen(&program, err);
+    fd = seccomp_listen(usual ? s->filter : &other, err);
     return fd < 0 ? -1 : notify_send(s->plan->recorder_fd, fd, s->plan, err);
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -22,63 +23,73 @@
 #include "runtime/plan.h"
 #include "runtime/seccomp.h"
 
+#define NEW_FILE (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))
+
 const struct notify_name notify_names[] = {
-    {"chown", NOTIFY_CHOWN, false},
-    {"chown32", NOTIFY_CHOWN, false},
-    {"lchown", NOTIFY_LCHOWN, false},
-    {"lchown32", NOTIFY_LCHOWN, false},
-    {"fchown", NOTIFY_FCHOWN, false},
-    {"fchown32", NOTIFY_FCHOWN, false},
-    {"fchownat", NOTIFY_FCHOWNAT, false},
-    {"mknod", NOTIFY_MKNOD, false},
-    {"mknodat", NOTIFY_MKNODAT, false},
-    {"stat", NOTIFY_STAT, true},
-    {"lstat", NOTIFY_LSTAT, true},
-    {"fstat", NOTIFY_FSTAT, true},
-    {"newfstatat", NOTIFY_FSTATAT, true},
-    {"statx", NOTIFY_STATX, false},
-    {"open", NOTIFY_OPEN, false},
-    {"openat", NOTIFY_OPENAT, false},
-    {"creat", NOTIFY_CREAT, false},
-    {"mkdir", NOTIFY_MKDIR, false},
-    {"mkdirat", NOTIFY_MKDIRAT, false},
-    {"symlink", NOTIFY_SYMLINK, false},
-    {"symlinkat", NOTIFY_SYMLINKAT, false},
-    {"execve", NOTIFY_EXECVE, false},
-    {"chroot", NOTIFY_CHROOT, false},
-    {"setuid", NOTIFY_SETUID, false},
-    {"setuid32", NOTIFY_SETUID, false},
-    {"setgid", NOTIFY_SETGID, false},
-    {"setgid32", NOTIFY_SETGID, false},
-    {"setreuid", NOTIFY_SETREUID, false},
-    {"setreuid32", NOTIFY_SETREUID, false},
-    {"setregid", NOTIFY_SETREGID, false},
-    {"setregid32", NOTIFY_SETREGID, false},
-    {"setresuid", NOTIFY_SETRESUID, false},
-    {"setresuid32", NOTIFY_SETRESUID, false},
-    {"setresgid", NOTIFY_SETRESGID, false},
-    {"setresgid32", NOTIFY_SETRESGID, false},
-    {"setfsuid", NOTIFY_SETFSUID, false},
-    {"setfsuid32", NOTIFY_SETFSUID, false},
-    {"setfsgid", NOTIFY_SETFSGID, false},
-    {"setfsgid32", NOTIFY_SETFSGID, false},
-    {"setgroups", NOTIFY_SETGROUPS, true},
-    {"setgroups32", NOTIFY_SETGROUPS, false},
-    {"getuid", NOTIFY_GETUID, false},
-    {"getuid32", NOTIFY_GETUID, false},
-    {"geteuid", NOTIFY_GETEUID, false},
-    {"geteuid32", NOTIFY_GETEUID, false},
-    {"getgid", NOTIFY_GETGID, false},
-    {"getgid32", NOTIFY_GETGID, false},
-    {"getegid", NOTIFY_GETEGID, false},
-    {"getegid32", NOTIFY_GETEGID, false},
-    {"getresuid", NOTIFY_GETRESUID, true},
-    {"getresuid32", NOTIFY_GETRESUID, false},
-    {"getresgid", NOTIFY_GETRESGID, true},
-    {"getresgid32", NOTIFY_GETRESGID, false},
-    {"prctl", NOTIFY_KEEPCAPS, false},
-    {"getgroups", NOTIFY_GETGROUPS, true},
-    {"getgroups32", NOTIFY_GETGROUPS, false},
+    {.name = "chown", .call = NOTIFY_CHOWN},
+    {.name = "chown32", .call = NOTIFY_CHOWN},
+    {.name = "lchown", .call = NOTIFY_LCHOWN},
+    {.name = "lchown32", .call = NOTIFY_LCHOWN},
+    {.name = "fchown", .call = NOTIFY_FCHOWN},
+    {.name = "fchown32", .call = NOTIFY_FCHOWN},
+    {.name = "fchownat", .call = NOTIFY_FCHOWNAT},
+    {.name = "mknod", .call = NOTIFY_MKNOD},
+    {.name = "mknodat", .call = NOTIFY_MKNODAT},
+    {.name = "stat", .call = NOTIFY_STAT, .native_only = true},
+    {.name = "lstat", .call = NOTIFY_LSTAT, .native_only = true},
+    {.name = "fstat", .call = NOTIFY_FSTAT, .native_only = true},
+    {.name = "newfstatat", .call = NOTIFY_FSTATAT, .native_only = true},
+    {.name = "statx", .call = NOTIFY_STATX},
+    {.name = "open", .call = NOTIFY_OPEN, .argument = 2, .bits = NEW_FILE},
+    {.name = "openat", .call = NOTIFY_OPENAT, .argument = 3, .bits = NEW_FILE},
+    {.name = "openat2", .call = NOTIFY_OPENAT2},
+    {.name = "creat", .call = NOTIFY_CREAT},
+    {.name = "mkdir", .call = NOTIFY_MKDIR},
+    {.name = "mkdirat", .call = NOTIFY_MKDIRAT},
+    {.name = "symlink", .call = NOTIFY_SYMLINK},
+    {.name = "symlinkat", .call = NOTIFY_SYMLINKAT},
+    {.name = "execve", .call = NOTIFY_EXECVE},
+    {.name = "execveat", .call = NOTIFY_EXECVEAT},
+    {.name = "chroot", .call = NOTIFY_CHROOT},
+    {.name = "listxattr", .call = NOTIFY_LISTXATTR},
+    {.name = "llistxattr", .call = NOTIFY_LLISTXATTR},
+    {.name = "flistxattr", .call = NOTIFY_FLISTXATTR},
+    {.name = "setuid", .call = NOTIFY_SETUID},
+    {.name = "setuid32", .call = NOTIFY_SETUID},
+    {.name = "setgid", .call = NOTIFY_SETGID},
+    {.name = "setgid32", .call = NOTIFY_SETGID},
+    {.name = "setreuid", .call = NOTIFY_SETREUID},
+    {.name = "setreuid32", .call = NOTIFY_SETREUID},
+    {.name = "setregid", .call = NOTIFY_SETREGID},
+    {.name = "setregid32", .call = NOTIFY_SETREGID},
+    {.name = "setresuid", .call = NOTIFY_SETRESUID},
+    {.name = "setresuid32", .call = NOTIFY_SETRESUID},
+    {.name = "setresgid", .call = NOTIFY_SETRESGID},
+    {.name = "setresgid32", .call = NOTIFY_SETRESGID},
+    {.name = "setfsuid", .call = NOTIFY_SETFSUID},
+    {.name = "setfsuid32", .call = NOTIFY_SETFSUID},
+    {.name = "setfsgid", .call = NOTIFY_SETFSGID},
+    {.name = "setfsgid32", .call = NOTIFY_SETFSGID},
+    {.name = "setgroups", .call = NOTIFY_SETGROUPS, .native_only = true},
+    {.name = "setgroups32", .call = NOTIFY_SETGROUPS},
+    {.name = "getuid", .call = NOTIFY_GETUID},
+    {.name = "getuid32", .call = NOTIFY_GETUID},
+    {.name = "geteuid", .call = NOTIFY_GETEUID},
+    {.name = "geteuid32", .call = NOTIFY_GETEUID},
+    {.name = "getgid", .call = NOTIFY_GETGID},
+    {.name = "getgid32", .call = NOTIFY_GETGID},
+    {.name = "getegid", .call = NOTIFY_GETEGID},
+    {.name = "getegid32", .call = NOTIFY_GETEGID},
+    {.name = "getresuid", .call = NOTIFY_GETRESUID, .native_only = true},
+    {.name = "getresuid32", .call = NOTIFY_GETRESUID},
+    {.name = "getresgid", .call = NOTIFY_GETRESGID, .native_only = true},
+    {.name = "getresgid32", .call = NOTIFY_GETRESGID},
+    {.name = "prctl", .call = NOTIFY_KEEPCAPS, .argument = 1, .value = PR_SET_KEEPCAPS},
+    {.name = "getsockopt", .call = NOTIFY_PEER, .argument = 3, .value = SO_PEERCRED},
+    {.name = "setrlimit", .call = NOTIFY_SETRLIMIT, .argument = 1, .value = RLIMIT_LOCKS},
+    {.name = "prlimit64", .call = NOTIFY_PRLIMIT, .argument = 2, .value = RLIMIT_LOCKS},
+    {.name = "getgroups", .call = NOTIFY_GETGROUPS, .native_only = true},
+    {.name = "getgroups32", .call = NOTIFY_GETGROUPS},
 };
 const size_t notify_names_count = ARRAY_SIZE(notify_names);
 
@@ -92,7 +103,8 @@ int notify_send(int recorder_fd, int listener_fd, const struct plan *plan, struc
     } control = {{0}};
     struct notify_ids ids = {.uid = {plan->uid, plan->uid, plan->uid},
                              .gid = {plan->gid, plan->gid, plan->gid},
-                             .powerful = plan->uid == 0};
+                             .caps = plan->uid == 0 ? plan->caps : 0,
+                             .bounding = plan->caps};
     size_t count = plan->links_fd >= 0 ? 2 : 1;
     int fds[2] = {listener_fd, plan->links_fd};
     struct iovec iov = {.iov_base = &ids, .iov_len = sizeof(ids)};
@@ -167,6 +179,22 @@ bool notify_write(pid_t tid, uint64_t at, const void *bytes, size_t size)
     return size == 0 || process_vm_writev(tid, &here, 1, &there, 1, 0) == (ssize_t)size;
 }
 
+/* Of a line: of several it is the one that the process itself would see (NSpid). */
+static long last_number(const char *text, int base)
+{
+    long number = -1;
+
+    while (*text == '\t' || *text == ' ') {
+        char *end;
+
+        number = strtol(text, &end, base);
+        if (end == text)
+            return -1;
+        text = end;
+    }
+    return number;
+}
+
 long notify_status(const struct notify *n, pid_t tid, const char *name, int base)
 {
     char path[32], text[2048];
@@ -181,13 +209,11 @@ long notify_status(const struct notify *n, pid_t tid, const char *name, int base
     if (got <= 0)
         return -1;
     text[got] = 0;
-    while (line) {
-        if (strncmp(line, name, length) == 0 && line[length] == ':')
-            return strtol(line + length + 1, NULL, base);
+    while (line && (strncmp(line, name, length) != 0 || line[length] != ':')) {
         line = strchr(line, '\n');
         line = line ? line + 1 : NULL;
     }
-    return -1;
+    return line ? last_number(line + length + 1, base) : -1;
 }
 
 bool notify_is_valid(const struct notify_request *r)
@@ -198,50 +224,67 @@ bool notify_is_valid(const struct notify_request *r)
 }
 
 /* Each name for each of the machine's architectures. */
-struct number {
-    uint32_t arch;
-    int number;
-    const struct notify_name *name;
+struct notify_numbers {
+    uint32_t native;
+    size_t count;
+    struct number {
+        uint32_t arch;
+        int number;
+        const struct notify_name *name;
+    } items[2 * ARRAY_SIZE(notify_names)];
 };
 
-static void learn_numbers(struct notify *n)
+struct notify_numbers *notify_learn_numbers(void)
 {
+    struct notify_numbers *numbers = xcalloc(1, sizeof(*numbers));
     uint32_t arches[2];
 
-    n->numbers = xcalloc(2 * ARRAY_SIZE(notify_names), sizeof(*n->numbers));
     if (!seccomp_arches(arches))
-        return;
-    for (size_t i = 0; i < 2 * ARRAY_SIZE(notify_names); i++) {
+        return numbers;
+    numbers->native = arches[0];
+    for (size_t i = 0; i < ARRAY_SIZE(numbers->items); i++) {
         const struct notify_name *name = &notify_names[i / 2];
 
-        n->numbers[n->numbers_count++] =
+        numbers->items[numbers->count++] =
             (struct number){arches[i % 2], seccomp_number(arches[i % 2], name->name), name};
     }
-    n->arch = arches[0];
+    return numbers;
 }
 
-static const struct notify_name *name_of(const struct notify *n, const struct seccomp_data *data)
+static const struct notify_name *name_of(const struct notify_numbers *numbers,
+                                         const struct seccomp_data *data)
 {
-    for (size_t i = 0; i < n->numbers_count; i++)
-        if (n->numbers[i].arch == data->arch && n->numbers[i].number == data->nr)
-            return n->numbers[i].name;
+    for (size_t i = 0; i < numbers->count; i++)
+        if (numbers->items[i].number == data->nr && numbers->items[i].arch == data->arch)
+            return numbers->items[i].name;
     return NULL;
+}
+
+static bool makes_file(enum notify_call call)
+{
+    return call == NOTIFY_MKNOD || call == NOTIFY_MKNODAT ||
+           (call >= NOTIFY_OPEN && call <= NOTIFY_SYMLINKAT);
 }
 
 static void answer(struct notify *n, const struct seccomp_notif *in)
 {
-    const struct notify_name *name = name_of(n, &in->data);
+    const struct notify_name *name = name_of(n->numbers, &in->data);
     uint64_t args[6];
     struct seccomp_notif_resp out = {.id = in->id};
     struct notify_request r = {.n = n, .id = in->id, .tid = (pid_t)in->pid, .args = args};
 
     memcpy(args, in->data.args, sizeof(args));
-    r.native = in->data.arch == n->arch;
+    r.native = in->data.arch == n->numbers->native;
+    /* Before its first exec the sandbox's first process lets nobody look into it. */
+    if (n->sandbox_fd < 0 && !notify_settle(&r))
+        name = NULL;
     r.go_on = !name;
     if (name) {
         r.call = name->call;
         if (r.call >= NOTIFY_SETUID)
             notify_ids_call(&r);
+        else if (makes_file(r.call))
+            notify_make_call(&r);
         else
             notify_files_call(&r);
     }
@@ -256,13 +299,13 @@ static void answer(struct notify *n, const struct seccomp_notif *in)
     ioctl(n->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, &out); /* ENOENT: the caller has gone */
 }
 
-static bool take_listener(struct notify *n, int socket_fd)
+static bool take_listener(struct notify *n, int socket_fd, struct notify_ids *first)
 {
     union {
         struct cmsghdr align;
         char space[CMSG_SPACE(2 * sizeof(int))];
     } control;
-    struct iovec iov = {.iov_base = &n->first, .iov_len = sizeof(n->first)};
+    struct iovec iov = {.iov_base = first, .iov_len = sizeof(*first)};
     struct msghdr msg = {.msg_iov = &iov,
                          .msg_iovlen = 1,
                          .msg_control = control.space,
@@ -270,7 +313,7 @@ static bool take_listener(struct notify *n, int socket_fd)
     struct cmsghdr *c;
     int fds[2] = {-1, -1};
 
-    if (recvmsg(socket_fd, &msg, MSG_CMSG_CLOEXEC) != sizeof(n->first))
+    if (recvmsg(socket_fd, &msg, MSG_CMSG_CLOEXEC) != sizeof(*first))
         return false;
     c = CMSG_FIRSTHDR(&msg);
     if (!c || c->cmsg_type != SCM_RIGHTS)
@@ -281,9 +324,17 @@ static bool take_listener(struct notify *n, int socket_fd)
     return true;
 }
 
-void notify_main(int socket_fd)
+static bool all_ended(const struct notify *n)
 {
-    struct notify n = {.listener_fd = -1, .links_fd = -1, .proc_fd = -1, .sandbox_fd = -1};
+    struct pollfd p = {.fd = n->listener_fd, .events = POLLIN};
+
+    return poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR | POLLNVAL);
+}
+
+void notify_main(int socket_fd, const struct notify_numbers *numbers)
+{
+    struct notify n = {.listener_fd = -1, .links_fd = -1, .sandbox_fd = -1, .numbers = numbers};
+    struct notify_ids first;
     struct {
         struct seccomp_notif notif;
         char room[256]; /* the kernel's may have grown */
@@ -291,26 +342,21 @@ void notify_main(int socket_fd)
 
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     prctl(PR_SET_NAME, "slipway-record", 0, 0, 0);
-    n.root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     n.proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (n.root_fd < 0 || n.proc_fd < 0 || !take_listener(&n, socket_fd))
+    if (n.proc_fd < 0 || !take_listener(&n, socket_fd, &first))
         _exit(1);
     close(socket_fd);
     /* Wakes the other side at once, on the same processor (Linux 6.6); slower without. */
     ioctl(n.listener_fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
-    learn_numbers(&n);
+    notify_ids_begin(&n, &first);
     notify_files_begin(&n);
     for (;;) {
-        struct pollfd p = {.fd = n.listener_fd, .events = POLLIN};
-
-        if (poll(&p, 1, -1) < 0 && errno != EINTR)
-            _exit(1);
-        if (p.revents & (POLLHUP | POLLERR | POLLNVAL))
-            _exit(0);
-        if (!(p.revents & POLLIN))
-            continue;
         memset(&in, 0, sizeof(in));
         if (ioctl(n.listener_fd, SECCOMP_IOCTL_NOTIF_RECV, &in.notif) == 0)
             answer(&n, &in.notif);
+        else if (errno != EINTR && errno != ENOENT) /* ENOENT: the caller, or all, have gone */
+            _exit(1);
+        else if (all_ended(&n))
+            _exit(0);
     }
 }

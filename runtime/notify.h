@@ -32,15 +32,20 @@ enum notify_call {
     NOTIFY_FSTAT,
     NOTIFY_FSTATAT, /* dirfd, path, buffer, flags */
     NOTIFY_STATX,
-    NOTIFY_OPEN, /* with O_CREAT */
+    NOTIFY_OPEN, /* with O_CREAT or O_TMPFILE */
     NOTIFY_OPENAT,
+    NOTIFY_OPENAT2,
     NOTIFY_CREAT,
     NOTIFY_MKDIR,
     NOTIFY_MKDIRAT,
     NOTIFY_SYMLINK,
     NOTIFY_SYMLINKAT,
     NOTIFY_EXECVE,
+    NOTIFY_EXECVEAT,
     NOTIFY_CHROOT,
+    NOTIFY_LISTXATTR, /* path or fd, buffer, size */
+    NOTIFY_LLISTXATTR,
+    NOTIFY_FLISTXATTR,
     NOTIFY_SETUID,
     NOTIFY_SETGID,
     NOTIFY_SETREUID,
@@ -57,12 +62,18 @@ enum notify_call {
     NOTIFY_GETRESUID,
     NOTIFY_GETRESGID,
     NOTIFY_GETGROUPS,
-    NOTIFY_KEEPCAPS, /* prctl(PR_SET_KEEPCAPS) */
+    NOTIFY_KEEPCAPS,  /* prctl(PR_SET_KEEPCAPS) */
+    NOTIFY_PEER,      /* getsockopt(SO_PEERCRED) */
+    NOTIFY_SETRLIMIT, /* of RLIMIT_LOCKS, which means nothing and carries ids (notify_ids.c) */
+    NOTIFY_PRLIMIT,
 };
 struct notify_name {
     const char *name;
     enum notify_call call;
     bool native_only; /* the 32-bit form hands over a structure of its own and is left alone */
+    /* Only when this argument (from 1; 0: always) is `value`, or has one of the bits `bits`. */
+    uint8_t argument;
+    uint32_t value, bits;
 };
 extern const struct notify_name notify_names[];
 extern const size_t notify_names_count;
@@ -72,7 +83,10 @@ struct plan;
 int notify_send(int recorder_fd, int listener_fd, const struct plan *plan, struct err *err);
 /* Whether this kernel, or the sandbox we are in, gives us a listener: tried in a child. */
 int notify_probe(struct err *err);
-/* The recorder's process. */
-void notify_main(int socket_fd) __attribute__((noreturn));
+/* The numbers of the calls, learnt once. free() */
+struct notify_numbers *notify_learn_numbers(void);
+/* The recorder's process. Where the kernel does not tell it that all have ended (before Linux 6.11)
+ * it has to be killed. */
+void notify_main(int socket_fd, const struct notify_numbers *numbers) __attribute__((noreturn));
 
 #endif

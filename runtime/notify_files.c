@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -51,16 +53,22 @@ static void put_link(struct notify *n, const struct stat *st, uint32_t uid, uint
         l = &n->links[n->links_count++];
     }
     *l = (struct notify_link){st->st_dev, st->st_ino, uid, gid};
-    if (n->links_fd >= 0 && write(n->links_fd, &item, sizeof(item)) != sizeof(item))
+    if (n->links_fd >= 0 && st->st_dev == n->root_dev &&
+        write(n->links_fd, &item, sizeof(item)) != sizeof(item))
         _exit(1);
 }
 
-static bool get_record(struct notify *n, int fd, const struct stat *st, struct record *record)
+bool notify_has_link(struct notify *n, const struct stat *st)
+{
+    return find_link(n, st) != NULL;
+}
+
+bool notify_get_record(struct notify *n, int fd, const struct stat *st, struct record *record)
 {
     char path[FS_FD_PATH_MAX];
     const struct notify_link *l;
 
-    if (is_plain(st->st_mode) && record_get_path(fs_fd_path(fd, path), record))
+    if (is_plain(st->st_mode) && record_get_path(notify_fd_path(fd, path), record))
         return true;
     l = n->links_count ? find_link(n, st) : NULL;
     if (!l && n->below.count && st->st_dev == n->root_dev && !is_plain(st->st_mode)) {
@@ -76,11 +84,11 @@ static bool get_record(struct notify *n, int fd, const struct stat *st, struct r
     return true;
 }
 
-static void put_record(struct notify *n, int fd, const struct stat *st, const struct record *record)
+void notify_put_record(struct notify *n, int fd, const struct stat *st, const struct record *record)
 {
     char path[FS_FD_PATH_MAX];
 
-    if (!is_plain(st->st_mode) || record_set_path(fs_fd_path(fd, path), record) < 0)
+    if (!is_plain(st->st_mode) || record_set_path(notify_fd_path(fd, path), record) < 0)
         put_link(n, st, record->uid, record->gid);
 }
 
@@ -89,7 +97,7 @@ static bool look(struct notify *n, int fd, struct stat *st, struct record *recor
 {
     if (fstat(fd, st) < 0)
         return false;
-    if (!get_record(n, fd, st, record))
+    if (!notify_get_record(n, fd, st, record))
         *record = (struct record){.uid = st->st_uid, .gid = st->st_gid};
     return true;
 }
@@ -105,24 +113,28 @@ static bool in_group(const struct notify_ids *ids, uint32_t gid)
 }
 
 /*
- * A link of a lower layer keeps the number that it had there, while the layer is made from the
- * number in the upper directory. Made anew it has one number for both.
+ * A link or pipe of a lower layer keeps the number that it had there, while the layer is made from
+ * the number in the upper directory. Made anew it has one number for both.
  */
-static void renew_link(const struct notify_request *r, int dirfd, const char *path)
+static void renew(const struct notify_request *r, int dirfd, const char *path)
 {
-    char target[PATH_MAX], fresh[PATH_MAX + 16];
+    char target[PATH_MAX], fresh[PATH_MAX + 32];
     struct stat st;
-    ssize_t n;
+    bool made;
 
-    if (!notify_enter(r, dirfd))
+    if (!notify_enter_for(r, dirfd, path))
         return;
-    n = readlink(path, target, sizeof(target) - 1);
-    if (n > 0 && lstat(path, &st) == 0 && st.st_nlink == 1) {
+    if (lstat(path, &st) == 0 && st.st_nlink == 1 &&
+        (size_t)snprintf(fresh, sizeof(fresh), "%s.slipway-%d", path, (int)r->tid) < PATH_MAX) {
+        ssize_t n = readlink(path, target, sizeof(target) - 1);
         struct timespec times[2] = {st.st_atim, st.st_mtim};
 
-        target[n] = 0;
-        snprintf(fresh, sizeof(fresh), "%s.slipway-%d", path, (int)r->tid);
-        if (symlink(target, fresh) == 0 &&
+        if (n >= 0)
+            target[n] = 0;
+        made = n > 0                  ? symlink(target, fresh) == 0
+               : S_ISFIFO(st.st_mode) ? mkfifo(fresh, 0600) == 0 && chmod(fresh, st.st_mode) == 0
+                                      : false;
+        if (made &&
             (utimensat(AT_FDCWD, fresh, times, AT_SYMLINK_NOFOLLOW) < 0 || rename(fresh, path) < 0))
             unlink(fresh);
     }
@@ -132,24 +144,27 @@ static void renew_link(const struct notify_request *r, int dirfd, const char *pa
 static int change_owner(struct notify_request *r, int fd, uint32_t uid, uint32_t gid)
 {
     const struct notify_ids *ids = notify_ids_of(r->n, r->tid);
+    bool nothing = uid == KEEP && gid == KEEP;
     struct record record;
     struct stat st;
 
     if (!look(r->n, fd, &st, &record))
         return errno;
-    if (!ids->powerful && (record.uid != ids->uid[1] || (uid != KEEP && uid != record.uid) ||
-                           (gid != KEEP && !in_group(ids, gid))))
+    if (!nothing && !(ids->caps & 1u << CAP_CHOWN) &&
+        (record.uid != ids->uid[1] || (uid != KEEP && uid != record.uid) ||
+         (gid != KEEP && !in_group(ids, gid))))
         return EPERM;
-    if (uid == KEEP && gid == KEEP)
-        return 0;
     /* For its effects: copy-up, set-id bits and capabilities cleared, the time of change. */
-    if (fchownat(fd, "", 0, 0, AT_EMPTY_PATH) < 0 && errno != EINVAL && errno != EPERM)
+    if (fchownat(fd, "", nothing ? KEEP : 0, nothing ? KEEP : 0, AT_EMPTY_PATH) < 0 &&
+        errno != EINVAL && errno != EPERM)
         return errno;
+    if (nothing)
+        return 0;
     if (uid != KEEP)
         record.uid = uid;
     if (gid != KEEP)
         record.gid = gid;
-    put_record(r->n, fd, &st, &record);
+    notify_put_record(r->n, fd, &st, &record);
     return 0;
 }
 
@@ -160,15 +175,16 @@ static void chown_path(struct notify_request *r, int dirfd, uint64_t at, uint32_
     AUTO_FD int fd = -1;
     struct stat st;
 
-    if (!notify_path(r->tid, at, path)) {
+    if (!notify_path(r, at, path)) {
         r->go_on = true; /* the kernel says EFAULT or ENAMETOOLONG */
         return;
     }
     fd = notify_find(r, dirfd, path, follow);
-    if (fd >= 0 && !follow && fstat(fd, &st) == 0 && S_ISLNK(st.st_mode) && !find_link(r->n, &st)) {
+    if (fd >= 0 && fstat(fd, &st) == 0 && (S_ISLNK(st.st_mode) || S_ISFIFO(st.st_mode)) &&
+        !find_link(r->n, &st)) {
         close(fd);
-        renew_link(r, dirfd, path);
-        fd = notify_find(r, dirfd, path, false);
+        renew(r, dirfd, path);
+        fd = notify_find(r, dirfd, path, follow);
     }
     r->error = fd < 0 ? errno : change_owner(r, fd, uid, gid);
 }
@@ -195,153 +211,52 @@ static void chown_at(struct notify_request *r)
         chown_path(r, dirfd, r->args[1], uid, gid, !(flags & AT_SYMLINK_NOFOLLOW));
 }
 
-/* ---- new files ---- */
-
-static uint32_t own_uid(const struct notify_request *r)
-{
-    return notify_ids_of(r->n, r->tid)->uid[1];
-}
-
-static uint32_t own_gid(const struct notify_request *r)
-{
-    return notify_ids_of(r->n, r->tid)->gid[1];
-}
-
-static bool as_root(const struct notify_request *r)
-{
-    return own_uid(r) == 0 && own_gid(r) == 0;
-}
-
-/* What was just made belongs to the caller. */
-static void settle(struct notify_request *r, int fd, struct record record)
-{
-    struct stat st;
-
-    record.uid = own_uid(r);
-    record.gid = own_gid(r);
-    if (fstat(fd, &st) == 0 && (record.uid || record.gid || record.kind))
-        put_record(r->n, fd, &st, &record);
-}
-
-static void make_node(struct notify_request *r, int dirfd, uint64_t at, mode_t mode, uint64_t dev)
-{
-    struct record record = {.kind = S_ISCHR(mode)   ? 'c'
-                                    : S_ISBLK(mode) ? 'b'
-                                                    : 0,
-                            .dev_major = major(dev),
-                            .dev_minor = minor(dev)};
-    mode_t mask = (mode_t)notify_status(r->n, r->tid, "Umask", 8);
-    char path[PATH_MAX];
-    AUTO_FD int fd = -1;
-
-    if (record.kind && own_uid(r) != 0) {
-        r->error = EPERM;
-        return;
-    }
-    r->go_on = (!record.kind && as_root(r)) || S_ISSOCK(mode) || !notify_path(r->tid, at, path);
-    if (r->go_on)
-        return;
-    if (record.kind && !dev) { /* it would hide what is below: overlay itself refuses it */
-        r->error = EPERM;
-        return;
-    }
-    if (!notify_enter(r, dirfd)) {
-        r->error = ESRCH;
-        return;
-    }
-    umask(mask & 0777);
-    if (S_ISFIFO(mode))
-        fd = mknod(path, mode, 0) < 0 ? -1 : open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    else
-        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 07777);
-    r->error = fd < 0 ? errno : 0;
-    notify_leave(r);
-    if (fd >= 0)
-        settle(r, fd, record);
-}
-
-static void make_dir(struct notify_request *r, int dirfd, uint64_t at, mode_t mode)
-{
-    mode_t mask = (mode_t)notify_status(r->n, r->tid, "Umask", 8);
-    char path[PATH_MAX];
-    AUTO_FD int fd = -1;
-
-    r->go_on = as_root(r) || !notify_path(r->tid, at, path) || !notify_enter(r, dirfd);
-    if (r->go_on)
-        return;
-    umask(mask & 0777);
-    r->error = mkdir(path, mode) < 0 ? errno : 0;
-    fd = r->error ? -1 : open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    notify_leave(r);
-    if (fd >= 0)
-        settle(r, fd, (struct record){0});
-}
-
-static void make_link(struct notify_request *r, uint64_t text, int dirfd, uint64_t at)
-{
-    char path[PATH_MAX], target[PATH_MAX];
-    AUTO_FD int fd = -1;
-
-    r->go_on = as_root(r) || !notify_path(r->tid, text, target) || !notify_path(r->tid, at, path) ||
-               !notify_enter(r, dirfd);
-    if (r->go_on)
-        return;
-    r->error = symlink(target, path) < 0 ? errno : 0;
-    fd = r->error ? -1 : open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    notify_leave(r);
-    if (fd >= 0)
-        settle(r, fd, (struct record){0});
-}
-
-/* The caller gets our descriptor of the new file, opened as it asked. */
-static void hand_over(struct notify_request *r, int made, int flags)
-{
-    char path[FS_FD_PATH_MAX];
-    AUTO_FD int fd = open(fs_fd_path(made, path),
-                          (flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_NOFOLLOW)) | O_CLOEXEC);
-    struct seccomp_notif_addfd add = {.id = r->id,
-                                      .flags = SECCOMP_ADDFD_FLAG_SEND,
-                                      .srcfd = (uint32_t)fd,
-                                      .newfd_flags = flags & O_CLOEXEC ? O_CLOEXEC : 0};
-
-    if (fd < 0) {
-        r->error = errno;
-        return;
-    }
-    if (ioctl(r->n->listener_fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add) >= 0)
-        r->sent = true;
-    else
-        r->error = errno;
-}
-
-static void create(struct notify_request *r, int dirfd, uint64_t at, int flags, mode_t mode)
-{
-    mode_t mask = (mode_t)notify_status(r->n, r->tid, "Umask", 8);
-    char path[PATH_MAX];
-    AUTO_FD int fd = -1;
-
-    r->go_on = as_root(r) || !notify_path(r->tid, at, path) || !notify_enter(r, dirfd);
-    if (r->go_on)
-        return;
-    umask(mask & 0777);
-    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode & 07777);
-    notify_leave(r);
-    r->go_on = fd < 0; /* it is there, or cannot be made: in the kernel's words */
-    if (fd < 0)
-        return;
-    settle(r, fd, (struct record){0});
-    hand_over(r, fd, flags);
-}
-
 /* ---- what files look like ---- */
 
-/* Cheaply: most have none. */
-static bool may_have_record(const struct notify *n, int fd)
+/*
+ * Most files have no record, and one call tells. Links and pipes carry none, and of those that have
+ * one there are few; only then more has to be done for every file. /proc/self needs notify_find().
+ */
+static bool may_have_record(const struct notify_request *r, int dirfd, const char *path,
+                            bool follow)
 {
-    char path[FS_FD_PATH_MAX];
+    char text[RECORD_TEXT_MAX];
+    ssize_t n;
+
+    if (r->n->links_count || r->n->below.count)
+        return true;
+    if (!notify_enter_for(r, dirfd, path))
+        return false;
+    n = follow ? getxattr(path, RECORD_XATTR, text, sizeof(text))
+               : lgetxattr(path, RECORD_XATTR, text, sizeof(text));
+    if (n < 0 && errno == ENOENT && follow)
+        n = strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/dev/", 5) == 0;
+    if (path[0] != '/' || r->n->chrooted)
+        notify_leave(r);
+    return n > 0;
+}
+
+static bool fd_may_have_record(const struct notify_request *r, int number)
+{
+    char path[64];
     struct record record;
 
-    return n->links_count || n->below.count || record_get_path(fs_fd_path(fd, path), &record);
+    snprintf(path, sizeof(path), "%d/fd/%d", (int)r->tid, number);
+    return r->n->links_count || r->n->below.count || record_get_path(path, &record);
+}
+
+/* What the caller names, when it may have a record; -1: it has none. */
+static int find_recorded(const struct notify_request *r, int dirfd, uint64_t at, int flags)
+{
+    bool follow = !(flags & AT_SYMLINK_NOFOLLOW);
+    char path[PATH_MAX];
+
+    if (flags & AT_EMPTY_PATH && dirfd != AT_FDCWD &&
+        (!at || (notify_read(r->tid, at, path, 1) && !path[0])))
+        return fd_may_have_record(r, dirfd) ? notify_open_fd(r, dirfd) : -1;
+    if (!notify_path(r, at, path) || !may_have_record(r, dirfd, path, follow))
+        return -1;
+    return notify_find(r, dirfd, path, follow);
 }
 
 static void show(struct notify_request *r, int fd, uint64_t buffer)
@@ -349,8 +264,7 @@ static void show(struct notify_request *r, int fd, uint64_t buffer)
     struct record record;
     struct stat st;
 
-    r->go_on = fd < 0 || !may_have_record(r->n, fd) || fstat(fd, &st) < 0 ||
-               !get_record(r->n, fd, &st, &record);
+    r->go_on = fd < 0 || fstat(fd, &st) < 0 || !notify_get_record(r->n, fd, &st, &record);
     if (r->go_on)
         return;
     st.st_uid = record.uid;
@@ -365,53 +279,28 @@ static void show(struct notify_request *r, int fd, uint64_t buffer)
 
 static void show_fd(struct notify_request *r, int number, uint64_t buffer)
 {
-    char path[64];
-    struct record record;
-    AUTO_FD int fd = -1;
+    AUTO_FD int fd = fd_may_have_record(r, number) ? notify_open_fd(r, number) : -1;
 
-    snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)r->tid, number);
-    /* Most files have none, and one call tells; links and pipes are few. */
-    if (!record_get_path(path, &record) && !r->n->links_count && !r->n->below.count) {
-        r->go_on = true;
-        return;
-    }
-    fd = notify_open_fd(r, number);
     show(r, fd, buffer);
 }
 
 static void show_path(struct notify_request *r, int dirfd, uint64_t at, uint64_t buffer, int flags)
 {
-    char path[PATH_MAX];
-    AUTO_FD int fd = -1;
+    AUTO_FD int fd = find_recorded(r, dirfd, at, flags);
 
-    if (flags & AT_EMPTY_PATH && dirfd != AT_FDCWD &&
-        (!at || (notify_read(r->tid, at, path, 1) && !path[0]))) {
-        show_fd(r, dirfd, buffer);
-        return;
-    }
-    if (notify_path(r->tid, at, path))
-        fd = notify_find(r, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW));
     show(r, fd, buffer);
 }
 
 static void show_extended(struct notify_request *r)
 {
-    int dirfd = (int)r->args[0], flags = (int)r->args[2];
-    uint64_t at = r->args[1];
-    char path[PATH_MAX];
-    AUTO_FD int fd = -1;
+    int flags = (int)r->args[2];
+    AUTO_FD int fd = find_recorded(r, (int)r->args[0], r->args[1], flags);
     struct record record;
     struct statx stx;
     struct stat st;
 
-    if (flags & AT_EMPTY_PATH && dirfd != AT_FDCWD &&
-        (!at || (notify_read(r->tid, at, path, 1) && !path[0])))
-        fd = notify_open_fd(r, dirfd);
-    else if (notify_path(r->tid, at, path))
-        fd = notify_find(r, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW));
     r->go_on =
-        fd < 0 || !may_have_record(r->n, fd) || fstat(fd, &st) < 0 ||
-        !get_record(r->n, fd, &st, &record) ||
+        fd < 0 || fstat(fd, &st) < 0 || !notify_get_record(r->n, fd, &st, &record) ||
         statx(fd, "", AT_EMPTY_PATH | (flags & AT_STATX_SYNC_TYPE), (unsigned)r->args[3], &stx) < 0;
     if (r->go_on)
         return;
@@ -427,24 +316,71 @@ static void show_extended(struct notify_request *r)
         r->error = EFAULT;
 }
 
-/* Set-id bits act on what the process believes to be; on the kernel's side nothing changes. */
-static void execute(struct notify_request *r)
+/* The names of a file's attributes, without ours: copies then do not take it along. */
+static void list_attributes(struct notify_request *r)
 {
+    AUTO_FREE char *names = NULL;
     char path[PATH_MAX];
+    size_t kept = 0;
+    struct record record;
     AUTO_FD int fd = -1;
+    ssize_t size;
+
+    if (r->call == NOTIFY_FLISTXATTR)
+        fd = notify_open_fd(r, (int)r->args[0]);
+    else if (notify_path(r, r->args[0], path))
+        fd = notify_find(r, AT_FDCWD, path, r->call == NOTIFY_LISTXATTR);
+    r->go_on = fd < 0 || !record_get_path(notify_fd_path(fd, path), &record);
+    if (r->go_on)
+        return;
+    names = xmalloc(XATTR_LIST_MAX);
+    size = listxattr(path, names, XATTR_LIST_MAX);
+    if (size < 0)
+        r->error = errno;
+    for (ssize_t at = 0; at < size;) {
+        size_t length = strlen(names + at) + 1;
+
+        if (strcmp(names + at, RECORD_XATTR) != 0) {
+            memmove(names + kept, names + at, length);
+            kept += length;
+        }
+        at += (ssize_t)length;
+    }
+    r->value = (int64_t)kept;
+    if (r->error || r->args[2] == 0)
+        return;
+    r->error = kept > r->args[2]                                ? ERANGE
+               : !notify_write(r->tid, r->args[1], names, kept) ? EFAULT
+                                                                : 0;
+}
+
+/* Set-id bits act on what the process believes to be; on the kernel's side nothing changes. */
+static void execute(struct notify_request *r, int dirfd, uint64_t at, int flags)
+{
+    char path[PATH_MAX], begin[2] = {0};
+    AUTO_FD int fd = -1;
+    AUTO_FD int file = -1;
     struct record record;
     struct stat st;
+    bool set_uid, set_gid;
 
     r->go_on = true;
-    if (r->n->processes_count == 0 && as_root(r))
+    if ((notify_ids_all_first(r->n) && notify_ids_of(r->n, r->tid)->uid[1] == 0) ||
+        !notify_path(r, at, path))
         return;
-    if (!notify_path(r->tid, r->args[0], path))
+    fd = flags & AT_EMPTY_PATH && !path[0]
+             ? notify_open_fd(r, dirfd)
+             : notify_find(r, dirfd, path, !(flags & AT_SYMLINK_NOFOLLOW));
+    if (fd < 0 || !look(r->n, fd, &st, &record) || !S_ISREG(st.st_mode) || !(st.st_mode & 0111))
         return;
-    fd = notify_find(r, AT_FDCWD, path, true);
-    if (fd < 0 || !look(r->n, fd, &st, &record) || !S_ISREG(st.st_mode))
-        return;
-    notify_ids_exec(r, st.st_mode & S_ISUID, record.uid,
-                    (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP), record.gid);
+    set_uid = st.st_mode & S_ISUID;
+    set_gid = (st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
+    if (set_uid || set_gid) {
+        file = open(notify_fd_path(fd, path), O_RDONLY | O_CLOEXEC);
+        if (file < 0 || read(file, begin, 2) != 2 || memcmp(begin, "#!", 2) == 0)
+            set_uid = set_gid = false; /* not for scripts */
+    }
+    notify_ids_exec(r, set_uid, record.uid, set_gid, record.gid);
 }
 
 void notify_files_call(struct notify_request *r)
@@ -463,53 +399,33 @@ void notify_files_call(struct notify_request *r)
     case NOTIFY_FCHOWNAT:
         chown_at(r);
         break;
-    case NOTIFY_MKNOD:
-        make_node(r, AT_FDCWD, a[0], (mode_t)a[1], a[2]);
-        break;
-    case NOTIFY_MKNODAT:
-        make_node(r, dirfd, a[1], (mode_t)a[2], a[3]);
-        break;
     case NOTIFY_STAT:
     case NOTIFY_LSTAT:
         show_path(r, AT_FDCWD, a[0], a[1], r->call == NOTIFY_LSTAT ? AT_SYMLINK_NOFOLLOW : 0);
         break;
-    case NOTIFY_FSTAT: {
+    case NOTIFY_FSTAT:
         show_fd(r, dirfd, a[1]);
         break;
-    }
     case NOTIFY_FSTATAT:
         show_path(r, dirfd, a[1], a[2], (int)a[3]);
         break;
     case NOTIFY_STATX:
         show_extended(r);
         break;
-    case NOTIFY_OPEN:
-        create(r, AT_FDCWD, a[0], (int)a[1], (mode_t)a[2]);
-        break;
-    case NOTIFY_OPENAT:
-        create(r, dirfd, a[1], (int)a[2], (mode_t)a[3]);
-        break;
-    case NOTIFY_CREAT:
-        create(r, AT_FDCWD, a[0], O_WRONLY | O_CREAT | O_TRUNC, (mode_t)a[1]);
-        break;
-    case NOTIFY_MKDIR:
-        make_dir(r, AT_FDCWD, a[0], (mode_t)a[1]);
-        break;
-    case NOTIFY_MKDIRAT:
-        make_dir(r, dirfd, a[1], (mode_t)a[2]);
-        break;
-    case NOTIFY_SYMLINK:
-        make_link(r, a[0], AT_FDCWD, a[1]);
-        break;
-    case NOTIFY_SYMLINKAT:
-        make_link(r, a[0], (int)a[1], a[2]);
-        break;
     case NOTIFY_CHROOT:
         r->n->chrooted = true;
         r->go_on = true;
         break;
     case NOTIFY_EXECVE:
-        execute(r);
+        execute(r, AT_FDCWD, a[0], 0);
+        break;
+    case NOTIFY_EXECVEAT:
+        execute(r, dirfd, a[1], (int)a[4]);
+        break;
+    case NOTIFY_LISTXATTR:
+    case NOTIFY_LLISTXATTR:
+    case NOTIFY_FLISTXATTR:
+        list_attributes(r);
         break;
     default:
         r->go_on = true;

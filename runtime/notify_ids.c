@@ -1,100 +1,71 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ids that processes of a sandbox believe to have. All begin as the sandbox's first command;
- * who changes its ids gets an entry, and so does every descendant of it once it is heard of. Where
- * no entry is (the usual case: all is done as root) nothing has to be looked up.
+ * The ids that processes of a sandbox believe to have. Each set of ids that anybody came to have
+ * has a number, and a process carries its number in its soft limit for locks: that limit has meant
+ * nothing since Linux 2.4, is handed on by fork and exec, and one call sets or reads it from
+ * outside. So a daemon whose parents are long gone still is who they were. A process without a
+ * number has the first set.
  */
 #include "runtime/notify_parts.h"
 
 #include <errno.h>
-#include <signal.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/scope.h"
 
 #define KEEP UINT32_MAX /* setresuid(2): -1 */
-#define DEPTH_MAX 1000
+#define TOKEN_FIRST (UINT64_C(1) << 40)
+#define KNOWN_MAX 4096 /* sets of ids in one sandbox */
+#define CAP(n) (UINT64_C(1) << (n))
 
-static struct notify_process *find(struct notify *n, pid_t pid)
+void notify_ids_begin(struct notify *n, const struct notify_ids *first)
 {
-    for (size_t i = 0; i < n->processes_count; i++) {
-        struct notify_process *p = &n->processes[i];
+    VEC_GROW(n->known, n->known_count, n->known_capacity);
+    n->known[n->known_count] = xcalloc(1, sizeof(*first));
+    *n->known[n->known_count++] = *first;
+}
 
-        if (p->pid != pid)
-            continue;
-        if (pidfd_send_signal(p->pidfd, 0, NULL, 0) == 0 || errno != ESRCH)
-            return p;
-        close(p->pidfd);
-        *p = n->processes[--n->processes_count];
-        return NULL;
+bool notify_ids_all_first(const struct notify *n)
+{
+    return n->known_count == 1;
+}
+
+const struct notify_ids *notify_ids_of(const struct notify *n, pid_t tid)
+{
+    struct rlimit limit;
+
+    if (n->known_count == 1 || prlimit(tid, RLIMIT_LOCKS, NULL, &limit) < 0 ||
+        limit.rlim_cur < TOKEN_FIRST || limit.rlim_cur - TOKEN_FIRST >= n->known_count)
+        return n->known[0];
+    return n->known[limit.rlim_cur - TOKEN_FIRST];
+}
+
+/* The caller becomes that. Sets an error when it cannot be. */
+static void become(struct notify_request *r, const struct notify_ids *ids)
+{
+    struct notify *n = r->n;
+    struct rlimit limit;
+    size_t i = 0;
+
+    while (i < n->known_count && memcmp(n->known[i], ids, sizeof(*ids)) != 0)
+        i++;
+    if (i == KNOWN_MAX || prlimit(r->tid, RLIMIT_LOCKS, NULL, &limit) < 0) {
+        r->error = EAGAIN;
+        return;
     }
-    return NULL;
-}
-
-static struct notify_process *add(struct notify *n, pid_t pid, const struct notify_ids *ids)
-{
-    int pidfd = pidfd_open(pid, 0);
-    struct notify_process *p;
-
-    if (pidfd < 0)
-        return NULL;
-    VEC_GROW(n->processes, n->processes_count, n->processes_capacity);
-    p = &n->processes[n->processes_count++];
-    *p = (struct notify_process){.pid = pid, .pidfd = pidfd, .ids = *ids};
-    return p;
-}
-
-static void drop_ended(struct notify *n)
-{
-    for (size_t i = n->processes_count; i > 0; i--)
-        find(n, n->processes[i - 1].pid);
-}
-
-/* The process or its nearest forebear that has an entry. */
-static struct notify_process *find_forebear(struct notify *n, pid_t pid)
-{
-    for (int depth = 0; pid > 1 && depth < DEPTH_MAX; depth++) {
-        struct notify_process *p = find(n, pid);
-
-        if (p)
-            return p;
-        pid = (pid_t)notify_status(n, pid, "PPid", 10);
-    }
-    return NULL;
-}
-
-struct notify_ids *notify_ids_of(struct notify *n, pid_t tid)
-{
-    struct notify_process *p;
-    struct notify_ids copy;
-    pid_t pid;
-
-    if (n->processes_count == 0)
-        return &n->first;
-    pid = (pid_t)notify_status(n, tid, "Tgid", 10);
-    p = pid > 0 ? find_forebear(n, pid) : NULL;
-    if (!p || p->pid == pid)
-        return p ? &p->ids : &n->first;
-    copy = p->ids;
-    p = add(n, pid, &copy);
-    return p ? &p->ids : &n->first;
-}
-
-/* The caller's own entry, to be changed. */
-static struct notify_ids *own(struct notify_request *r)
-{
-    struct notify_ids copy = *notify_ids_of(r->n, r->tid);
-    pid_t pid = (pid_t)notify_status(r->n, r->tid, "Tgid", 10);
-    struct notify_process *p = find(r->n, pid);
-
-    if (!p) {
-        if (r->n->processes_count % 64 == 63)
-            drop_ended(r->n);
-        p = add(r->n, pid, &copy);
-    }
-    return p ? &p->ids : &r->n->first;
+    if (i == n->known_count)
+        notify_ids_begin(n, ids);
+    limit.rlim_cur = TOKEN_FIRST + i;
+    if (!notify_is_valid(r) || prlimit(r->tid, RLIMIT_LOCKS, &limit, NULL) < 0)
+        r->error = EAGAIN; /* a hard limit was set for it */
 }
 
 static bool has(const uint32_t ids[static 3], uint32_t id)
@@ -102,36 +73,47 @@ static bool has(const uint32_t ids[static 3], uint32_t id)
     return id == KEEP || id == ids[0] || id == ids[1] || id == ids[2];
 }
 
+/* capabilities(7), "Effect of user ID changes on capabilities"; permitted and effective are one
+ * here. */
+static void follow_uid(struct notify_ids *next, const struct notify_ids *now)
+{
+    if (next->uid[1] == 0)
+        next->caps = now->uid[1] == 0 ? now->caps : now->bounding;
+    else if (!next->keeps)
+        next->caps = 0;
+}
+
 /* What setresuid(2) and setresgid(2) allow. */
 static void set_three(struct notify_request *r, bool gid, const uint32_t want[static 3])
 {
-    struct notify_ids *mine = notify_ids_of(r->n, r->tid);
+    const struct notify_ids *mine = notify_ids_of(r->n, r->tid);
     const uint32_t *now = gid ? mine->gid : mine->uid;
-    uint32_t *ids;
+    struct notify_ids next = *mine;
+    uint32_t *ids = gid ? next.gid : next.uid;
 
-    if (!mine->powerful && !(has(now, want[0]) && has(now, want[1]) && has(now, want[2]))) {
+    if (!(mine->caps & (gid ? CAP(CAP_SETGID) : CAP(CAP_SETUID))) &&
+        !(has(now, want[0]) && has(now, want[1]) && has(now, want[2]))) {
         r->error = EPERM;
         return;
     }
-    mine = own(r);
-    ids = gid ? mine->gid : mine->uid;
     for (int i = 0; i < 3; i++)
         if (want[i] != KEEP)
             ids[i] = want[i];
-    if (!gid && want[1] != KEEP)
-        mine->powerful = want[1] == 0 || (mine->powerful && mine->keeps);
+    if (!gid)
+        follow_uid(&next, mine);
+    become(r, &next);
 }
 
 static void set_one(struct notify_request *r, bool gid)
 {
     const struct notify_ids *mine = notify_ids_of(r->n, r->tid);
     uint32_t id = (uint32_t)r->args[0];
-    uint32_t all[3] = {id, id, id}, effective[3] = {KEEP, id, KEEP};
+    const uint32_t all[3] = {id, id, id}, effective[3] = {KEEP, id, KEEP};
 
     if (id == KEEP)
         r->error = EINVAL;
     else
-        set_three(r, gid, mine->powerful ? all : effective);
+        set_three(r, gid, mine->caps & (gid ? CAP(CAP_SETGID) : CAP(CAP_SETUID)) ? all : effective);
 }
 
 /* setreuid(2): the saved one follows when the real one is set or the effective becomes another than
@@ -141,41 +123,38 @@ static void set_two(struct notify_request *r, bool gid)
     const struct notify_ids *mine = notify_ids_of(r->n, r->tid);
     const uint32_t *now = gid ? mine->gid : mine->uid;
     uint32_t want[3] = {(uint32_t)r->args[0], (uint32_t)r->args[1], KEEP};
+    bool may = mine->caps & (gid ? CAP(CAP_SETGID) : CAP(CAP_SETUID));
 
+    if (!may &&
+        ((want[0] != KEEP && want[0] != now[0] && want[0] != now[1]) || !has(now, want[1]))) {
+        r->error = EPERM;
+        return;
+    }
     if (want[0] != KEEP || (want[1] != KEEP && want[1] != now[0]))
         want[2] = want[1] != KEEP ? want[1] : now[1];
-    if (!mine->powerful && (!has(now, want[0]) || !has(now, want[1]))) {
-        r->error = EPERM;
-        return;
-    }
-    if (!mine->powerful && want[0] == now[2] && want[0] != now[0] && want[0] != now[1]) {
-        r->error = EPERM;
-        return;
-    }
     set_three(r, gid, want);
 }
 
 static void set_groups(struct notify_request *r)
 {
-    uint32_t groups[NOTIFY_GROUPS_MAX];
+    struct notify_ids next = *notify_ids_of(r->n, r->tid);
     size_t count = (size_t)r->args[0];
-    struct notify_ids *mine;
 
-    if (!notify_ids_of(r->n, r->tid)->powerful) {
+    if (!(next.caps & CAP(CAP_SETGID))) {
         r->error = EPERM;
         return;
     }
-    if (count > NOTIFY_GROUPS_MAX || !r->native) {
+    if (count > NOTIFY_GROUPS_MAX) {
         r->error = EINVAL;
         return;
     }
-    if (count && !notify_read(r->tid, r->args[1], groups, count * sizeof(groups[0]))) {
+    memset(next.groups, 0, sizeof(next.groups));
+    if (count && !notify_read(r->tid, r->args[1], next.groups, count * sizeof(next.groups[0]))) {
         r->error = EFAULT;
         return;
     }
-    mine = own(r);
-    memcpy(mine->groups, groups, count * sizeof(groups[0]));
-    mine->groups_count = (uint32_t)count;
+    next.groups_count = (uint32_t)count;
+    become(r, &next);
 }
 
 static void get_groups(struct notify_request *r)
@@ -209,24 +188,92 @@ void notify_ids_exec(struct notify_request *r, bool set_uid, uint32_t uid, bool 
     const struct notify_ids *now = notify_ids_of(r->n, r->tid);
     struct notify_ids next = *now;
 
+    if ((set_uid || set_gid) && notify_status(r->n, r->tid, "NoNewPrivs", 10) == 1)
+        set_uid = set_gid = false;
     if (set_uid)
         next.uid[1] = uid;
     if (set_gid)
         next.gid[1] = gid;
     next.uid[2] = next.uid[1];
     next.gid[2] = next.gid[1];
-    next.powerful = next.uid[1] == 0;
-    next.keeps = false;
-    if (next.powerful != now->powerful || next.keeps != now->keeps ||
-        memcmp(next.uid, now->uid, sizeof(next.uid)) != 0 ||
-        memcmp(next.gid, now->gid, sizeof(next.gid)) != 0)
-        *own(r) = next;
+    next.caps = next.uid[1] == 0 ? (now->uid[1] == 0 ? now->caps : now->bounding) : 0;
+    next.keeps = 0;
+    if (memcmp(&next, now, sizeof(next)) != 0)
+        become(r, &next);
+}
+
+static void keep_caps(struct notify_request *r)
+{
+    struct notify_ids next = *notify_ids_of(r->n, r->tid);
+
+    r->go_on = true;
+    if (next.keeps == (r->args[1] != 0))
+        return;
+    next.keeps = r->args[1] != 0;
+    become(r, &next);
+}
+
+/* Who is at a socket's other end: the kernel would say root of all. */
+static void tell_peer(struct notify_request *r)
+{
+    pid_t pid = (pid_t)notify_status(r->n, r->tid, "Tgid", 10);
+    AUTO_FD int pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
+    AUTO_FD int fd = pidfd < 0 ? -1 : pidfd_getfd(pidfd, (int)r->args[0], 0);
+    const struct notify_ids *theirs;
+    struct ucred peer;
+    socklen_t size = sizeof(peer), room = 0;
+    long seen;
+
+    r->go_on = r->args[1] != SOL_SOCKET || fd < 0 ||
+               getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid <= 0 ||
+               !notify_read(r->tid, r->args[4], &room, sizeof(room)) || room < sizeof(peer);
+    if (r->go_on)
+        return;
+    theirs = notify_ids_of(r->n, peer.pid);
+    seen = notify_status(r->n, peer.pid, "NSpid", 0);
+    peer = (struct ucred){seen > 0 ? (pid_t)seen : 0, theirs->uid[1], theirs->gid[1]};
+    if (!notify_write(r->tid, r->args[3], &peer, sizeof(peer)) ||
+        !notify_write(r->tid, r->args[4], &size, sizeof(size)))
+        r->error = EFAULT;
+}
+
+/* A limit that says nothing to the kernel is as good as set. */
+static void set_limit(struct notify_request *r)
+{
+    const struct rlimit none = {RLIM_INFINITY, RLIM_INFINITY};
+
+    if (r->call == NOTIFY_PRLIMIT && r->args[3] &&
+        !notify_write(r->tid, r->args[3], &none, sizeof(none)))
+        r->error = EFAULT;
+}
+
+static void tell_ids(struct notify_request *r)
+{
+    const struct notify_ids *mine = notify_ids_of(r->n, r->tid);
+
+    switch (r->call) {
+    case NOTIFY_SETFSUID: /* it follows the effective one; set by itself it is not followed */
+    case NOTIFY_GETEUID:
+        r->value = mine->uid[1];
+        break;
+    case NOTIFY_SETFSGID:
+    case NOTIFY_GETEGID:
+        r->value = mine->gid[1];
+        break;
+    case NOTIFY_GETUID:
+        r->value = mine->uid[0];
+        break;
+    case NOTIFY_GETGID:
+        r->value = mine->gid[0];
+        break;
+    default:
+        r->go_on = true;
+    }
 }
 
 void notify_ids_call(struct notify_request *r)
 {
     const uint32_t three[3] = {(uint32_t)r->args[0], (uint32_t)r->args[1], (uint32_t)r->args[2]};
-    const struct notify_ids *mine = notify_ids_of(r->n, r->tid);
 
     switch (r->call) {
     case NOTIFY_SETUID:
@@ -241,40 +288,27 @@ void notify_ids_call(struct notify_request *r)
     case NOTIFY_SETRESGID:
         set_three(r, r->call == NOTIFY_SETRESGID, three);
         break;
-    case NOTIFY_SETFSUID: /* it follows the effective one; set by itself it is not followed */
-        r->value = mine->uid[1];
-        break;
-    case NOTIFY_SETFSGID:
-        r->value = mine->gid[1];
-        break;
     case NOTIFY_SETGROUPS:
         set_groups(r);
         break;
-    case NOTIFY_GETUID:
-        r->value = mine->uid[0];
-        break;
-    case NOTIFY_GETEUID:
-        r->value = mine->uid[1];
-        break;
-    case NOTIFY_GETGID:
-        r->value = mine->gid[0];
-        break;
-    case NOTIFY_GETEGID:
-        r->value = mine->gid[1];
+    case NOTIFY_GETGROUPS:
+        get_groups(r);
         break;
     case NOTIFY_GETRESUID:
     case NOTIFY_GETRESGID:
         get_three(r, r->call == NOTIFY_GETRESGID);
         break;
-    case NOTIFY_GETGROUPS:
-        get_groups(r);
-        break;
     case NOTIFY_KEEPCAPS:
-        if (mine->keeps != (r->args[1] != 0))
-            own(r)->keeps = r->args[1] != 0;
-        r->go_on = true;
+        keep_caps(r);
+        break;
+    case NOTIFY_PEER:
+        tell_peer(r);
+        break;
+    case NOTIFY_SETRLIMIT:
+    case NOTIFY_PRLIMIT:
+        set_limit(r);
         break;
     default:
-        r->go_on = true;
+        tell_ids(r);
     }
 }

@@ -8,8 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
+#include "base/fs.h"
 #include "runtime/notify.h"
 #include "runtime/record.h"
 
@@ -17,18 +19,12 @@
 
 /* Real, effective, saved: what a process believes to be. */
 struct notify_ids {
+    uint64_t caps;     /* what it may do, as CAP_* bits: it changes ids and owners by these */
+    uint64_t bounding; /* what root of this sandbox may */
     uint32_t uid[3], gid[3];
-    bool powerful; /* may change ids and owners: what CAP_SETUID, SETGID, CHOWN would say */
-    bool keeps;    /* PR_SET_KEEPCAPS: it stays so when uid 0 is given up */
-    uint32_t groups[NOTIFY_GROUPS_MAX];
+    uint32_t keeps; /* PR_SET_KEEPCAPS: caps stay when uid 0 is given up */
     uint32_t groups_count;
-};
-
-/* A process whose ids are not those the sandbox began with, or whose forebear's are not. */
-struct notify_process {
-    pid_t pid;
-    int pidfd;
-    struct notify_ids ids;
+    uint32_t groups[NOTIFY_GROUPS_MAX];
 };
 
 struct notify_link {
@@ -36,18 +32,14 @@ struct notify_link {
     uint32_t uid, gid;
 };
 
-struct number;
-
 struct notify {
-    int listener_fd, links_fd, proc_fd, root_fd;
-    int sandbox_fd;         /* the sandbox's root; -1 until it is seen */
-    bool chrooted;          /* somebody may have another root than that */
-    struct number *numbers; /* notify.c: of the calls */
-    size_t numbers_count;
-    uint32_t arch; /* the native one */
-    struct notify_ids first;
-    struct notify_process *processes;
-    size_t processes_count, processes_capacity;
+    int listener_fd, links_fd;
+    int proc_fd;    /* outside of the sandbox; the working directory */
+    int sandbox_fd; /* the sandbox's root and ours; -1 until it is seen */
+    bool chrooted;  /* somebody may have another root than that */
+    const struct notify_numbers *numbers;
+    struct notify_ids **known; /* notify_ids.c: by token; the first are those of the beginning */
+    size_t known_count, known_capacity;
     struct record_items below; /* links and pipes of the root, as it was in the beginning */
     uint64_t root_dev;         /* 0: not known yet */
     struct notify_link *links; /* of what carries no attributes; few */
@@ -68,33 +60,54 @@ struct notify_request {
     bool sent; /* answered already */
 };
 
-/* notify_ids.c. ids: of the caller, valid until the next call. */
-struct notify_ids *notify_ids_of(struct notify *n, pid_t tid);
+/* notify_ids.c. ids: of a process, by any of its threads; valid until the end. */
+void notify_ids_begin(struct notify *n, const struct notify_ids *first);
+const struct notify_ids *notify_ids_of(const struct notify *n, pid_t tid);
+bool notify_ids_all_first(const struct notify *n); /* nobody has changed */
 void notify_ids_call(struct notify_request *r);
 /* A process executes a file with set-id bits: what it becomes. */
 void notify_ids_exec(struct notify_request *r, bool set_uid, uint32_t uid, bool set_gid,
                      uint32_t gid);
 
-/* notify_files.c. begin: what is in links_fd already is of the layers below. */
+/*
+ * notify_files.c. begin: what is in links_fd already is of the layers below. record: of an open
+ * file (O_PATH will do), false: it has none. has_link: among those that carry no attribute.
+ */
 void notify_files_begin(struct notify *n);
 void notify_files_call(struct notify_request *r);
+bool notify_get_record(struct notify *n, int fd, const struct stat *st, struct record *record);
+void notify_put_record(struct notify *n, int fd, const struct stat *st,
+                       const struct record *record);
+bool notify_has_link(struct notify *n, const struct stat *st);
+
+/* notify_make.c: calls that make files. */
+void notify_make_call(struct notify_request *r);
 
 /*
  * notify_view.c: files as the caller sees them. path: a string of the caller's, read page by page,
- * for what follows it may not be mapped. enter: into the caller's root and the directory dirfd;
- * false: it is not to be had; else leave() must follow. find: an O_PATH descriptor of what the
- * caller names, -1 and errno. open_fd: of what its descriptor is.
+ * for what follows it may not be mapped. settle: into the root of the first caller. enter: into the
+ * caller's root and the directory dirfd; false: it is not to be had; else leave() must follow, and
+ * no fd_path() can be used before. enter_for: as far as that path needs it. find: an O_PATH
+ * descriptor of what the caller names, -1 and errno. open_fd: of what its descriptor is.
  */
-bool notify_path(pid_t tid, uint64_t at, char out[static PATH_MAX]);
+bool notify_path(const struct notify_request *r, uint64_t at, char out[static PATH_MAX]);
+bool notify_settle(const struct notify_request *r);
 bool notify_enter(const struct notify_request *r, int dirfd);
+bool notify_enter_for(const struct notify_request *r, int dirfd, const char *path);
 void notify_leave(const struct notify_request *r);
 int notify_find(const struct notify_request *r, int dirfd, const char *path, bool follow);
 int notify_open_fd(const struct notify_request *r, int fd);
+/* A path of a descriptor of ours. */
+const char *notify_fd_path(int fd, char out[static FS_FD_PATH_MAX]);
+/* The directory that the last name of path is, or will be, in. */
+int notify_find_parent(const struct notify_request *r, int dirfd, const char *path);
 
 /* notify.c: the caller's memory. */
 bool notify_read(pid_t tid, uint64_t at, void *out, size_t size);
 bool notify_write(pid_t tid, uint64_t at, const void *bytes, size_t size);
-/* A line "Name:\tNUMBER" of /proc/TID/status; octal numbers by base. -1: not there. */
+/* A line "Name:\tNUMBER..." of /proc/TID/status, its last number; octal ones by base. -1: not
+ * there.
+ */
 long notify_status(const struct notify *n, pid_t tid, const char *name, int base);
 bool notify_is_valid(const struct notify_request *r);
 

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files as the caller sees them. A path is looked up with the caller's own root and working
- * directory, which this process takes for that moment and gives back: every ".." and link leads
- * where it leads the caller.
+ * Files as the caller sees them. This process has the sandbox's root for its own, so that an
+ * absolute path leads where it leads the caller, with one call; and outside of it, as its working
+ * directory, the /proc that knows it and all callers. For a relative path it takes the caller's
+ * working directory for the moment; and the caller's root once anybody may have another.
  */
 #include "runtime/notify_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/scope.h"
 
 #define PAGE 4096u
 
-bool notify_path(pid_t tid, uint64_t at, char out[static PATH_MAX])
+bool notify_path(const struct notify_request *r, uint64_t at, char out[static PATH_MAX])
 {
     size_t size = 0;
 
@@ -29,10 +28,10 @@ bool notify_path(pid_t tid, uint64_t at, char out[static PATH_MAX])
 
         if (piece > PATH_MAX - size)
             piece = PATH_MAX - size;
-        if (!notify_read(tid, at + size, out + size, piece))
+        if (!notify_read(r->tid, at + size, out + size, piece))
             return false;
         if (memchr(out + size, 0, piece))
-            return true;
+            return notify_is_valid(r); /* else it was somebody else's memory */
         size += piece;
     }
     return false;
@@ -46,6 +45,12 @@ static int open_proc(const struct notify_request *r, const char *name, int flags
     return openat(r->n->proc_fd, path, flags | O_CLOEXEC);
 }
 
+const char *notify_fd_path(int fd, char out[static FS_FD_PATH_MAX])
+{
+    snprintf(out, FS_FD_PATH_MAX, "self/fd/%d", fd);
+    return out;
+}
+
 int notify_open_fd(const struct notify_request *r, int fd)
 {
     char name[32];
@@ -54,60 +59,104 @@ int notify_open_fd(const struct notify_request *r, int fd)
     return open_proc(r, name, O_PATH);
 }
 
+int notify_find_parent(const struct notify_request *r, int dirfd, const char *path)
+{
+    char dir[PATH_MAX];
+    size_t size = strlen(path);
+
+    while (size > 1 && path[size - 1] == '/')
+        size--;
+    while (size && path[size - 1] != '/')
+        size--;
+    if (size == 0)
+        return dirfd == AT_FDCWD ? open_proc(r, "cwd", O_PATH | O_DIRECTORY)
+                                 : notify_open_fd(r, dirfd);
+    memcpy(dir, path, size);
+    dir[size] = 0;
+    return notify_find(r, dirfd, dir, true);
+}
+
+bool notify_settle(const struct notify_request *r)
+{
+    AUTO_FD int fd = open_proc(r, "root", O_PATH | O_DIRECTORY);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0 || fchdir(fd) < 0)
+        return false;
+    if (chroot(".") < 0 || fchdir(r->n->proc_fd) < 0)
+        _exit(1);
+    r->n->root_dev = st.st_dev;
+    r->n->sandbox_fd = steal_fd(&fd);
+    return true;
+}
+
 void notify_leave(const struct notify_request *r)
 {
-    if (fchdir(r->n->root_fd) < 0 || chroot(".") < 0)
-        _exit(1); /* calls then fail with ENOSYS rather than meet the wrong files */
+    const struct notify *n = r->n;
+
+    /* Calls fail with ENOSYS then, rather than meet the wrong files. */
+    if ((n->chrooted && (fchdir(n->sandbox_fd) < 0 || chroot(".") < 0)) || fchdir(n->proc_fd) < 0)
+        _exit(1);
 }
 
 bool notify_enter(const struct notify_request *r, int dirfd)
 {
-    struct stat st;
-    AUTO_FD int root = open_proc(r, "root", O_PATH | O_DIRECTORY);
-    AUTO_FD int at = root < 0            ? -1
-                     : dirfd == AT_FDCWD ? open_proc(r, "cwd", O_PATH | O_DIRECTORY)
-                                         : notify_open_fd(r, dirfd);
+    AUTO_FD int root = r->n->chrooted ? open_proc(r, "root", O_PATH | O_DIRECTORY) : -1;
+    AUTO_FD int at =
+        dirfd == AT_FDCWD ? open_proc(r, "cwd", O_PATH | O_DIRECTORY) : notify_open_fd(r, dirfd);
 
-    if (at < 0 || !notify_is_valid(r))
+    if (at < 0 || (r->n->chrooted && root < 0) || !notify_is_valid(r))
         return false;
-    if (r->n->sandbox_fd < 0 && !r->n->chrooted && fstat(root, &st) == 0) {
-        r->n->root_dev = st.st_dev;
-        r->n->sandbox_fd = dup(root);
-    }
-    if (fchdir(root) < 0 || chroot(".") < 0)
-        return false;
-    if (fchdir(at) < 0) {
-        notify_leave(r);
-        return false;
-    }
-    return true;
+    if ((!r->n->chrooted || (fchdir(root) == 0 && chroot(".") == 0)) && fchdir(at) == 0)
+        return true;
+    notify_leave(r);
+    return false;
 }
 
-/* An absolute path while all have one root: two calls instead of nine. -2: notify_find() has to do
- * it. */
-static int find_quickly(const struct notify_request *r, const char *path, bool follow)
+bool notify_enter_for(const struct notify_request *r, int dirfd, const char *path)
 {
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW),
-                           .resolve = RESOLVE_IN_ROOT};
-    long fd;
+    return (path[0] == '/' && !r->n->chrooted) || notify_enter(r, dirfd);
+}
 
-    if (path[0] != '/' || r->n->chrooted || r->n->sandbox_fd < 0)
-        return -2;
-    fd = syscall(SYS_openat2, r->n->sandbox_fd, path, &how, sizeof(how));
-    return fd < 0 && errno != ENOENT && errno != ENOTDIR ? -2 : (int)fd;
+/*
+ * /proc/self is the caller, but we are nobody in its /proc. path becomes what it leads to: by the
+ * last name (/dev/stdout, a link to /proc/self/fd/1) or by its own beginning. false: it does not.
+ */
+static bool name_self(const struct notify_request *r, char path[static PATH_MAX])
+{
+    static const char self[] = "/proc/self/";
+    char target[PATH_MAX + 32];
+    ssize_t n = strncmp(path, self, sizeof(self) - 1) == 0 ? 0 : readlink(path, target, PATH_MAX);
+
+    if (n > 0 && n < PATH_MAX) {
+        memcpy(path, target, (size_t)n);
+        path[n] = 0;
+    }
+    if (n < 0 || n >= PATH_MAX || strncmp(path, self, sizeof(self) - 1) != 0)
+        return false;
+    n = snprintf(target, sizeof(target), "/proc/%ld/%s", notify_status(r->n, r->tid, "NSpid", 10),
+                 path + sizeof(self) - 1);
+    if (n >= PATH_MAX)
+        return false;
+    memcpy(path, target, (size_t)n + 1);
+    return true;
 }
 
 int notify_find(const struct notify_request *r, int dirfd, const char *path, bool follow)
 {
-    int fd = find_quickly(r, path, follow);
+    int flags = O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW), fd;
+    char self[PATH_MAX];
 
-    if (fd != -2)
-        return fd;
-    if (!notify_enter(r, dirfd)) {
+    if (!notify_enter_for(r, dirfd, path)) {
         errno = ESRCH;
         return -1;
     }
-    fd = open(path, O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
+    fd = open(path, flags);
+    if (fd < 0 && errno == ENOENT) {
+        snprintf(self, sizeof(self), "%s", path);
+        fd = name_self(r, self) ? open(self, flags) : -1;
+        errno = fd < 0 ? ENOENT : 0;
+    }
     notify_leave(r);
     return fd;
 }

@@ -2,7 +2,6 @@
 #include "runtime/seccomp.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -35,16 +34,14 @@ enum action {
     ACT_SOCKET,
     ACT_PERSONALITY,
     ACT_CLONE,
-    ACT_NOTIFY,
-    ACT_OPEN,
-    ACT_OPENAT,
-    ACT_PRCTL
+    ACT_NOTIFY, /* if the call is one that notify_names says, else ACT_ALLOW */
 };
 
 /* From this number up to the next rule's. */
 struct rule {
     uint32_t from;
     enum action action;
+    const struct notify_name *notify;
 };
 
 /* The architectures a kernel runs: the native one and its 32-bit companion. libseccomp's tokens are
@@ -78,12 +75,12 @@ static void emit_load(struct seccomp_program *p, uint32_t offset)
 #define RET_EPERM (SECCOMP_RET_ERRNO | EPERM)
 #define RET_ENOSYS (SECCOMP_RET_ERRNO | ENOSYS)
 
-static void emit_action(struct seccomp_program *p, enum action action)
+static void emit_action(struct seccomp_program *p, const struct rule *rule)
 {
     /* 0, PER_LINUX32, UNAME26, both, and the question "which is it now". */
     static const uint32_t personas[] = {0, 8, 0x20000, 0x20008, 0xffffffff};
 
-    switch (action) {
+    switch (rule->action) {
     case ACT_EPERM:
         emit_return(p, RET_EPERM);
         break;
@@ -108,20 +105,13 @@ static void emit_action(struct seccomp_program *p, enum action action)
         emit_return(p, SECCOMP_RET_ALLOW);
         break;
     case ACT_NOTIFY:
+        if (rule->notify->argument) {
+            emit_load(p, ARG_LOW(rule->notify->argument - 1u));
+            emit(p, BPF_JMP | BPF_K | (rule->notify->bits ? BPF_JSET : BPF_JEQ),
+                 rule->notify->bits ? rule->notify->bits : rule->notify->value, 1, 0);
+            emit_return(p, SECCOMP_RET_ALLOW);
+        }
         emit_return(p, SECCOMP_RET_USER_NOTIF);
-        break;
-    case ACT_OPEN:
-    case ACT_OPENAT: /* what exists already is no matter of the recorder's */
-        emit_load(p, ARG_LOW(action == ACT_OPEN ? 1 : 2));
-        emit(p, BPF_JMP | BPF_JSET | BPF_K, O_CREAT, 0, 1);
-        emit_return(p, SECCOMP_RET_USER_NOTIF);
-        emit_return(p, SECCOMP_RET_ALLOW);
-        break;
-    case ACT_PRCTL:
-        emit_load(p, ARG_LOW(0));
-        emit(p, BPF_JMP | BPF_JEQ | BPF_K, PR_SET_KEEPCAPS, 0, 1);
-        emit_return(p, SECCOMP_RET_USER_NOTIF);
-        emit_return(p, SECCOMP_RET_ALLOW);
         break;
     case ACT_CLONE:
         emit_load(p, ARG_LOW(0));
@@ -138,7 +128,7 @@ static void emit_tree(struct seccomp_program *p, const struct rule *rules, size_
     size_t half = count / 2, at = p->count, length;
 
     if (count == 1) {
-        emit_action(p, rules[0].action);
+        emit_action(p, &rules[0]);
         return;
     }
     emit(p, BPF_JMP | BPF_JGE | BPF_K, rules[half].from, 0, 0);
@@ -174,14 +164,20 @@ static int number_of(uint32_t arch, const char *name)
     return number;
 }
 
-static void allow(struct rules *r, uint32_t arch, const char *name, enum action action)
+static void add(struct rules *r, uint32_t arch, const char *name, struct rule rule)
 {
     int number = number_of(arch, name);
 
     if (number < 0)
         return;
     BUG_ON(r->count == RULES_MAX);
-    r->items[r->count++] = (struct rule){(uint32_t)number, action};
+    rule.from = (uint32_t)number;
+    r->items[r->count++] = rule;
+}
+
+static void allow(struct rules *r, uint32_t arch, const char *name, enum action action)
+{
+    add(r, arch, name, (struct rule){.action = action});
 }
 
 static int by_number(const void *a, const void *b)
@@ -190,9 +186,15 @@ static int by_number(const void *a, const void *b)
 
     if (x->from != y->from)
         return x->from < y->from ? -1 : 1;
-    if (x->action >= ACT_NOTIFY || y->action >= ACT_NOTIFY)
-        return x->action >= ACT_NOTIFY ? -1 : 1;
+    if (x->notify || y->notify)
+        return x->notify ? -1 : 1;
     return y->action == ACT_ALLOW ? 1 : x->action == ACT_ALLOW ? -1 : 0; /* plain permission wins */
+}
+
+static bool same_action(const struct rule *a, const struct rule *b)
+{
+    return a->action == b->action &&
+           (a->action != ACT_NOTIFY || (!a->notify->argument && !b->notify->argument));
 }
 
 /*
@@ -209,12 +211,13 @@ static void make_ranges(const struct rules *singles, enum action gap, struct rul
         if (i && singles->items[i - 1].from == r.from)
             continue;
         if (r.from > next)
-            out->items[out->count++] = (struct rule){next, gap};
-        if (out->count == 0 || out->items[out->count - 1].action != r.action)
+            out->items[out->count++] = (struct rule){.from = next, .action = gap};
+        if (out->count == 0 || !same_action(&out->items[out->count - 1], &r))
             out->items[out->count++] = r;
         next = r.from + 1;
     }
-    out->items[out->count++] = (struct rule){next, gap == ACT_ALLOW ? ACT_ALLOW : ACT_ENOSYS};
+    out->items[out->count++] =
+        (struct rule){.from = next, .action = gap == ACT_ALLOW ? ACT_ALLOW : ACT_ENOSYS};
 }
 
 static void add_notified(uint32_t arch, struct rules *singles)
@@ -222,13 +225,8 @@ static void add_notified(uint32_t arch, struct rules *singles)
     for (size_t i = 0; i < notify_names_count; i++) {
         const struct notify_name *n = &notify_names[i];
 
-        if (n->native_only && arch != seccomp_arch_native())
-            continue;
-        allow(singles, arch, n->name,
-              n->call == NOTIFY_OPEN       ? ACT_OPEN
-              : n->call == NOTIFY_OPENAT   ? ACT_OPENAT
-              : n->call == NOTIFY_KEEPCAPS ? ACT_PRCTL
-                                           : ACT_NOTIFY);
+        if (!n->native_only || arch == seccomp_arch_native())
+            add(singles, arch, n->name, (struct rule){.action = ACT_NOTIFY, .notify = n});
     }
 }
 
@@ -324,12 +322,21 @@ bool seccomp_arches(uint32_t arches[static 2])
     return false;
 }
 
+/* Once the recorder has a call, no signal but a deadly one takes it back, or the caller would do
+ * twice what was done already (Linux 5.19). */
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1u << 5)
+#endif
+
 int seccomp_listen(const struct seccomp_program *p, struct err *err)
 {
+    const unsigned flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW | SECCOMP_FILTER_FLAG_NEW_LISTENER;
     struct sock_fprog prog = {.len = (unsigned short)p->count, .filter = p->code};
     long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                      SECCOMP_FILTER_FLAG_SPEC_ALLOW | SECCOMP_FILTER_FLAG_NEW_LISTENER, &prog);
+                      flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &prog);
 
+    if (fd < 0 && errno == EINVAL)
+        fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
     return fd < 0 ? err_errno(err, "listen to system calls") : (int)fd;
 }
 

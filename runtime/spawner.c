@@ -32,6 +32,7 @@
 struct child {
     pid_t pid;
     int socket_fd;
+    pid_t recorder; /* 0: it has none, or it has ended */
 };
 
 struct spawner {
@@ -43,6 +44,8 @@ struct spawner {
     struct seccomp_program
         filter;           /* for the default capabilities; others are compiled in the sandbox */
     struct err no_filter; /* why there is none */
+    struct seccomp_program recording; /* for sandboxes with a recorder; made when one comes */
+    struct notify_numbers *numbers;
     bool cancelled;
 };
 
@@ -269,7 +272,7 @@ static void sandbox(struct spawner *s, int socket_fd, int plan_fd, uint64_t plan
         else if (s->plain)
             keeper_main(&plan, &s->filter, socket_fd, err);
         else
-            init_main(&plan, &s->filter, socket_fd, err);
+            init_main(&plan, plan.record ? &s->recording : &s->filter, socket_fd, err);
     }
     spawner_send(socket_fd, &failed, -1);
     _exit(125);
@@ -310,11 +313,16 @@ static void cancel_all(struct spawner *s)
 }
 
 /* A child of ours: outside of the sandbox's pid namespace, inside its user namespace. */
-static int start_recorder(int *socket_fd, struct err *err)
+static pid_t start_recorder(struct spawner *s, int *socket_fd, struct err *err)
 {
     int pair[2];
     pid_t pid;
 
+    if (!s->numbers) {
+        if (seccomp_program_compile_recording(PLAN_CAPS_DEFAULT, false, &s->recording, err) < 0)
+            return -1;
+        s->numbers = notify_learn_numbers();
+    }
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_errno(err, "make a socket pair");
     *socket_fd = pair[0];
@@ -322,10 +330,10 @@ static int start_recorder(int *socket_fd, struct err *err)
     if (pid == 0) {
         close_range(3, (unsigned)pair[1] - 1, 0);
         close_range((unsigned)pair[1] + 1, ~0u, 0);
-        notify_main(pair[1]);
+        notify_main(pair[1], s->numbers);
     }
     close(pair[1]);
-    return pid < 0 ? err_errno(err, "fork the recorder") : 0;
+    return pid < 0 ? err_errno(err, "fork the recorder") : pid;
 }
 
 static void start_child(struct spawner *s, const struct spawner_request *request, int *fds,
@@ -334,10 +342,10 @@ static void start_child(struct spawner *s, const struct spawner_request *request
     const uint64_t flags = s->plain ? 0 : CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
     struct spawner_message message = {.kind = SPAWNER_STARTED};
     AUTO_FD int recorder_fd = -1;
+    pid_t pid, recorder = 0;
     int pidfd = -1;
-    pid_t pid;
 
-    if (request->record && start_recorder(&recorder_fd, &message.failure) < 0) {
+    if (request->record && (recorder = start_recorder(s, &recorder_fd, &message.failure)) < 0) {
         tell_failed(fds[0], &message.failure, true);
         return;
     }
@@ -353,7 +361,7 @@ static void start_child(struct spawner *s, const struct spawner_request *request
     spawner_send(fds[0], &message, pidfd);
     close(pidfd);
     VEC_GROW(s->children, s->count, s->capacity);
-    s->children[s->count++] = (struct child){pid, fds[0]};
+    s->children[s->count++] = (struct child){pid, fds[0], recorder};
     fds[0] = -1;
 }
 
@@ -418,8 +426,12 @@ static void end_child(struct spawner *s, pid_t pid, int status, const struct rus
     struct spawner_message message = {.kind = SPAWNER_ENDED};
 
     for (size_t i = 0; i < s->count; i++) {
+        if (s->children[i].recorder == pid)
+            s->children[i].recorder = 0;
         if (s->children[i].pid != pid)
             continue;
+        if (s->children[i].recorder)
+            kill(s->children[i].recorder, SIGKILL);
         message.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
         message.cpu_us = (uint64_t)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000 +
                          (uint64_t)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec);

@@ -38,7 +38,7 @@ static struct survey_row *row_of(struct survey *s, const char *arch)
     return &s->rows[s->count++];
 }
 
-void survey_add(struct survey *s, const char *arch, const char *path)
+static void add(struct survey *s, const char *arch, const char *path)
 {
     struct survey_row *row = row_of(s, arch);
 
@@ -67,7 +67,7 @@ void survey_file(struct survey *s, const struct survey_head *head, const char *p
         return;
     arch = elf_arch(&elf);
     if (arch)
-        survey_add(s, arch, path);
+        add(s, arch, path);
 }
 
 json_t *survey_to_json(const struct survey *s)

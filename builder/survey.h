@@ -31,7 +31,6 @@ struct survey {
 
 void survey_release(struct survey *s);
 void survey_copy(struct survey *to, const struct survey *from); /* `to` is empty */
-void survey_add(struct survey *s, const char *arch, const char *path);
 json_t *survey_to_json(const struct survey *s); /* new */
 int survey_from_json(const json_t *list, struct survey *s, struct err *err);
 

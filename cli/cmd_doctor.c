@@ -63,6 +63,8 @@ static void print_json(const struct doctor_report *r)
 
         if (!f->held)
             add_failure(one, f);
+        else if (f->why.text[0])
+            json_object_set_new(one, "how", json_string(f->why.text));
         json_array_append_new(json_object_get(doc, "probes"), one);
     }
     json_print(doc, &text);
@@ -75,7 +77,7 @@ static void print_plain(const struct doctor_report *r)
         const struct doctor_finding *f = &r->findings[i];
 
         printf("%-4s %-10s %s\n", f->held ? "yes" : "no", f->name, f->what);
-        if (!f->held)
+        if (f->why.text[0])
             printf("%16s%s\n", "", f->why.text);
         if (!f->held && f->remedy[0])
             printf("%16s%s\n", "", f->remedy);

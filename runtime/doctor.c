@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -106,7 +107,9 @@ static void ask_session(int fd, const struct doctor_report *r, struct session *s
         struct err why = {0};
         bool emulated;
 
-        emulators_need(session, emulate_archs[i], &emulated, &why);
+        if (emulators_need(session, emulate_archs[i], &emulated, &why) == 0)
+            snprintf(why.text, sizeof(why.text), "by %s",
+                     emulators_name(session, emulate_archs[i]));
         tell(fd, r, first_emulator() + i, &why);
     }
 }

@@ -21,7 +21,7 @@ struct doctor_finding {
     const char *what; /* "a user namespace with a range of ids" */
     bool for_root;    /* an ordinary user cannot expect it */
     bool held;
-    struct err why;                 /* not held: the kernel's words */
+    struct err why; /* not held: the kernel's words; held: its text may say by what, or is empty */
     char remedy[DOCTOR_REMEDY_MAX]; /* not held: what helps here; "" when nothing is known */
 };
 

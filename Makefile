@@ -147,6 +147,19 @@ check-all: $(B)/slipway $(UNIT) $(REPLAY) $(HELPERS)
 
 deps:
 	tests/setup/deps
+# Apart from the rest, for they take the network and minutes: Debian of other architectures under our emulation; slipway itself
+# for arm64, its unit tests under QEMU.
+.PHONY: units check-foreign check-arm64 deps-arm64
+units: $(UNIT) $(REPLAY)
+check-foreign:
+	tests/setup/deps build test
+	$(MAKE) all helpers
+	BUILD=$(B) tests/run --timeout 7200 --build $(B) tests/foreign/prove
+deps-arm64:
+	tests/setup/deps build arm64
+check-arm64: deps-arm64
+	$(MAKE) $(B)/helpers/guest
+	BUILD=$(B) tests/foreign/arm64
 lint: $(B)/slipway $(UNIT) $(REPLAY)
 	tests/setup/deps lint
 	BUILD=$(B) tests/lint/run

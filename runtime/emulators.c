@@ -173,6 +173,8 @@ static void explain(struct emulator *one, size_t arch, const struct err *why)
     else
         err_add(err, "there is no emulator %s-static or %s", emulate_program_name(arch),
                 emulate_program_name(arch));
+    if (why->code == EBUSY)
+        return;
     err_add(err,
             "; install one (Debian, Ubuntu: apt-get install qemu-user-static%s) or name one: "
             "--emulator %s=PATH",

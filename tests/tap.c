@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/tap.h"
 
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 static bool failed;
 static const char *skipped;
@@ -12,6 +14,18 @@ static const char *skipped;
 void tap_skip(const char *reason)
 {
     skipped = reason;
+}
+
+bool tap_spawn_tells(void)
+{
+    char name[] = "/no/such/program";
+    char *argv[] = {name, NULL}, *env[] = {NULL};
+    pid_t pid;
+
+    if (posix_spawn(&pid, name, NULL, NULL, argv, env) != 0)
+        return true;
+    waitpid(pid, NULL, 0);
+    return false;
 }
 
 bool tap_check(bool held, const char *file, int line, const char *fmt, ...)

@@ -19,6 +19,9 @@ struct tap_test {
 int tap_main(const struct tap_test *tests, size_t count);
 void tap_skip(const char *reason); /* this test did not run, and why; SLIPWAY_TEST_NEED turns it
                                       into a failure */
+/* false where posix_spawn() takes a program that is not there for one that ended at once: QEMU's
+ * user mode, whose vfork() is a fork(). */
+bool tap_spawn_tells(void);
 
 bool tap_check(bool held, const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

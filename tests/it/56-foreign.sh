@@ -66,6 +66,10 @@ chown "$test_user" "$USER_HOME/out"
 OUT=$USER_HOME/out/x BIN=$USER_HOME/bin/slipway
 one "$test_user" as_user
 
+printf 'FROM scratch\nCOPY euid /\nCOPY root /\nRUN chown 7:8 /machine /etc/passwd 2>/dev/null; chmod 4755 /euid; id -u >/made\n' >single
+t "isolation single, too" as_user slipway --root "$USER_HOME/single-store" build --isolation single --platform linux/arm64 --output type=tar,dest="$USER_HOME/out/single.tar" -f "$T/work/single" "$T/work/ctx"
+is "$(tar -tvf "$USER_HOME/out/single.tar" etc/passwd | awk '{print $2}')" 7/8 "... with its owners"
+
 # Seven at once, into one index.
 printf 'FROM scratch\nARG TARGETARCH\nCOPY guest-$TARGETARCH /probe\nRUN ["/probe"]\n' >all
 t "all architectures in one build" slipway build --platform linux/amd64,linux/386,linux/arm64,linux/arm/v7,linux/arm/v6,linux/riscv64,linux/ppc64le,linux/s390x --output type=oci,dest=all.tar -f all ctx
@@ -149,6 +153,26 @@ if can root && ! ctx/guest-s390x 2>/dev/null; then
     t "... " has "$T/err" 'apt-get install qemu-user-static) or name one: --emulator arm64=PATH'
     t "... nothing but RUN needs one" hidden "$SLIPWAY" build --no-cache --platform linux/arm64 --target base ctx
     t "isolation chroot has no registrations of its own" expect_fail 'programs for arm64 do not run on this machine' slipway build --isolation chroot --no-cache --platform linux/arm64 ctx
+fi
+
+# What a host has registered, in a namespace that plays the host: without emulators to be found it is used, and stays what it is.
+printf 'FROM scratch\nARG TARGETARCH\nCOPY guest-$TARGETARCH /probe\nRUN ["/probe"]\n' >all
+cat >"$USER_HOME/host" <<'H'
+mkdir -p "$HOME/binfmt" && mount -t binfmt_misc binfmt_misc "$HOME/binfmt" && printf %s "$1" >"$HOME/binfmt/register" || exit 9
+shift
+"$@" || exit
+cd "$HOME/binfmt" && echo *
+H
+line=$("$guest" riscv64 register "$USER_HOME/bin/qemu-riscv64-static")
+host() { as_user env PATH="$HIDDEN" unshare --user --map-root-user --map-auto --mount sh "$USER_HOME/host" "$line" "$BIN" --root "$USER_HOME/host-store" "$@"; }
+mkdir "$USER_HOME/only" && cp "$SLIPWAY" "$USER_HOME/only/slipway" && chown "$test_user" "$USER_HOME/only" "$USER_HOME/only/slipway"
+HIDDEN=$USER_HOME/only:/usr/bin:/bin BIN=$USER_HOME/only/slipway
+if ls /usr/bin/qemu-*64* /usr/local/bin/qemu-*64* >/dev/null 2>&1; then
+    diag "this machine has emulators of its own: no host without any can be played"
+else
+    t "what the host has registered" host build --platform linux/riscv64 -f "$T/work/all" "$T/work/ctx"
+    is "$(tail -n 1 "$T/out")" "qemu-riscv64 register status" "... is used, and left alone"
+    t "one that would be lost by another's" expect_fail 'which would be lost: give that emulator too (--emulator riscv64=PATH)' host build --no-cache --jobs 1 --emulator arm64="$USER_HOME/bin/qemu-aarch64-static" --platform linux/riscv64,linux/arm64 -f "$T/work/all" "$T/work/ctx"
 fi
 
 # Who needs none pays nothing, and the host is as it was.

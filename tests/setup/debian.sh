@@ -12,7 +12,8 @@ debian_sources() {
     done
 }
 
-# debian_root ARCH PACKAGES TAR [mmdebstrap's options…]: a root file system of these packages, unpacked only unless options say otherwise
+# debian_root ARCH PACKAGES TAR [mmdebstrap's options…]: a root file system of these packages, which are only unpacked.
+# debian_suite and debian_uri: not Debian 12 (bookworm), but this.
 debian_root() {
     dr_arch=$1 dr_packages=$2 dr_tar=$3
     shift 3
@@ -21,7 +22,7 @@ debian_root() {
     [ "$(id -u)" -eq 0 ] || dr_mode=unshare
     TMPDIR=$work mmdebstrap --quiet --variant=extract --mode=$dr_mode --arch="$dr_arch" --include="$dr_packages" \
         --aptopt='Apt::Install-Recommends "false"' --aptopt='Acquire::Retries "5"' --aptopt="$work/apt.conf" "$@" \
-        bookworm "$dr_tar" "$(debian_sources)" >"$work/log" 2>&1 && return
+        "${debian_suite:-bookworm}" "$dr_tar" "${debian_uri:-$(debian_sources)}" >"$work/log" 2>&1 && return
     cat "$work/log" >&2
     echo "$0: mmdebstrap failed" >&2
     return 1

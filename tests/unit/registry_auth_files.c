@@ -228,6 +228,10 @@ static void helpers(void)
     const char *old_path = getenv("PATH");
 
     place_enter(&p);
+    if (!tap_spawn_tells()) {
+        tap_skip("posix_spawn() does not tell of missing helpers here (QEMU)");
+        return;
+    }
     put(&p, "bin/docker-credential-test", helper_script, 0755);
     snprintf(path, sizeof(path), "%s/bin:%s", p.dir, old_path ? old_path : "/bin:/usr/bin");
     setenv("PATH", path, 1);

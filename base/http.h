@@ -120,4 +120,7 @@ bool http_is_loopback(const char *url);
 /* The date of a header (RFC 9110 §5.6.7, its preferred form), seconds since 1970. */
 bool http_date(const char *value, int64_t *out);
 
+/* Loads now what the first request would load: for who is about to replace this machine's files. */
+void http_preload(void);
+
 #endif

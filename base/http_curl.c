@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/scope.h"
 
 #define CA_FILE_MAX (8u << 20)
@@ -118,6 +119,15 @@ static int load_symbols(struct curl_api *api, struct err *err)
         memcpy((char *)api + symbols[i].offset, &address, sizeof(address));
     }
     return 0;
+}
+
+void http_preload(void)
+{
+    struct curl_api unused;
+    struct err ignored = {0};
+
+    if (load_symbols(&unused, &ignored) < 0)
+        log_debug("%s", ignored.text);
 }
 
 static const char *env_value(const char *name)

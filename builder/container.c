@@ -335,7 +335,7 @@ static int mount_root(struct container *c, struct err *err)
     if (stack_push_image(&c->stack, c->image, err) < 0)
         return -1;
     if (session_is_plain(c->session))
-        return worktree_open_root(&c->worktree, c->layout, &c->stack, &c->plan, err);
+        return worktree_open_root(&c->worktree, c->layout, c->session, &c->stack, &c->plan, err);
     return root_open(&c->root, c->layout, c->session, &c->stack, &c->plan, err);
 }
 
@@ -412,6 +412,10 @@ int container_run(struct layout *layout, struct session *session, const struct i
                           .run = RUN_CLOSED};
     bool emulated;
 
+    if (session->rung == SESSION_IN_PLACE)
+        return err_set(err, ERR_USAGE, 0,
+                       "a container is not run with isolation in-place: it would be unpacked over "
+                       "this one");
     if (strcmp(image->platform.os, "linux") != 0)
         return err_set(err, ERR_INPUT, 0, "the image is for %s; only linux runs here",
                        image->platform.os);

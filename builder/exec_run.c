@@ -250,11 +250,15 @@ static int open_root(struct build *build, struct place *p, struct making *making
 
     if (!session_is_plain(session))
         return root_open(&p->root, p->layout, session, &making->stack, &p->plan, err);
+    if (session->rung == SESSION_IN_PLACE) { /* no isolation */
+        p->plan.caps = CAPS_ALL;
+        p->plan.unconfined = true;
+    }
     if (!making->worktree) {
         making->worktree = xmalloc(sizeof(*making->worktree));
         *making->worktree = (struct worktree)WORKTREE_CLOSED;
     }
-    return worktree_open_root(making->worktree, p->layout, &making->stack, &p->plan, err);
+    return worktree_open_root(making->worktree, p->layout, session, &making->stack, &p->plan, err);
 }
 
 /* Both output streams in one pipe, so that their lines keep their order. */
@@ -352,8 +356,9 @@ static int tell_failure(struct build *build, struct place *p, int status, struct
                 emulators_name(build->tools->session, p->plan.arch), p->plan.arch);
     if (disk_is_full(p))
         err_add(err, "; no space left on the store's file system (%s)", p->layout->root);
-    else if (p->plan.plain)
-        err_add(err, "; isolation chroot has no /proc/self and no /dev/fd%s, which may be the reason",
+    else if (p->plan.plain && !p->plan.in_place)
+        err_add(err,
+                "; isolation chroot has no /proc/self and no /dev/fd%s, which may be the reason",
                 p->plan.uid ? " and lets set-user-id programs gain nothing" : "");
     return -1;
 }

@@ -25,6 +25,7 @@
 
 struct layout;
 struct pool;
+struct strv;
 struct record_items;
 struct tripwire;
 struct view;
@@ -113,7 +114,7 @@ int layer_tree(struct layout *layout, const struct descriptor *blob, const char 
 /* The layer's files onto a plain tree of the layers below (builder/unpack.h, unpack_open_plain). A
  * failure leaves the tree in between. */
 int layer_unpack_onto(struct layout *layout, const struct descriptor *blob, const char *diff_id,
-                      int root_fd, struct err *err);
+                      int root_fd, const struct strv *spared, struct err *err);
 #define LAYER_TREE_PATH_MAX 80
 const char *layer_tree_path(const char *diff_id, char out[static LAYER_TREE_PATH_MAX]);
 bool layer_has_index(struct layout *layout, const char *diff_id);

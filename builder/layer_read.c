@@ -163,7 +163,8 @@ static int open_blob(const struct layout *layout, const struct descriptor *blob,
 /* Reads a blob once and keeps its index; when tree_fd is not -1, its files go into that directory.
  */
 static int read_layer(const struct layout *layout, const struct descriptor *blob,
-                      const char *diff_id, int tree_fd, bool plain, struct err *err)
+                      const char *diff_id, int tree_fd, bool plain, const struct strv *spared,
+                      struct err *err)
 {
     AUTO_FD int fd = open_blob(layout, blob, err);
     struct index_builder *b;
@@ -173,7 +174,7 @@ static int read_layer(const struct layout *layout, const struct descriptor *blob
     if (fd < 0)
         return -1;
     b = index_builder_new();
-    u = tree_fd < 0 ? NULL : plain ? unpack_open_plain(tree_fd) : unpack_open(tree_fd);
+    u = tree_fd < 0 ? NULL : plain ? unpack_open_plain(tree_fd, spared) : unpack_open(tree_fd);
     result = read_blob(fd, blob->size, diff_id, u, b, err);
     if (result == 0) {
         AUTO_FD int index = layer_write_index(layout, b, err);
@@ -242,7 +243,7 @@ int layer_index(struct layout *layout, const struct descriptor *blob, const char
     got = index_open(layout->cache_fd, index_name(diff_id, name), index, err);
     if (got != 0)
         return got < 0 ? -1 : 0;
-    if (read_layer(layout, blob, diff_id, -1, false, err) < 0)
+    if (read_layer(layout, blob, diff_id, -1, false, NULL, err) < 0)
         return -1;
     got = index_open(layout->cache_fd, name, index, err);
     if (got == 0)
@@ -330,7 +331,7 @@ static int unpack_into(struct layout *layout, const struct descriptor *blob, con
     if (mkdirat(tmp->fd, "tree", 0700) < 0)
         return err_errno(err, "make a directory for layer %s", diff_id);
     fd = fs_open_dir(tmp->fd, "tree", err);
-    if (fd < 0 || read_layer(layout, blob, diff_id, fd, false, err) < 0)
+    if (fd < 0 || read_layer(layout, blob, diff_id, fd, false, NULL, err) < 0)
         return -1;
     mark_poor(fd);
     if (layer_has_tree(layout, diff_id) && /* a poor one */
@@ -363,10 +364,11 @@ int layer_tree(struct layout *layout, const struct descriptor *blob, const char 
 }
 
 int layer_unpack_onto(struct layout *layout, const struct descriptor *blob, const char *diff_id,
-                      int root_fd, struct err *err)
+                      int root_fd, const struct strv *spared, struct err *err)
 {
-    return check_diff_id(diff_id, err) < 0 ? -1
-                                           : read_layer(layout, blob, diff_id, root_fd, true, err);
+    return check_diff_id(diff_id, err) < 0
+               ? -1
+               : read_layer(layout, blob, diff_id, root_fd, true, spared, err);
 }
 
 int layer_open_file(struct layout *layout, const char *diff_id, const char *path, struct err *err)

@@ -309,7 +309,8 @@ static int open_cache(struct opening *o, struct mounts *all, struct mount_use *u
             if (is_plain(o))
                 return err_set(err, ERR_INPUT, ENOSYS,
                                "a cache that stands twice in one step cannot be shown with "
-                               "isolation chroot");
+                               "isolation %s",
+                               session_rung_name(o->build->tools->session->rung));
             u->cache.dir_fd = fcntl(other->cache.dir_fd, F_DUPFD_CLOEXEC, 3);
             return u->cache.dir_fd < 0 ? err_errno(err, "open a cache") : 0;
         }
@@ -378,8 +379,8 @@ static int open_tmpfs(struct opening *o, struct mount_use *u, struct err *err)
     at = plan_add_tmpfs(o->plan, u->mount.target, u->mount.size, TMPFS_MODE);
     at->read_only = u->mount.read_only;
     if (is_plain(o) && u->mount.size)
-        log_warn("RUN --mount=type=tmpfs on %s: isolation chroot does not bound its size",
-                 u->mount.target);
+        log_warn("RUN --mount=type=tmpfs on %s: isolation %s does not bound its size",
+                 u->mount.target, session_rung_name(o->build->tools->session->rung));
     if (view_resolve(view, u->mount.target, VIEW_FOLLOW, &resolved, &found, &(struct err){0}) > 0 &&
         found.entry.type == ENTRY_DIR) {
         at->mode = found.entry.mode;

@@ -16,6 +16,7 @@
 #include "base/fs.h"
 #include "base/scope.h"
 #include "builder/entry.h"
+#include "builder/spared.h"
 #include "builder/tree_copy.h"
 
 #define FLUSH_SIZE (256 << 10)
@@ -270,6 +271,8 @@ static int walk(struct walk *w, int dir_fd, unsigned depth, bool was, struct err
         if (was && pass_gone(w, name, depth, length, &old, err) < 0)
             return -1;
         set_name(w, length, name, strlen(name));
+        if (w->options->spared && spared_has(w->options->spared, buf_cstr(&w->path)))
+            continue;
         if (take(w, dir_fd, name, depth, was ? old : NULL, err) < 0)
             return -1;
     }

@@ -52,6 +52,7 @@ struct scan_options {
     /* Files whose ctime says nothing, as somebody trusted moved them away and back. Sorted by
      * entry_path_cmp, may be NULL. */
     const struct strv *held;
+    const struct strv *spared; /* not there for either look (builder/spared.h); may be NULL */
     scan_fn *fn;
     void *ctx;
 };

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/scope.h"
+#include "builder/spared.h"
 #include "builder/tar.h"
 #include "builder/tree_copy.h"
 #include "runtime/record.h"
@@ -35,6 +36,7 @@ struct unpack {
     struct late *dirs;
     size_t dirs_count, dirs_capacity;
     bool plain; /* unpack_open_plain() */
+    const struct strv *spared;
     bool marks; /* whiteouts are files with an attribute */
     uid_t uid;  /* ours: what new files get by themselves */
     gid_t gid;
@@ -56,11 +58,12 @@ struct unpack *unpack_open(int root_fd)
     return u;
 }
 
-struct unpack *unpack_open_plain(int root_fd)
+struct unpack *unpack_open_plain(int root_fd, const struct strv *spared)
 {
     struct unpack *u = unpack_open(root_fd);
 
     u->plain = true;
+    u->spared = spared;
     return u;
 }
 
@@ -519,6 +522,8 @@ int unpack_entry(struct unpack *u, const struct entry *e, struct tar_reader *tar
     bool replaced = false;
     int there;
 
+    if (spared_has(u->spared, e->path))
+        return 0;
     if (strcmp(e->path, ".") == 0) {
         if (e->type != ENTRY_DIR)
             return err_set(err, ERR_INPUT, EINVAL, "the root of a layer is a %s",

@@ -17,6 +17,7 @@
 #include "builder/entry.h"
 
 struct tar_reader;
+struct strv;
 struct unpack;
 
 struct unpack *unpack_open(int root_fd); /* borrowed */
@@ -24,8 +25,9 @@ struct unpack *unpack_open(int root_fd); /* borrowed */
  * Onto a plain tree of the layers below, as commands see it (builder/worktree.h), from which
  * everything was removed that the layer hides: whiteouts and opaque marks are passed over, devices
  * are made, hard links are copies, directories that the layer only implies stay as they are.
+ * spared: what is not unpacked (builder/spared.h), borrowed; NULL: nothing.
  */
-struct unpack *unpack_open_plain(int root_fd);
+struct unpack *unpack_open_plain(int root_fd, const struct strv *spared);
 void unpack_close(struct unpack *u); /* NULL is fine */
 /* A file's content comes from the reader that gave the entry, or, where that is NULL, from bytes.
  */

@@ -10,13 +10,16 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "base/http.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/scope.h"
 #include "builder/diff.h"
 #include "builder/sieve.h"
+#include "builder/spared.h"
 #include "builder/stack.h"
 #include "runtime/plan.h"
+#include "runtime/session.h"
 
 #define UNKNOWN "?" /* in place of a diff id: a command that may have changed anything */
 
@@ -27,6 +30,7 @@ void worktree_close(struct worktree *w)
     scope_close(&w->aside_fd);
     free(w->diff_ids);
     strv_release(&w->held);
+    strv_release(&w->spared);
     if (w->layout)
         layout_tmp_close(w->layout, &w->tmp);
     *w = (struct worktree)WORKTREE_CLOSED;
@@ -61,6 +65,7 @@ struct implied {
 
 struct onto {
     int root_fd;
+    const struct strv *spared;
     struct implied *items;
     size_t count, capacity;
 };
@@ -92,6 +97,10 @@ static int make_room(struct onto *o, const struct entry *e, int parent_fd, const
 
     if (fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : err_errno(err, "look");
+    if (spared_below(o->spared, e->path) && (e->type != ENTRY_DIR || e->opaque))
+        return err_set(err, ERR_INPUT, EBUSY,
+                       "the image has something else there, and /%s of this container is in it",
+                       spared_below(o->spared, e->path));
     if (e->type != ENTRY_DIR || !S_ISDIR(st.st_mode))
         return fs_remove_tree(parent_fd, name, err);
     if (e->opaque && empty_dir(parent_fd, name, err) < 0)
@@ -111,7 +120,7 @@ static int make_room_for(struct onto *o, const struct index *index, struct err *
         struct err missing = {0};
 
         index_get(index, i, &e);
-        if (strcmp(e.path, ".") == 0)
+        if (strcmp(e.path, ".") == 0 || spared_has(o->spared, e.path))
             continue;
         AUTO_FREE char *dir = str_dup(path_dir(str_of(e.path)));
         AUTO_FREE char *name = str_dup(path_base(str_of(e.path)));
@@ -146,11 +155,12 @@ static int restore_times(const struct onto *o, struct err *err)
 
 static int add_layer(struct worktree *w, const struct stack_layer *layer, struct err *err)
 {
-    SCOPED(onto_release) struct onto o = {.root_fd = w->root_fd};
+    const struct strv *spared = w->in_place ? &w->spared : NULL;
+    SCOPED(onto_release) struct onto o = {.root_fd = w->root_fd, .spared = spared};
 
-    if (w->count && make_room_for(&o, layer->index, err) < 0)
+    if ((w->count || w->in_place) && make_room_for(&o, layer->index, err) < 0)
         return -1;
-    if (layer_unpack_onto(w->layout, &layer->blob, layer->diff_id, w->root_fd, err) < 0 ||
+    if (layer_unpack_onto(w->layout, &layer->blob, layer->diff_id, w->root_fd, spared, err) < 0 ||
         restore_times(&o, err) < 0)
         return -1;
     VEC_GROW(w->diff_ids, w->count, w->capacity);
@@ -193,6 +203,10 @@ int worktree_hold(struct worktree *w, struct layout *layout, struct stack *stack
 {
     if (!stack_view(stack, layout, err)) /* opens the indexes */
         return -1;
+    if (w->layout && w->in_place && !is_beginning(w, stack))
+        return err_set(err, ERR_SYSTEM, EBUSY,
+                       "isolation in-place cannot bring this container's root back to what the "
+                       "stage was before");
     if (w->layout && !is_beginning(w, stack)) {
         log_debug("the stage's directory holds something else and is made anew");
         worktree_close(w);
@@ -240,18 +254,40 @@ static void note_held(struct worktree *w, const struct view *view, const struct 
 
 static int look(struct worktree *w, struct err *err)
 {
-    struct scan_options options = {.dir_fd = w->tmp.fd};
+    struct scan_options options = {.dir_fd = w->tmp.fd, .spared = &w->spared};
 
     return w->scan.fd >= 0 ? 0 : scan_tree(w->root_fd, &options, &w->scan, err);
 }
 
-int worktree_open_root(struct worktree *w, struct layout *layout, struct stack *stack,
-                       struct plan *plan, struct err *err)
+static int take_root(struct worktree *w, struct layout *layout, struct session *session,
+                     struct err *err)
 {
+    if (atomic_exchange(&session->root_taken, true))
+        return err_set(err, ERR_SYSTEM, EBUSY,
+                       "isolation in-place has one root, this container's, and another stage with "
+                       "a RUN has it: only one stage of a build can have RUN");
+    http_preload();
+    w->layout = layout;
+    w->in_place = true;
+    if (layout_tmp_open(layout, &w->tmp, err) < 0 || spared_find(layout, &w->spared, err) < 0)
+        return -1;
+    w->root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (w->root_fd < 0)
+        return err_errno(err, "open /");
+    w->aside_fd = make_dir(w, "aside", 0700, err);
+    return w->aside_fd < 0 ? -1 : 0;
+}
+
+int worktree_open_root(struct worktree *w, struct layout *layout, struct session *session,
+                       struct stack *stack, struct plan *plan, struct err *err)
+{
+    if (!w->layout && session->rung == SESSION_IN_PLACE && take_root(w, layout, session, err) < 0)
+        return -1;
     if (worktree_hold(w, layout, stack, err) < 0 || look(w, err) < 0)
         return -1;
     note_held(w, stack_view(stack, layout, err), plan);
     plan->plain = true;
+    plan->in_place = w->in_place;
     plan->root_fd = fcntl(w->root_fd, F_DUPFD_CLOEXEC, 3);
     plan->aside_fd = w->aside_fd;
     if (plan->root_fd < 0)
@@ -288,8 +324,12 @@ int worktree_layer(struct worktree *w, struct pool *pool, struct stack *stack,
 {
     SCOPED(telling_release) struct telling t = {0};
     SCOPED(scan_release) struct scan now = SCAN_CLOSED;
-    const struct scan_options scan = {
-        .dir_fd = w->tmp.fd, .before = &w->scan, .held = &w->held, .fn = tell, .ctx = &t};
+    const struct scan_options scan = {.dir_fd = w->tmp.fd,
+                                      .before = &w->scan,
+                                      .held = &w->held,
+                                      .spared = &w->spared,
+                                      .fn = tell,
+                                      .ctx = &t};
 
     if (sieve_open(&t.sieve, w->layout, pool, stack, options, err) < 0)
         return -1;

@@ -13,6 +13,8 @@
  * A layer has the same entries as an overlay's upper directory would have given: every name of a
  * file is a file of its own between steps, a directory made anew is opaque, and builder/sieve.h
  * leaves out what says nothing. One thread at a time.
+ *
+ * With isolation in-place the tree is "/" itself, for one stage of a session; tmp/ holds the rest.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +27,7 @@
 #include "registry/layout.h"
 
 struct plan;
+struct session;
 struct stack;
 
 struct worktree {
@@ -36,6 +39,8 @@ struct worktree {
     char
         changed[DIGEST_SIZE]; /* the layer of the latest command, which it holds too; "": nothing */
     struct scan scan;         /* how it looks; dropped when layers come */
+    bool in_place;            /* root_fd is "/" */
+    struct strv spared;       /* in place: what is not the stage's */
     struct strv held;         /* files that are moved aside and back, sorted */
 };
 #define WORKTREE_CLOSED                                                                            \
@@ -47,8 +52,8 @@ struct worktree {
  * it held something else. After a failure it holds nothing. */
 int worktree_hold(struct worktree *w, struct layout *layout, struct stack *stack, struct err *err);
 /* … and be the root of a plan, whose mounts must be there; the descriptors are borrowed from it. */
-int worktree_open_root(struct worktree *w, struct layout *layout, struct stack *stack,
-                       struct plan *plan, struct err *err);
+int worktree_open_root(struct worktree *w, struct layout *layout, struct session *session,
+                       struct stack *stack, struct plan *plan, struct err *err);
 /* What the command changed, as a layer. The stack must still be the one that it was opened with. */
 int worktree_layer(struct worktree *w, struct pool *pool, struct stack *stack,
                    const struct layer_options *options, struct layer *layer, struct err *err);

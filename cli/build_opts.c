@@ -62,7 +62,7 @@ const struct opt build_opts[] = {
     {.type = OPT_STR,
      .name = "isolation",
      .value = "RUNG",
-     .help = "how RUN is isolated: auto, root, userns, single, chroot, none",
+     .help = "how RUN is isolated: auto, root, userns, single, chroot, none, in-place",
      .offset = AT(isolation)},
     EMULATOR_OPT(struct build_opts, emulators),
     {.type = OPT_FLAG,

@@ -115,7 +115,7 @@ static int own_session(struct step *s, struct err *err)
 /* Of a plain plan: the others were moved there by rootfs_enter(). */
 static int enter_root(struct step *s, struct err *err)
 {
-    if (!s->plan->plain)
+    if (!s->plan->plain || s->plan->in_place)
         return 0;
     if (fchdir(s->plan->root_fd) < 0 || chroot(".") < 0)
         return err_errno(err, "change the root");

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/scope.h"
 #include "runtime/chroot.h"
+#include "runtime/in_place.h"
 #include "runtime/notify.h"
 #include "runtime/remedy.h"
 #include "runtime/spawner.h"
@@ -23,11 +24,9 @@
 static const struct {
     const char *name;
     enum session_rung rung;
-    bool carried_out;
 } rungs[] = {
-    {"root", SESSION_ROOT, true},     {"userns", SESSION_USERNS, true},
-    {"none", SESSION_NONE, true},     {"single", SESSION_SINGLE, true},
-    {"chroot", SESSION_CHROOT, true}, {"in-place", SESSION_NONE, false},
+    {"root", SESSION_ROOT},     {"userns", SESSION_USERNS}, {"none", SESSION_NONE},
+    {"single", SESSION_SINGLE}, {"chroot", SESSION_CHROOT}, {"in-place", SESSION_IN_PLACE},
 };
 
 int ladder_parse(const char *want, enum session_rung *rung, struct err *err)
@@ -37,17 +36,13 @@ int ladder_parse(const char *want, enum session_rung *rung, struct err *err)
     for (size_t i = 0; i < ARRAY_SIZE(rungs); i++) {
         if (strcmp(want, rungs[i].name) != 0)
             continue;
-        if (!rungs[i].carried_out)
-            return err_set(err, ERR_USAGE, 0,
-                           "isolation \"%s\" is not carried out by this version; it has auto, "
-                           "root, userns, single, chroot, none",
-                           want);
         *rung = rungs[i].rung;
         return 0;
     }
-    return err_set(err, ERR_USAGE, 0,
-                   "unknown isolation \"%s\"; want auto, root, userns, single, chroot or none",
-                   want);
+    return err_set(
+        err, ERR_USAGE, 0,
+        "unknown isolation \"%s\"; want auto, root, userns, single, chroot, none or in-place",
+        want);
 }
 
 struct entry {
@@ -212,6 +207,18 @@ static int enter_chroot(struct session *session, struct err *err)
     return enter(&e, session, err);
 }
 
+/* Only when it is asked for. */
+static int enter_in_place(struct session *session, struct err *err)
+{
+    struct entry e = {.rung = SESSION_IN_PLACE, .plain = true};
+
+    if (in_place_check(err) < 0 || enter(&e, session, err) < 0)
+        return -1;
+    log_warn("isolation in-place: the image is unpacked over this container's root, and its "
+             "commands may do whatever slipway may; throw the container away afterwards");
+    return 0;
+}
+
 static int enter_single(struct session *session, struct err *err)
 {
     struct entry e = {.rung = SESSION_SINGLE, .new_user = true};
@@ -232,6 +239,8 @@ int ladder_enter(enum session_rung rung, struct session *session, struct err *er
         return enter_single(session, err);
     case SESSION_CHROOT:
         return enter_chroot(session, err);
+    case SESSION_IN_PLACE:
+        return enter_in_place(session, err);
     case SESSION_NONE:
         err_set(&session->why, ERR_SYSTEM, 0, "isolation \"none\" was asked for");
         break;

@@ -132,7 +132,7 @@ static int put_mount(struct place *p, const struct plan_mount *m, struct err *er
     case PLAN_MOUNT_BIND:
         break;
     }
-    return err_set(err, ERR_SYSTEM, ENOSYS, "nothing can be mounted on %s with isolation chroot",
+    return err_set(err, ERR_SYSTEM, ENOSYS, "nothing can be mounted on %s without mounts",
                    m->target);
 }
 
@@ -200,7 +200,7 @@ int places_put(const struct plan *plan, struct places *places, struct err *err)
         {.target = "/etc/hostname", .content = plan->hostname_file},
     };
 
-    for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
+    for (size_t i = 0; !plan->in_place && i < ARRAY_SIZE(fixed); i++)
         if ((fixed[i].is_dir || fixed[i].content) && put_one(plan, places, &fixed[i], err) < 0)
             return -1;
     for (size_t i = 0; i < plan->mounts_count; i++) {
@@ -246,7 +246,7 @@ static int move_back(const struct place *p, struct err *err)
     if (st.st_ino != p->ino)
         return err_set(err, ERR_SYSTEM, EBUSY,
                        "the command moved the mount on %s away, which nothing prevents with "
-                       "isolation chroot",
+                       "this isolation",
                        m->target);
     if (renameat2(p->parent_fd, p->name, m->source_fd, m->source_name, RENAME_NOREPLACE) < 0)
         return err_errno(err, "move %s back", m->target);

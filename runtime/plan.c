@@ -215,6 +215,7 @@ void plan_print(const struct plan *plan, struct buf *out)
     put_u64(out, plan->tty_columns);
     put_u64(out, plan->hold);
     put_u64(out, plan->plain);
+    put_u64(out, plan->in_place);
     put_u64(out, plan->record);
     put_u64(out, plan->umask);
     put_u64(out, plan->shm_size);
@@ -410,6 +411,7 @@ static void take_plan(struct reader *r, struct plan *plan)
     plan->tty_columns = (uint16_t)take_max(r, UINT16_MAX);
     plan->hold = take_max(r, 1);
     plan->plain = take_max(r, 1);
+    plan->in_place = take_max(r, 1);
     plan->record = take_max(r, 1);
     plan->umask = (uint32_t)take_max(r, 0777);
     plan->shm_size = take_u64(r);

@@ -51,10 +51,11 @@ struct plan_mount {
 };
 
 struct plan {
-    int root_fd;  /* detached mount, from overlay_mount(); it moves into the sandbox; plain: a
-                     directory */
-    bool plain;   /* no namespace and no mount: the root is a directory (runtime/places.h) */
-    int aside_fd; /* plain: an empty directory on its file system, for what is covered; else -1 */
+    int root_fd;   /* detached mount, from overlay_mount(); it moves into the sandbox; plain: a
+                      directory */
+    bool plain;    /* no namespace and no mount: the root is a directory (runtime/places.h) */
+    bool in_place; /* plain, and the root is "/" as it is: nothing but mounts is put into it */
+    int aside_fd;  /* plain: an empty directory on its file system, for what is covered; else -1 */
     struct strv argv; /* argv[0] without a slash is looked up in PATH of env, in the sandbox */
     struct strv env;
     char *cwd; /* NULL: "/"; made when missing (owner 0:0) */

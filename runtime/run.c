@@ -186,17 +186,19 @@ static int start(struct session *session, const struct plan *plan, struct run *r
 /* What needs a namespace or a mount of one's own. */
 static int check_plain(const struct plan *plan, struct err *err)
 {
+    const char *name = plan->in_place ? "in-place" : "chroot";
+
     if (plan->network == PLAN_NETWORK_PRIVATE)
         return err_set(err, ERR_INPUT, ENOSYS,
-                       "isolation chroot has no private network: take --network host or none");
+                       "isolation %s has no private network: take --network host or none", name);
     if (plan->read_only)
         return err_set(err, ERR_INPUT, ENOSYS,
-                       "isolation chroot cannot make the root read-only, for it has no mounts");
+                       "isolation %s cannot make the root read-only, for it has no mounts", name);
     for (size_t i = 0; i < plan->mounts_count; i++)
         if (plan->mounts[i].kind == PLAN_MOUNT_BIND)
             return err_set(err, ERR_INPUT, ENOSYS,
-                           "nothing of the host can be mounted on %s with isolation chroot",
-                           plan->mounts[i].target);
+                           "nothing of the host can be mounted on %s with isolation %s",
+                           plan->mounts[i].target, name);
     return 0;
 }
 

@@ -75,6 +75,8 @@ const char *session_rung_name(enum session_rung rung)
         return "userns";
     case SESSION_CHROOT:
         return "chroot";
+    case SESSION_IN_PLACE:
+        return "in-place";
     case SESSION_SINGLE:
         return "single";
     case SESSION_NONE:

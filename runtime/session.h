@@ -30,7 +30,14 @@
 #include "base/err.h"
 #include "runtime/emulators.h"
 
-enum session_rung { SESSION_NONE, SESSION_ROOT, SESSION_USERNS, SESSION_SINGLE, SESSION_CHROOT };
+enum session_rung {
+    SESSION_NONE,
+    SESSION_ROOT,
+    SESSION_USERNS,
+    SESSION_SINGLE,
+    SESSION_CHROOT,
+    SESSION_IN_PLACE
+};
 
 struct session {
     enum session_rung rung;
@@ -41,8 +48,9 @@ struct session {
     bool shares_user; /* root without a user namespace for sandboxes: the kernel gives none */
     atomic_int
         overlay_style; /* runtime/overlay.c: the best way to name lower directories found so far */
-    atomic_bool cancelled; /* by session_cancel() */
-    struct err why;        /* rung none: why RUN cannot be carried out */
+    atomic_bool cancelled;  /* by session_cancel() */
+    atomic_bool root_taken; /* rung in-place: this container's root is a stage's already */
+    struct err why;         /* rung none: why RUN cannot be carried out */
     struct emulators emulators;
 };
 
@@ -70,7 +78,7 @@ bool session_cancelled(const struct session *session);
 /* A sandbox has neither mounts nor namespaces. */
 static inline bool session_is_plain(const struct session *session)
 {
-    return session->rung == SESSION_CHROOT;
+    return session->rung == SESSION_CHROOT || session->rung == SESSION_IN_PLACE;
 }
 const char *session_rung_name(enum session_rung rung);
 

@@ -204,7 +204,7 @@ PY
 if can root; then everything root; else skip "runs of root" "not root"; fi
 everything user
 for words in '-d:--detach is not carried out' '--name=x:--name is not carried out' '--network=moon:unknown network "moon"' \
-    '--isolation=in-place:isolation "in-place" is not carried out by this version' '-v=data\:/x:named volumes are not carried out' \
+    '--isolation=moon:unknown isolation "moon"' '-v=data\:/x:named volumes are not carried out' \
     '-p=80\:80/udp:protocol "udp" is not carried out' '--cap-add=FLY:unknown capability "FLY"' '--pull=maybe:unknown --pull "maybe"'; do
     option=$(echo "$words" | sed 's/\\:/@/g; s/:.*//; s/@/:/g; s/^\(-.\)=/\1/')
     text=$(echo "$words" | sed 's/\\:/@/g; s/^[^:]*://')

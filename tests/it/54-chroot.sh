@@ -249,3 +249,43 @@ printf 'FROM base:1\nCOPY --chown=app:extra --chmod=640 a /x/\nRUN stat -c "%%u 
 t "none: a RUN says why" expect_fail "no command can be run here: " on_host user-no-userns env SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH slipway build -f plain/D2 plain
 t "... and runs where it can, with the owners that none could not keep" as_user env SLIPWAY_ROOT="$home/store" SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH slipway --progress plain build -f plain/D2 plain
 t "... which are right" matches "$T/err" '^#[0-9]* 1000 2000 640$'
+
+# --- isolation in-place: the container's own root ---
+
+cd "$T/work" || exit 1
+busybox_rootfs box && mkdir -p box/proc box/dev box/store box/usr/bin && mknod -m 666 box/dev/null c 1 3
+for file in "$SLIPWAY" $(ldd "$SLIPWAY" | grep -o '/[^ ]*'); do
+    mkdir -p "box$(dirname "$file")" && cp -L "$file" "box$file"
+done
+echo "what was here before" >box/etc/group
+echo mine >box/usr/bin/kept
+cat >in-place.Dockerfile <<'D'
+FROM base:1
+RUN cat /etc/group >/seen && mkdir -p /a/b && echo 1 >/a/b/c && chown 5:6 /a/b/c
+COPY Dockerfile /a/d
+RUN rm /etc/passwd && rm -r /a/b && mkdir /a/b && chmod 4755 /bin/busybox && ln /seen /seen2
+RUN --mount=type=secret,id=s --mount=type=tmpfs,target=/t cat /run/secrets/s | wc -c >/size && touch /t/x
+RUN --network=none true
+D
+mkdir -p box/ctx one-ctx
+cp in-place.Dockerfile one-ctx/Dockerfile
+cp -r one-ctx/. box/ctx/
+cp "$T/busybox.tar" secret box/
+in_box() {
+    unshare --mount --fork chroot box /bin/sh -c 'mount -t proc proc /proc && exec "$@"' - env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root SLIPWAY_ROOT=/store SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH "$@"
+}
+t "in-place: an image" in_box "$SLIPWAY" import --change 'CMD ["/bin/sh"]' /busybox.tar base:1
+t "in-place: only in a container to be thrown away" expect_fail "this does not look like a container to be thrown away" in_box "$SLIPWAY" build --isolation in-place /ctx
+: >box/.dockerenv
+t "in-place: builds" in_box "$SLIPWAY" --progress plain build --isolation in-place --secret id=s,src=/secret -t i:1 /ctx
+t "... with a warning" has "$T/err" "the image is unpacked over this container's root"
+t "... as root does it elsewhere" slipway --root "$T/other" build --isolation root --secret id=s,src=secret -t i:1 one-ctx
+diff_ids i:1 "$T/other" >want
+diff_ids i:1 box/store >got
+t "... the same layers" diff want got
+t "... on the root itself" test -e box/seen2
+t "... which keeps what is not the image's" grep -q mine box/usr/bin/kept
+t "... and no secret stays" not grep -rqF top-secret-value-of-mine box --exclude=secret --exclude-dir=proc
+printf 'FROM base:1 AS one\nRUN echo >/one\nFROM base:1\nCOPY --from=one /one /\nRUN true\n' >box/ctx/Dockerfile
+t "in-place: one stage can have RUN" expect_fail "only one stage of a build can have RUN" in_box "$SLIPWAY" build --isolation in-place /ctx
+t "in-place: containers are not run" expect_status 2 "a container is not run with isolation in-place" in_box "$SLIPWAY" run --isolation in-place base:1 true

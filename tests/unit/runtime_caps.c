@@ -69,11 +69,9 @@ static void rungs(void)
         {"none", 0, SESSION_NONE, NULL},
         {"single", 0, SESSION_SINGLE, NULL},
         {"chroot", 0, SESSION_CHROOT, NULL},
-        {"in-place", -1, SESSION_NONE,
-         "isolation \"in-place\" is not carried out by this version; it has auto, root, userns, "
-         "single, chroot, none"},
+        {"in-place", 0, SESSION_IN_PLACE, NULL},
         {"oci", -1, SESSION_NONE,
-         "unknown isolation \"oci\"; want auto, root, userns, single, chroot or none"},
+         "unknown isolation \"oci\"; want auto, root, userns, single, chroot, none or in-place"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -44,6 +44,7 @@
 #include "runtime/spawner.h"
 
 #define CAP_KILL_MASK (UINT64_C(1) << 5)
+#define CAP_CHROOT_MASK (UINT64_C(1) << 18)
 #define STATUS_SETUP 125 /* Docker's for "the container could not be made" */
 
 struct step {
@@ -158,9 +159,18 @@ static int set_limits(struct step *s, struct err *err)
     return limits_set(&s->plan->limits, err);
 }
 
+/*
+ * Where the root is a chroot, who may chroot gets out of it: Landlock then still keeps files from
+ * being read and written, but not their modes, owners and times from being changed.
+ */
+static uint64_t kept_caps(const struct plan *p)
+{
+    return p->plain && !p->unconfined ? p->caps & ~CAP_CHROOT_MASK : p->caps;
+}
+
 static int drop_bounding(struct step *s, struct err *err)
 {
-    return caps_drop_bounding(s->plan->caps, err);
+    return caps_drop_bounding(kept_caps(s->plan), err);
 }
 
 static int listen_for_recorder(struct step *s, struct err *err)
@@ -216,7 +226,7 @@ static int drop_caps(struct step *s, struct err *err)
 
     if (caps_effective(&now, err) < 0)
         return -1;
-    return caps_set(s->plan->uid == 0 || s->plan->record ? s->plan->caps & now : 0, err);
+    return caps_set(s->plan->uid == 0 || s->plan->record ? kept_caps(s->plan) & now : 0, err);
 }
 
 static int find_program(struct step *s, struct err *err)

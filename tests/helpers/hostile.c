@@ -87,6 +87,7 @@ static const struct {
     {"single", USER},
     {"single-root", CONTAINER | ONE_ID},
     {"user-no-userns", NO_USERNS | USER},
+    {"user-container", CONTAINER | USER},
     {"user-nnp", NNP | USER},
     {"user-no-newuidmap", NO_NEWUIDMAP | USER},
     {"ubuntu-apparmor", APPARMOR | USER},

@@ -4,7 +4,7 @@
 # Each of these was seen to come through when what holds it off was taken out.
 # shellcheck disable=SC2086 # $run and $home are words
 . "$(dirname "$0")/../lib.sh"
-need root user busybox python3 jq
+need root user subids userns busybox python3 jq
 
 outside=$T/outside marker=$T/outside/marker
 mkdir "$outside" && echo "only the host knows" >"$marker" && printf 'evil:x:7:7:::\n' >"$outside/passwd"
@@ -222,11 +222,8 @@ everything() {
     steps
     links
 }
-everything root "env SLIPWAY_ROOT=$T/root/store" "$T/root"
-if can subids && can userns; then
-    everything userns as_user "$USER_HOME"
-else
-    skip userns "$why"
-fi
-everything single "on_host single" "$(on_host_home single)"
+# All of it in containers of the launcher's: should a sandbox break, its step meets no process but slipway's.
+everything root "on_host container env SLIPWAY_ROOT=$T/root/store" "$T/root"
+everything userns "on_host user-container" "$(on_host_home user-container)"
+everything single "on_host single+container" "$(on_host_home single)"
 everything chroot "on_host docker-default env SLIPWAY_ROOT=$T/chroot/store" "$T/chroot"

@@ -42,7 +42,23 @@ static struct {
     int last_number;
     size_t drawn; /* in-place lines now on the terminal */
     uint64_t drawn_ms;
-} state = {.lock = PTHREAD_MUTEX_INITIALIZER, .mode = PROGRESS_AUTO};
+    bool held; /* the terminal is somebody's, who is holder */
+    pthread_t holder;
+    pthread_cond_t free;
+} state = {
+    .lock = PTHREAD_MUTEX_INITIALIZER, .mode = PROGRESS_AUTO, .free = PTHREAD_COND_INITIALIZER};
+
+static void lock(void)
+{
+    pthread_mutex_lock(&state.lock);
+    while (state.held && !pthread_equal(state.holder, pthread_self()))
+        pthread_cond_wait(&state.free, &state.lock);
+}
+
+static void unlock(void)
+{
+    pthread_mutex_unlock(&state.lock);
+}
 
 static void write_out(const char *bytes, size_t size)
 {
@@ -109,7 +125,7 @@ static void emit(const char *bytes, size_t size)
     if (state.mode == PROGRESS_TTY)
         erase(&out);
     buf_add(&out, bytes, size);
-    if (state.mode == PROGRESS_TTY)
+    if (state.mode == PROGRESS_TTY && !state.held)
         draw(&out);
     write_out(out.ptr, out.size);
 }
@@ -124,9 +140,9 @@ static struct step *find(int number)
 
 void progress_set_mode(enum progress_mode mode)
 {
-    pthread_mutex_lock(&state.lock);
+    lock();
     state.mode = mode;
-    pthread_mutex_unlock(&state.lock);
+    unlock();
 }
 
 static struct progress_vertex vertex_of(const struct step *s)
@@ -145,7 +161,7 @@ int progress_begin(const char *fmt, ...)
     buf_vaddf(&title, fmt, ap);
     va_end(ap);
     buf_add_escaped(&safe, buf_str(&title));
-    pthread_mutex_lock(&state.lock);
+    lock();
     VEC_GROW(state.steps, state.count, state.capacity);
     s = &state.steps[state.count++];
     *s = (struct step){
@@ -166,7 +182,7 @@ int progress_begin(const char *fmt, ...)
         progress_json_begin(&line, &v);
         emit(line.ptr, line.size);
     }
-    pthread_mutex_unlock(&state.lock);
+    unlock();
     return number;
 }
 
@@ -185,7 +201,7 @@ void progress_advance(int number, uint64_t done, uint64_t total)
 {
     struct step *s;
 
-    pthread_mutex_lock(&state.lock);
+    lock();
     s = find(number);
     if (s) {
         s->done = done;
@@ -195,7 +211,7 @@ void progress_advance(int number, uint64_t done, uint64_t total)
         else if (state.mode == PROGRESS_JSON && clock_mono_ms() - state.drawn_ms >= REDRAW_MS)
             emit_status(s);
     }
-    pthread_mutex_unlock(&state.lock);
+    unlock();
 }
 
 /* Takes terminal sequences (ECMA-48 §5.4: ESC [ parameters, final) out: tools colour their output
@@ -241,7 +257,7 @@ void progress_output(int number, const void *bytes, size_t size)
     const char *p = bytes;
     struct step *s;
 
-    pthread_mutex_lock(&state.lock);
+    lock();
     on_terminal();
     s = find(number);
     for (size_t i = 0; s && i < size; i++) {
@@ -250,7 +266,7 @@ void progress_output(int number, const void *bytes, size_t size)
         if (p[i] != '\n')
             buf_addc(&s->partial, p[i]);
     }
-    pthread_mutex_unlock(&state.lock);
+    unlock();
 }
 
 static bool has_colours(void)
@@ -291,7 +307,7 @@ void progress_finish(int number, enum progress_end how, const char *note)
     SCOPED(buf_release) struct buf line = {0};
     struct step *s;
 
-    pthread_mutex_lock(&state.lock);
+    lock();
     s = find(number);
     if (s) {
         if (s->partial.size)
@@ -309,31 +325,31 @@ void progress_finish(int number, enum progress_end how, const char *note)
         if (state.mode != PROGRESS_QUIET)
             emit(line.ptr, line.size);
     }
-    pthread_mutex_unlock(&state.lock);
+    unlock();
 }
 
 void progress_clear(void)
 {
     SCOPED(buf_release) struct buf out = {0};
 
-    pthread_mutex_lock(&state.lock);
+    lock();
     erase(&out);
     write_out(out.ptr, out.size);
-    pthread_mutex_unlock(&state.lock);
+    unlock();
 }
 
 void progress_write_line(const char *bytes, size_t size)
 {
     SCOPED(buf_release) struct buf line = {0};
 
-    pthread_mutex_lock(&state.lock);
+    lock();
     if (state.mode == PROGRESS_JSON) {
         progress_json_note(&line, str_trim_right((struct str){bytes, size}));
         emit(line.ptr, line.size);
     } else {
         emit(bytes, size);
     }
-    pthread_mutex_unlock(&state.lock);
+    unlock();
 }
 
 int progress_mode_parse(const char *name, enum progress_mode *mode)
@@ -351,4 +367,24 @@ int progress_mode_parse(const char *name, enum progress_mode *mode)
         return 0;
     }
     return -1;
+}
+
+void progress_hold(void)
+{
+    SCOPED(buf_release) struct buf out = {0};
+
+    lock();
+    erase(&out);
+    write_out(out.ptr, out.size);
+    state.held = true;
+    state.holder = pthread_self();
+    unlock();
+}
+
+void progress_resume(void)
+{
+    lock();
+    state.held = false;
+    pthread_cond_broadcast(&state.free);
+    unlock();
 }

@@ -34,6 +34,10 @@ void progress_finish(int step, enum progress_end how,
 /* Takes the in-place lines off the terminal, before anything else is printed there. Log does it by
  * itself. */
 void progress_clear(void);
+/* The terminal is the calling thread's: whoever else has something to say waits until it resumes.
+ */
+void progress_hold(void);
+void progress_resume(void);
 /* Writes whole lines to stderr between the in-place ones; for base/log, and for what no line of the
  * log can hold. */
 void progress_write_line(const char *bytes, size_t size);

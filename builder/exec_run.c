@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "base/scope.h"
 #include "builder/ca_bundle.h"
 #include "builder/links.h"
@@ -23,6 +25,7 @@
 #include "builder/step_log.h"
 #include "builder/worktree.h"
 #include "registry/layout.h"
+#include "runtime/attend.h"
 #include "runtime/caps.h"
 #include "runtime/cgroup.h"
 #include "runtime/emulators.h"
@@ -244,16 +247,20 @@ static int can_run(const struct build *build, const struct making *making, struc
     return err_wrap(err, "no command can be run here");
 }
 
-static int open_root(struct build *build, struct place *p, struct making *making, struct err *err)
+static int open_root(struct build *build, struct place *p, struct making *making, bool again,
+                     struct err *err)
 {
     struct session *session = build->tools->session;
 
     if (!session_is_plain(session))
-        return root_open(&p->root, p->layout, session, &making->stack, &p->plan, err);
+        return again ? root_open_again(&p->root, session, &making->stack, &p->plan, err)
+                     : root_open(&p->root, p->layout, session, &making->stack, &p->plan, err);
     if (session->rung == SESSION_IN_PLACE) { /* no isolation */
         p->plan.caps = CAPS_ALL;
         p->plan.unconfined = true;
     }
+    if (again)
+        return worktree_open_again(making->worktree, &p->plan, err);
     if (!making->worktree) {
         making->worktree = xmalloc(sizeof(*making->worktree));
         *making->worktree = (struct worktree)WORKTREE_CLOSED;
@@ -261,14 +268,17 @@ static int open_root(struct build *build, struct place *p, struct making *making
     return worktree_open_root(making->worktree, p->layout, session, &making->stack, &p->plan, err);
 }
 
-/* Both output streams in one pipe, so that their lines keep their order. */
-static int start(struct build *build, struct place *p, struct making *making, struct err *err)
+/* All of the plan but its streams. again: on what an earlier command left. */
+static int prepare(struct build *build, struct place *p, struct making *making, bool again,
+                   struct err *err)
 {
     const struct resources *resources = &build->options->run->box.resources;
-    int ends[2], rc;
 
-    if (open_root(build, p, making, err) < 0 ||
-        cgroup_make(resources, &p->cgroup, err) < 0 ||
+    if (fill_plan(build, p, making, err) < 0 || set_user(build, p, making, err) < 0 ||
+        mounts_open(&p->work->mounts, build, making, &p->plan, err) < 0)
+        return -1;
+    if (open_root(build, p, making, again, err) < 0 ||
+        (!again && cgroup_make(resources, &p->cgroup, err) < 0) ||
         cgroup_put(resources, &p->cgroup, &p->plan, err) < 0)
         return -1;
     if (build->tools->session->rung == SESSION_SINGLE) {
@@ -276,8 +286,14 @@ static int start(struct build *build, struct place *p, struct making *making, st
         if (p->plan.links_fd < 0)
             return -1;
     }
-    if (ca_bundle_put(&build->options->run->ca, p->plan.root_fd, &p->plan, &p->ca, err) < 0)
-        return -1;
+    return ca_bundle_put(&build->options->run->ca, p->plan.root_fd, &p->plan, &p->ca, err);
+}
+
+/* Both output streams in one pipe, so that their lines keep their order. */
+static int start(struct build *build, struct place *p, struct err *err)
+{
+    int ends[2], rc;
+
     if (pipe2(ends, O_CLOEXEC) < 0)
         return err_errno(err, "make a pipe");
     p->output_fd = ends[0];
@@ -388,6 +404,72 @@ static int finish(struct build *build, struct making *making, struct place *p, s
     return -1;
 }
 
+/* ---- --on-error=shell ---- */
+
+static void serve_relays(void *arg)
+{
+    const struct mounts *mounts = arg;
+
+    for (size_t i = 0; i < mounts->relays_count; i++)
+        relay_serve(mounts->relays[i]);
+}
+
+/* One descriptor that can be read when one of the relays can. */
+static int watch_relays(const struct mounts *mounts)
+{
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+
+    for (size_t i = 0; i < mounts->relays_count; i++) {
+        struct epoll_event event = {.events = EPOLLIN};
+
+        epoll_ctl(fd, EPOLL_CTL_ADD, relay_fd(mounts->relays[i]), &event);
+    }
+    return fd;
+}
+
+static int run_shell(struct build *build, struct place *p, struct making *making,
+                     struct attend *attend, struct err *err)
+{
+    int status;
+
+    if (prepare(build, p, making, true, err) < 0)
+        return -1;
+    strv_clear(&p->plan.argv);
+    strv_add(&p->plan.argv, "/bin/sh");
+    env_set(&p->plan.env, "TERM", getenv("TERM") ? getenv("TERM") : "xterm");
+    p->plan.tty = true;
+    attend_terminal_size(&p->plan.tty_rows, &p->plan.tty_columns);
+    AUTO_FD int relays_fd = watch_relays(&p->work->mounts);
+    attend->also = serve_relays;
+    attend->also_arg = &p->work->mounts;
+    attend->also_fd = relays_fd;
+    if (attend_begin(attend, err) < 0 ||
+        run_start(build->tools->session, &p->plan, &p->run, err) < 0)
+        return -1;
+    return attend_run(attend, &p->run, NULL, true, &status, err);
+}
+
+/* What the step left, with its environment, user and mounts, in the user's hands. Other steps wait
+ * as soon as they have something to say. */
+static void open_shell(struct build *build, struct place *p, struct making *making)
+{
+    SCOPED(attend_end) struct attend attend = ATTEND_CLOSED;
+    struct err why = {0};
+
+    progress_hold();
+    run_release(&p->run);
+    scope_close(&p->plan.root_fd);
+    scope_close(&p->plan.links_fd);
+    plan_release(&p->plan);
+    run_devices_release(&p->devices);
+    mounts_close(&p->work->mounts);
+    ca_use_release(&p->ca);
+    log_info("the step failed; a shell where it did (exit ends it, and the build fails):");
+    if (run_shell(build, p, making, &attend, &why) < 0)
+        log_warn("--on-error=shell: %s", why.text);
+    progress_resume();
+}
+
 static int make_layer(struct build *build, struct place *p, struct making *making,
                       struct layer *layer, struct err *err)
 {
@@ -428,13 +510,16 @@ int exec_run(struct build *build, struct making *making, void *arg, struct layer
     for (size_t i = 0; i < p.work->absent.count; i++)
         log_warn("RUN --device=%s: there is no such device, so the step runs without it",
                  p.work->absent.ptr[i]);
-    if (can_run(build, making, &p, err) < 0 || fill_plan(build, &p, making, err) < 0 ||
-        set_user(build, &p, making, err) < 0 ||
-        mounts_open(&p.work->mounts, build, making, &p.plan, err) < 0)
+    if (can_run(build, making, &p, err) < 0 || prepare(build, &p, making, false, err) < 0)
         return -1;
     begun = clock_mono_ms();
-    if (start(build, &p, making, err) < 0 || finish(build, making, &p, err) < 0)
+    if (start(build, &p, err) < 0)
         return -1;
+    if (finish(build, making, &p, err) < 0) {
+        if (build->options->run->shell_on_error && err->kind == ERR_COMMAND)
+            open_shell(build, &p, making);
+        return -1;
+    }
     if (p.emulated)
         making->emulated_ms = clock_mono_ms() - begun + 1;
     run_release(&p.run);

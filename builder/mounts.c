@@ -60,6 +60,8 @@ void mounts_close(struct mounts *mounts)
         cache_mount_close(&mounts->items[i].cache);
     for (size_t i = 0; i < mounts->count; i++)
         use_close(&mounts->items[i]);
+    free(mounts->relays);
+    mounts->relays = NULL;
     mounts->relays_count = 0;
 }
 
@@ -71,7 +73,6 @@ void mounts_release(struct mounts *mounts)
         mount_release(&mounts->items[i].mount);
     }
     free(mounts->items);
-    free(mounts->relays);
     *mounts = (struct mounts){0};
 }
 

@@ -123,24 +123,42 @@ int root_check_store(const struct layout *layout, const struct session *session,
 
 static void note_all(struct root *root, const struct view *view, const struct plan *plan);
 
-int root_open(struct root *root, struct layout *layout, struct session *session,
-              struct stack *stack, struct plan *plan, struct err *err)
+static int mount_root(struct root *root, struct session *session, struct stack *stack,
+                      struct plan *plan, struct err *err)
 {
     SCOPED(lowers_release) struct lowers lowers = {0};
-    const struct view *view = stack_view(stack, layout, err);
     struct overlay overlay;
 
-    root->layout = layout;
-    if (!view || root_check_store(layout, session, err) < 0 ||
-        layout_tmp_open(layout, &root->tmp, err) < 0 || make_upper(root, view, err) < 0 ||
-        open_lowers(root, stack, plan, &lowers, err) < 0)
+    if (open_lowers(root, stack, plan, &lowers, err) < 0)
         return -1;
     overlay = (struct overlay){.lower_fds = lowers.fds,
                                .lower_count = lowers.count,
                                .upper_fd = root->upper_fd,
                                .work_fd = root->work_fd};
     plan->root_fd = overlay_mount(session, &overlay, err);
-    if (plan->root_fd < 0)
+    return plan->root_fd < 0 ? -1 : 0;
+}
+
+/* A work directory serves one volatile mount: the kernel marks it, and refuses the next. */
+int root_open_again(struct root *root, struct session *session, struct stack *stack,
+                    struct plan *plan, struct err *err)
+{
+    if (mkdirat(root->tmp.fd, "again", 0755) < 0)
+        return err_errno(err, "make a work directory");
+    scope_close(&root->work_fd);
+    root->work_fd = fs_open_dir(root->tmp.fd, "again", err);
+    return root->work_fd < 0 ? -1 : mount_root(root, session, stack, plan, err);
+}
+
+int root_open(struct root *root, struct layout *layout, struct session *session,
+              struct stack *stack, struct plan *plan, struct err *err)
+{
+    const struct view *view = stack_view(stack, layout, err);
+
+    root->layout = layout;
+    if (!view || root_check_store(layout, session, err) < 0 ||
+        layout_tmp_open(layout, &root->tmp, err) < 0 || make_upper(root, view, err) < 0 ||
+        mount_root(root, session, stack, plan, err) < 0)
         return -1;
     note_all(root, view, plan);
     return 0;

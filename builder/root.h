@@ -34,6 +34,10 @@ struct root {
 /* Fills root, and plan->root_fd with the detached mount. The plan's mounts must be there. */
 int root_open(struct root *root, struct layout *layout, struct session *session,
               struct stack *stack, struct plan *plan, struct err *err);
+/* The same root once more, with what the first sandbox left in it; that one must have ended. Once.
+ */
+int root_open_again(struct root *root, struct session *session, struct stack *stack,
+                    struct plan *plan, struct err *err);
 /*
  * After the sandbox: a directory in which a mount point had to be made (a layer hides the stub) was
  * copied up for that alone. Where it is empty and looks as it did before, it goes from the upper

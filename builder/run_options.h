@@ -30,6 +30,7 @@ struct run_options {
     uint64_t shm_size; /* 0: the default */
     struct limits limits;
     struct box box;
+    bool shell_on_error; /* a shell in what a failed step leaves; standard input is a terminal */
     struct ca_bundle ca; /* not of a step's key */
     unsigned allowed;
     struct cdi_allowed cdi_allowed;

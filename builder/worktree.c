@@ -259,6 +259,15 @@ static int look(struct worktree *w, struct err *err)
     return w->scan.fd >= 0 ? 0 : scan_tree(w->root_fd, &options, &w->scan, err);
 }
 
+int worktree_open_again(const struct worktree *w, struct plan *plan, struct err *err)
+{
+    plan->plain = true;
+    plan->in_place = w->in_place;
+    plan->root_fd = fcntl(w->root_fd, F_DUPFD_CLOEXEC, 3);
+    plan->aside_fd = w->aside_fd;
+    return plan->root_fd < 0 ? err_errno(err, "open the root of a stage") : 0;
+}
+
 static int take_root(struct worktree *w, struct layout *layout, struct session *session,
                      struct err *err)
 {
@@ -286,12 +295,8 @@ int worktree_open_root(struct worktree *w, struct layout *layout, struct session
     if (worktree_hold(w, layout, stack, err) < 0 || look(w, err) < 0)
         return -1;
     note_held(w, stack_view(stack, layout, err), plan);
-    plan->plain = true;
-    plan->in_place = w->in_place;
-    plan->root_fd = fcntl(w->root_fd, F_DUPFD_CLOEXEC, 3);
-    plan->aside_fd = w->aside_fd;
-    if (plan->root_fd < 0)
-        return err_errno(err, "open the root of a stage");
+    if (worktree_open_again(w, plan, err) < 0)
+        return -1;
     memcpy(w->changed, UNKNOWN, sizeof(UNKNOWN));
     scan_settle(&w->scan);
     return 0;

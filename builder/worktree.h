@@ -54,6 +54,8 @@ int worktree_hold(struct worktree *w, struct layout *layout, struct stack *stack
 /* … and be the root of a plan, whose mounts must be there; the descriptors are borrowed from it. */
 int worktree_open_root(struct worktree *w, struct layout *layout, struct session *session,
                        struct stack *stack, struct plan *plan, struct err *err);
+/* … for another command on what the last one left, of which no layer will be made. */
+int worktree_open_again(const struct worktree *w, struct plan *plan, struct err *err);
 /* What the command changed, as a layer. The stack must still be the one that it was opened with. */
 int worktree_layer(struct worktree *w, struct pool *pool, struct stack *stack,
                    const struct layer_options *options, struct layer *layer, struct err *err);

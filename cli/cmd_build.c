@@ -14,6 +14,7 @@
 #include "cli/commands.h"
 #include "registry/layout.h"
 #include "registry/remote.h"
+#include "runtime/attend.h"
 #include "runtime/cgroup.h"
 #include "runtime/session.h"
 
@@ -138,6 +139,8 @@ static int build_command(struct cmd_context *context, const void *opts, int coun
         return -1;
     if (call.wanted)
         return build_call_run(context, o, &request, &call, err);
+    if (request.run.shell_on_error)
+        attend_keep_resizes();
     if (open_tools(context, o, &request, &opened, err) < 0 ||
         run_opts_open_ssh(&o->run, &opened.layout, &request.run, err) < 0 ||
         cgroup_settle(&request.run.box.resources, err) < 0)

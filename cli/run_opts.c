@@ -1,6 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/run_opts.h"
 
+#include <string.h>
+#include <unistd.h>
+
+static int set_on_error(const char *how, bool *shell, struct err *err)
+{
+    if (!how || strcmp(how, "fail") == 0)
+        return 0;
+    if (strcmp(how, "shell") != 0)
+        return err_set(err, ERR_USAGE, 0, "--on-error %.80s: there are shell and fail", how);
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+        return err_set(err, ERR_USAGE, 0,
+                       "--on-error=shell needs a terminal, and standard input or output is none");
+    *shell = true;
+    return 0;
+}
+
 int run_opts_make(const struct run_opts *opts, struct run_options *out, struct err *err)
 {
     if (opts->network && run_network_parse(opts->network, &out->network, err) < 0)
@@ -22,6 +38,8 @@ int run_opts_make(const struct run_opts *opts, struct run_options *out, struct e
         if (secrets_add(&out->secrets, str_of(opts->secrets.ptr[i]), err) < 0)
             return err_wrap(err, "--secret");
     if (box_opts_make(&opts->box, &out->box, err) < 0)
+        return -1;
+    if (set_on_error(opts->on_error, &out->shell_on_error, err) < 0)
         return -1;
     out->shm_size = opts->shm_size;
     out->secret_source = secrets_source(&out->secrets);

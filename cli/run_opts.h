@@ -17,7 +17,7 @@ struct layout;
 
 struct run_opts {
     struct strv allow, cdi_dirs, hosts, secrets, ssh, ulimits;
-    const char *network, *ca_bundle;
+    const char *network, *ca_bundle, *on_error;
     uint64_t shm_size;
     struct box_opts box;
 };
@@ -41,7 +41,9 @@ struct run_opts {
      .help = "size of /dev/shm in RUN steps (default: 64m)", .offset = offsetof(owner, field.shm_size)},                \
     {.type = OPT_LIST, .name = "ulimit", .value = "NAME=SOFT[:HARD]",                                                   \
      .help = "a resource limit of RUN steps", .offset = offsetof(owner, field.ulimits)},                               \
-    CA_BUNDLE_OPT(owner, field.ca_bundle, "steps")
+    CA_BUNDLE_OPT(owner, field.ca_bundle, "steps"),                                                                          \
+    {.type = OPT_STR, .name = "on-error", .value = "HOW",                                                               \
+     .help = "shell: open one in what a failed step leaves", .offset = offsetof(owner, field.on_error)}
 /* clang-format on */
 
 /* All but ssh; reads the secrets. ERR_USAGE for what is not understood or not carried out. */

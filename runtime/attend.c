@@ -32,6 +32,15 @@ int attend_begin(struct attend *a, struct err *err)
     return a->signal_fd < 0 ? err_errno(err, "watch signals") : 0;
 }
 
+void attend_keep_resizes(void)
+{
+    sigset_t mask;
+
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGWINCH);
+    sigprocmask(SIG_BLOCK, &mask, NULL);
+}
+
 void attend_end(struct attend *a)
 {
     if (a->begun)
@@ -134,8 +143,10 @@ static void take_signals(struct scene *s)
     }
 }
 
-static void serve(struct scene *s, const struct pollfd p[static 5])
+static void serve(struct scene *s, const struct pollfd p[static 6])
 {
+    if (p[5].revents)
+        s->attend->also(s->attend->also_arg);
     if (p[1].revents)
         take_signals(s);
     if (p[3].revents && !relay_move(s->relay.master_fd, STDOUT_FILENO))
@@ -167,6 +178,7 @@ int attend_run(struct attend *a, struct run *run, struct forward *forward, bool 
             {.fd = s.relay.master_fd, .events = POLLIN},
             {.fd = s.relay.keyboard && s.relay.master_fd >= 0 ? STDIN_FILENO : -1,
              .events = POLLIN},
+            {.fd = a->also ? a->also_fd : -1, .events = POLLIN},
         };
 
         if (poll(p, ARRAY_SIZE(p), more ? 0 : -1) < 0 && errno != EINTR) {

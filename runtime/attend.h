@@ -20,6 +20,11 @@ struct attend {
     int signal_fd;
     sigset_t before;
     bool begun;
+    /* What else is to be served meanwhile: also(also_arg) when also_fd can be read. NULL: nothing
+     */
+    void (*also)(void *arg);
+    void *also_arg;
+    int also_fd;
 };
 #define ATTEND_CLOSED                                                                              \
     {                                                                                              \
@@ -27,6 +32,9 @@ struct attend {
     }
 
 int attend_begin(struct attend *a, struct err *err);
+/* For an attend_run() in a thread that is not the first, early and in the first: changes of the
+ * terminal's size, which are no signal to who does not block them. */
+void attend_keep_resizes(void);
 void attend_end(struct attend *a);
 /* As run_wait(). forward: NULL for none. interactive: with a terminal, our standard input is its
  * keyboard. */

@@ -1,0 +1,84 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# --on-error=shell: a shell where a step failed, as root and as an ordinary user, with and without an overlay.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+need userns overlay busybox jq user subids python3
+
+D=$USER_HOME/d
+mkdir -p "$D/ctx"
+echo hidden-value >"$D/secret"
+# typed LOG COMMAND…: the command on a terminal of 30 rows; standard input is typed line by line, each when a prompt stands there. Its status.
+cat >typed.py <<'E2'
+import os, pty, select, struct, sys, termios, fcntl, time
+lines = sys.stdin.read().splitlines()
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[2], sys.argv[2:])
+fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack('HHHH', 30, 100, 0, 0))
+seen, end = b"", time.time() + 15
+while time.time() < end:
+    ready = select.select([fd], [], [], 0.2)[0]
+    if ready:
+        try:
+            got = os.read(fd, 65536)
+        except OSError:
+            break
+        if not got:
+            break
+        seen += got
+    if lines and seen.replace(b'\x1b[6n', b'').rstrip(b' ')[-1:] in (b'#', b'$'):
+        line = lines.pop(0)
+        if line == 'RESIZE':
+            fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack('HHHH', 44, 120, 0, 0))
+            time.sleep(0.3)
+            line = lines.pop(0)
+        os.write(fd, line.encode() + b'\n')
+        seen += b'\n'
+open(sys.argv[1], 'wb').write(seen)
+if time.time() >= end:
+    os.kill(pid, 9)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+E2
+chmod 644 typed.py
+cp typed.py "$USER_HOME/"
+cat >"$D/ctx/Dockerfile" <<'F'
+FROM base:1
+ENV COLOUR=blue
+RUN mkdir /w && chown app /w && echo before >/w/before
+WORKDIR /w
+USER app
+RUN --mount=type=cache,target=/c,uid=1000,mode=777 --mount=type=secret,id=s,target=/s,mode=444 --mount=type=tmpfs,target=/t echo half >half; echo kept >/c/kept; false
+F
+cat >lines <<'L'
+echo id=$(id -un) pwd=$(pwd) colour=$COLOUR half=$(cat half) before=$(cat before)
+echo cache=$(cat /c/kept) secret=$(cat /s) terminal=$(tty | cut -c1-8) size=$(stty size)
+RESIZE
+echo size=$(stty size)
+echo more >more; exit 3
+L
+everything() {
+    who=$1 rung=$2
+    shift 2
+    t "$who, $rung: the build fails" expect_status 1 '' "$@" python3 "$USER_HOME/typed.py" "$D/log-$who-$rung" "$SLIPWAY" build --isolation "$rung" --on-error=shell --secret "id=s,src=$D/secret" --progress plain -t x:1 "$D/ctx" <lines
+    tr -d '\r\033' <"$D/log-$who-$rung" >"$T/log"
+    t "$who, $rung: ... after its shell" has "$T/log" 'a shell where it did'
+    t "$who, $rung: ... with user, directory, environment, files" has "$T/log" 'id=app pwd=/w colour=blue half=half before=before'
+    t "$who, $rung: ... with mounts and a terminal" matches "$T/log" '^cache=kept secret=hidden-value terminal=(/dev/|not a tt).* size=30 100'
+    t "$who, $rung: ... that changes its size" has "$T/log" 'size=44 120'
+    t "$who, $rung: ... and says so at the end" sh -c "tail -n 3 '$T/log' | grep -q 'Dockerfile:6: the command failed with exit status 1'"
+    t "$who, $rung: nothing is kept" expect_fail 'no image' "$@" "$SLIPWAY" inspect x:1
+    sed 's/; false$/; ls/' "$D/ctx/Dockerfile" >"$D/Dockerfile.good"
+    t "$who, $rung: the store is as before" "$@" "$SLIPWAY" build --isolation "$rung" --secret "id=s,src=$D/secret" -f "$D/Dockerfile.good" -t y:1 "$D/ctx"
+    t "$who, $rung: ... the next build has none of it" sh -c "! grep -q ' more' '$T/err'"
+}
+t "a base" busybox_image base:1
+t "and for the user" sh -c 'slipway save -o base.tar base:1 && chmod 644 base.tar'
+cp base.tar "$USER_HOME/base.tar"
+t "... there" as_user slipway load -i "$USER_HOME/base.tar"
+chown -R "$test_user:" "$D"
+everything root auto env
+everything user auto as_user
+everything root chroot env
+t "without a terminal" expect_status 2 '--on-error=shell needs a terminal' slipway build --on-error shell "$D/ctx" </dev/null
+t "another way" expect_status 2 '--on-error debug: there are shell and fail' slipway build --on-error debug "$D/ctx"

@@ -126,7 +126,7 @@ $(B)/helpers/%: tests/helpers/%.c $(call archives,cli) $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LINKMODE) -o $@ $< $(call archives,cli) $(LDLIBS)
 # Runs inside images, which have no libraries.
-$(B)/helpers/attack: tests/helpers/attack.c $(B)/flags
+$(B)/helpers/attack $(B)/helpers/owners: $(B)/helpers/%: tests/helpers/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE -std=gnu17 -O1 $(WARN) -static -o $@ $<
 helpers: $(HELPERS)

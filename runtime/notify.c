@@ -85,6 +85,7 @@ const struct notify_name notify_names[] = {
     {.name = "getresgid", .call = NOTIFY_GETRESGID, .native_only = true},
     {.name = "getresgid32", .call = NOTIFY_GETRESGID},
     {.name = "prctl", .call = NOTIFY_KEEPCAPS, .argument = 1, .value = PR_SET_KEEPCAPS},
+    {.name = "capset", .call = NOTIFY_CAPSET},
     {.name = "getsockopt", .call = NOTIFY_PEER, .argument = 3, .value = SO_PEERCRED},
     {.name = "setrlimit", .call = NOTIFY_SETRLIMIT, .argument = 1, .value = RLIMIT_LOCKS},
     {.name = "prlimit64", .call = NOTIFY_PRLIMIT, .argument = 2, .value = RLIMIT_LOCKS},
@@ -104,6 +105,7 @@ int notify_send(int recorder_fd, int listener_fd, const struct plan *plan, struc
     struct notify_ids ids = {.uid = {plan->uid, plan->uid, plan->uid},
                              .gid = {plan->gid, plan->gid, plan->gid},
                              .caps = plan->uid == 0 ? plan->caps : 0,
+                             .permitted = plan->uid == 0 ? plan->caps : 0,
                              .bounding = plan->caps};
     size_t count = plan->links_fd >= 0 ? 2 : 1;
     int fds[2] = {listener_fd, plan->links_fd};

@@ -62,7 +62,8 @@ enum notify_call {
     NOTIFY_GETRESUID,
     NOTIFY_GETRESGID,
     NOTIFY_GETGROUPS,
-    NOTIFY_KEEPCAPS,  /* prctl(PR_SET_KEEPCAPS) */
+    NOTIFY_KEEPCAPS, /* prctl(PR_SET_KEEPCAPS) */
+    NOTIFY_CAPSET,
     NOTIFY_PEER,      /* getsockopt(SO_PEERCRED) */
     NOTIFY_SETRLIMIT, /* of RLIMIT_LOCKS, which means nothing and carries ids (notify_ids.c) */
     NOTIFY_PRLIMIT,

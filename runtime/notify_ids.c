@@ -73,14 +73,20 @@ static bool has(const uint32_t ids[static 3], uint32_t id)
     return id == KEEP || id == ids[0] || id == ids[1] || id == ids[2];
 }
 
-/* capabilities(7), "Effect of user ID changes on capabilities"; permitted and effective are one
- * here. */
+static bool any_root(const uint32_t uid[static 3])
+{
+    return !uid[0] || !uid[1] || !uid[2];
+}
+
+/* capabilities(7), "Effect of user ID changes on capabilities". */
 static void follow_uid(struct notify_ids *next, const struct notify_ids *now)
 {
-    if (next->uid[1] == 0)
-        next->caps = now->uid[1] == 0 ? now->caps : now->bounding;
-    else if (!next->keeps)
-        next->caps = 0;
+    if (any_root(now->uid) && !any_root(next->uid) && !next->keeps)
+        next->permitted = 0;
+    if (next->uid[1] != 0)
+        next->caps = now->uid[1] == 0 ? 0 : now->caps & next->permitted;
+    else if (now->uid[1] != 0)
+        next->caps = next->permitted;
 }
 
 /* What setresuid(2) and setresgid(2) allow. */
@@ -196,7 +202,10 @@ void notify_ids_exec(struct notify_request *r, bool set_uid, uint32_t uid, bool 
         next.gid[1] = gid;
     next.uid[2] = next.uid[1];
     next.gid[2] = next.gid[1];
-    next.caps = next.uid[1] == 0 ? (now->uid[1] == 0 ? now->caps : now->bounding) : 0;
+    next.permitted = next.uid[0] == 0 || next.uid[1] == 0 ? next.bounding : 0;
+    if (next.uid[1] == 0 && now->uid[1] == 0)
+        next.permitted &= now->permitted; /* what root gave up, as a bounding set would say */
+    next.caps = next.uid[1] == 0 ? next.permitted : 0;
     next.keeps = 0;
     if (memcmp(&next, now, sizeof(next)) != 0)
         become(r, &next);
@@ -211,6 +220,29 @@ static void keep_caps(struct notify_request *r)
         return;
     next.keeps = r->args[1] != 0;
     become(r, &next);
+}
+
+/* The kernel does it too: of what is its own it knows more than we. */
+static void set_caps(struct notify_request *r)
+{
+    struct notify_ids next = *notify_ids_of(r->n, r->tid);
+    struct __user_cap_header_struct header;
+    struct __user_cap_data_struct data[2] = {{0}};
+    uint64_t effective, permitted;
+    size_t count;
+
+    r->go_on = true;
+    if (!notify_read(r->tid, r->args[0], &header, sizeof(header)))
+        return;
+    count = header.version == _LINUX_CAPABILITY_VERSION_1 ? 1 : 2;
+    if (!notify_read(r->tid, r->args[1], data, count * sizeof(data[0])))
+        return;
+    effective = data[0].effective | (uint64_t)data[1].effective << 32;
+    permitted = data[0].permitted | (uint64_t)data[1].permitted << 32;
+    next.permitted &= permitted;
+    next.caps = effective & next.permitted;
+    if (memcmp(&next, notify_ids_of(r->n, r->tid), sizeof(next)) != 0)
+        become(r, &next);
 }
 
 /* Who is at a socket's other end: the kernel would say root of all. */
@@ -300,6 +332,9 @@ void notify_ids_call(struct notify_request *r)
         break;
     case NOTIFY_KEEPCAPS:
         keep_caps(r);
+        break;
+    case NOTIFY_CAPSET:
+        set_caps(r);
         break;
     case NOTIFY_PEER:
         tell_peer(r);

@@ -19,8 +19,9 @@
 
 /* Real, effective, saved: what a process believes to be. */
 struct notify_ids {
-    uint64_t caps;     /* what it may do, as CAP_* bits: it changes ids and owners by these */
-    uint64_t bounding; /* what root of this sandbox may */
+    uint64_t caps;      /* what it may do, as CAP_* bits: it changes ids and owners by these */
+    uint64_t permitted; /* what it may come to again */
+    uint64_t bounding;  /* what root of this sandbox may */
     uint32_t uid[3], gid[3];
     uint32_t keeps; /* PR_SET_KEEPCAPS: caps stay when uid 0 is given up */
     uint32_t groups_count;
@@ -86,8 +87,8 @@ void notify_make_call(struct notify_request *r);
 /*
  * notify_view.c: files as the caller sees them. path: a string of the caller's, read page by page,
  * for what follows it may not be mapped. settle: into the root of the first caller. enter: into the
- * caller's root and the directory dirfd; false: it is not to be had; else leave() must follow, and
- * no fd_path() can be used before. enter_for: as far as that path needs it. find: an O_PATH
+ * caller's root and the directory dirfd; false and errno: not to be had; else leave() must follow,
+ * and no fd_path() can be used before. enter_for: as far as that path needs it. find: an O_PATH
  * descriptor of what the caller names, -1 and errno. open_fd: of what its descriptor is.
  */
 bool notify_path(const struct notify_request *r, uint64_t at, char out[static PATH_MAX]);

@@ -105,11 +105,13 @@ bool notify_enter(const struct notify_request *r, int dirfd)
     AUTO_FD int at =
         dirfd == AT_FDCWD ? open_proc(r, "cwd", O_PATH | O_DIRECTORY) : notify_open_fd(r, dirfd);
 
+    errno = at < 0 ? EBADF : ESRCH;
     if (at < 0 || (r->n->chrooted && root < 0) || !notify_is_valid(r))
         return false;
     if ((!r->n->chrooted || (fchdir(root) == 0 && chroot(".") == 0)) && fchdir(at) == 0)
         return true;
     notify_leave(r);
+    errno = ENOTDIR;
     return false;
 }
 
@@ -147,10 +149,9 @@ int notify_find(const struct notify_request *r, int dirfd, const char *path, boo
     int flags = O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW), fd;
     char self[PATH_MAX];
 
-    if (!notify_enter_for(r, dirfd, path)) {
-        errno = ESRCH;
+    errno = ENOENT;
+    if (!path[0] || !notify_enter_for(r, dirfd, path))
         return -1;
-    }
     fd = open(path, flags);
     if (fd < 0 && errno == ENOENT) {
         snprintf(self, sizeof(self), "%s", path);

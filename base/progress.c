@@ -269,6 +269,22 @@ void progress_output(int number, const void *bytes, size_t size)
     unlock();
 }
 
+void progress_usage(int number, const char *id, uint64_t value)
+{
+    struct step *s;
+
+    lock();
+    s = find(number);
+    if (s && state.mode == PROGRESS_JSON) {
+        SCOPED(buf_release) struct buf line = {0};
+        struct progress_vertex v = vertex_of(s);
+
+        progress_json_usage(&line, &v, clock_now(), id, value);
+        emit(line.ptr, line.size);
+    }
+    unlock();
+}
+
 static bool has_colours(void)
 {
     const char *no = getenv("NO_COLOR"); /* no-color.org: set and not empty */

@@ -29,6 +29,8 @@ void progress_advance(int step, uint64_t done, uint64_t total); /* bytes; total 
 /* Output of the step's own program; whole lines are shown as they come, with the step's number
  * before them. */
 void progress_output(int step, const void *bytes, size_t size);
+/* What a step's command used, for PROGRESS_JSON: id as of progress_json_usage(). */
+void progress_usage(int step, const char *id, uint64_t value);
 void progress_finish(int step, enum progress_end how,
                      const char *note); /* note: NULL or a few words */
 /* Takes the in-place lines off the terminal, before anything else is printed there. Log does it by

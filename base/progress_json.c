@@ -70,16 +70,30 @@ void progress_json_end(struct buf *out, const struct progress_vertex *v, struct 
     print(out, "vertexes", object);
 }
 
-void progress_json_status(struct buf *out, const struct progress_vertex *v, struct timespec now,
-                          uint64_t done, uint64_t total)
+static json_t *status(const struct progress_vertex *v, struct timespec now, const char *id,
+                      uint64_t current)
 {
-    json_t *object = json_pack("{s:s, s:I}", "id", "bytes", "current", (json_int_t)done);
+    json_t *object = json_pack("{s:s, s:I}", "id", id, "current", (json_int_t)current);
 
     set_digest(object, "vertex", v);
     set_time(object, "timestamp", now);
+    return object;
+}
+
+void progress_json_status(struct buf *out, const struct progress_vertex *v, struct timespec now,
+                          uint64_t done, uint64_t total)
+{
+    json_t *object = status(v, now, "bytes", done);
+
     if (total)
         json_object_set_new(object, "total", json_integer((json_int_t)total));
     print(out, "statuses", object);
+}
+
+void progress_json_usage(struct buf *out, const struct progress_vertex *v, struct timespec now,
+                         const char *id, uint64_t value)
+{
+    print(out, "statuses", status(v, now, id, value));
 }
 
 void progress_json_log(struct buf *out, const struct progress_vertex *v, struct timespec now,

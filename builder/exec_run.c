@@ -379,11 +379,22 @@ static int tell_failure(struct build *build, struct place *p, int status, struct
     return -1;
 }
 
+static void tell_usage(const struct making *making, const struct place *p)
+{
+    uint64_t peak = cgroup_memory_peak(&p->cgroup);
+
+    progress_usage(making->shown, "cpu", p->run.cpu_us);
+    progress_usage(making->shown, "memory", peak ? peak : p->run.rss_max);
+    progress_usage(making->shown, "read", p->run.read_size);
+    progress_usage(making->shown, "written", p->run.written_size);
+}
+
 static int finish(struct build *build, struct making *making, struct place *p, struct err *err)
 {
     int status = 0, rc = attend(p, &status, err);
     AUTO_FREE char *path = NULL;
 
+    tell_usage(making, p);
     if (rc == 0 && status)
         rc = tell_failure(build, p, status, err);
     if (rc == 0 && p->log.scan.found)

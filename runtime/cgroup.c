@@ -405,6 +405,22 @@ uint64_t cgroup_oom_kills(const struct cgroup *g)
     return kills;
 }
 
+uint64_t cgroup_memory_peak(const struct cgroup *g)
+{
+    SCOPED(buf_release) struct buf text = {0};
+    uint64_t peak = 0;
+
+    for (size_t i = 0; i < g->count && !peak; i++) {
+        const struct cgroup_dir *d = &g->dirs[i];
+
+        if (read_file(d->base, d->name, d->unified ? "memory.peak" : "memory.max_usage_in_bytes",
+                      &text) == 0 &&
+            !str_u64(str_trim(buf_str(&text)), &peak))
+            peak = 0;
+    }
+    return peak;
+}
+
 void cgroup_release(struct cgroup *g)
 {
     int saved = errno;

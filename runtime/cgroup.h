@@ -50,6 +50,7 @@ int cgroup_put(const struct resources *r, const struct cgroup *cgroup, struct pl
                struct err *err);
 /* How often the kernel killed for want of memory; 0 when that is not known. */
 uint64_t cgroup_oom_kills(const struct cgroup *cgroup);
+uint64_t cgroup_memory_peak(const struct cgroup *cgroup); /* bytes; 0: not known */
 /* Removes it; its processes must be gone. */
 void cgroup_release(struct cgroup *cgroup);
 

@@ -123,6 +123,8 @@ static int hear(struct run *run, struct err *err)
         run->status = message.status;
         run->cpu_us = message.cpu_us;
         run->rss_max = message.rss_max;
+        run->read_size = message.read_size;
+        run->written_size = message.written_size;
         break;
     case SPAWNER_SOCKET:
     case SPAWNER_EMULATOR:

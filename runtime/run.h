@@ -38,8 +38,9 @@ struct run {
     int status;
     struct err failure; /* set-up or exec failed: why */
     struct rootfs_made made;
-    /* what the kernel counted for the whole sandbox, after run_wait() */
-    uint64_t cpu_us, rss_max;
+    /* what the kernel counted for the whole sandbox, after run_wait(): processor time, the memory
+     * of its largest process, bytes read from and written to storage */
+    uint64_t cpu_us, rss_max, read_size, written_size;
 };
 
 #define RUN_CLOSED                                                                                 \

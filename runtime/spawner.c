@@ -436,6 +436,8 @@ static void end_child(struct spawner *s, pid_t pid, int status, const struct rus
         message.cpu_us = (uint64_t)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000 +
                          (uint64_t)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec);
         message.rss_max = (uint64_t)usage->ru_maxrss * 1024;
+        message.read_size = (uint64_t)usage->ru_inblock * 512;
+        message.written_size = (uint64_t)usage->ru_oublock * 512;
         spawner_send(s->children[i].socket_fd, &message, -1);
         close(s->children[i].socket_fd);
         s->children[i] = s->children[--s->count];

@@ -50,7 +50,7 @@ struct spawner_message {
     enum spawner_kind kind;
     int status; /* ENDED, SOCKET, EMULATOR */
     pid_t pid;  /* STARTED, in the spawner's pid namespace */
-    uint64_t cpu_us, rss_max;
+    uint64_t cpu_us, rss_max, read_size, written_size;
     struct err failure; /* FAILED, EMULATOR */
 };
 

@@ -186,6 +186,7 @@ t "--progress rawjson" slipway --progress rawjson build --no-cache --target app 
 cp "$T/err" events
 t "... is JSON, all of it" sh -c 'jq -es "length > 3" events && ! grep -v "^{" events'
 t "... steps begin and end" sh -c 'jq -se "[.[] | .vertexes[]? | select(.completed and (.name | contains(\"RUN echo one\")))] | length == 1" events'
+t "what a step used" sh -c 'printf "FROM base:1\nRUN i=0; while [ \$i -lt 20000 ]; do i=\$((i + 1)); done; head -c 30000000 /dev/zero | tail -c 30000000 >/dev/null\n" | BUILDKIT_PROGRESS=rawjson slipway build --no-cache -f - ctx 2>events && jq -rse "[.[] | .statuses[]?] | map({(.id): .current}) | add | .cpu > 1000 and .cpu < 60000000 and .memory > 20000000 and .memory < 500000000 and has(\"read\") and has(\"written\")" events'
 t "a step's output" sh -c 'printf "FROM base:1\nRUN echo words; false\n" | BUILDKIT_PROGRESS=rawjson slipway build -f - ctx 2>events; [ $? = 1 ] && jq -rse "[.[] | .logs[]?.data | @base64d] == [\"words\n\"]" events'
 t "... the failure" sh -c 'jq -se "[.[] | .vertexes[]? | select(.error)] | length == 1" events'
 t "... and the error" sh -c 'jq -rse ".[] | .warnings[]?.short | @base64d" events | grep -q "exit status 1"'

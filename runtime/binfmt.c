@@ -15,6 +15,9 @@ static int mount_instance(struct err *err)
     AUTO_FD int fs_fd = fsopen("binfmt_misc", FSOPEN_CLOEXEC);
     int fd;
 
+    if (fs_fd < 0 && errno == ENODEV)
+        return err_set(err, ERR_SYSTEM, ENODEV,
+                       "this kernel has no binfmt_misc (as root: modprobe binfmt_misc)");
     if (fs_fd < 0)
         return err_errno(err, "open binfmt_misc");
     if (fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)

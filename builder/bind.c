@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/scope.h"
+#include "builder/root.h"
 #include "builder/tree_copy.h"
 #include "builder/worktree.h"
 #include "runtime/idmap.h"
@@ -128,6 +129,16 @@ static int overlay(struct bind *b, struct session *session, const int *lowers, s
     return overlay_mount(session, &o, err);
 }
 
+/* A tree of its own to be written to. */
+static int open_whole(struct bind *b, struct origin *origin, struct err *err)
+{
+    b->whole = xmalloc(sizeof(*b->whole));
+    *b->whole = (struct worktree)WORKTREE_CLOSED;
+    if (worktree_hold(b->whole, origin->layout, origin->stack, err) < 0)
+        return -1;
+    return fcntl(b->whole->root_fd, F_DUPFD_CLOEXEC, 3);
+}
+
 static int open_stack(struct bind *b, struct session *session, struct origin *origin,
                       const char *path, bool writable, struct err *err)
 {
@@ -143,7 +154,9 @@ static int open_stack(struct bind *b, struct session *session, struct origin *or
             return -1;
         count = 1;
     }
-    whole = overlay(b, session, fds, (size_t)count, writable, err);
+    whole = writable && !root_has_overlay(origin->layout, session)
+                ? open_whole(b, origin, err)
+                : overlay(b, session, fds, (size_t)count, writable, err);
     for (int i = 0; i < count; i++)
         close(fds[i]);
     if (whole < 0)
@@ -411,10 +424,8 @@ static int place_stack(struct bind *b, struct origin *origin, const char *path, 
     SCOPED(buf_release) struct buf resolved = {0};
     AUTO_FREE char *inside = NULL, *dir = NULL, *base = NULL;
 
-    b->whole = xmalloc(sizeof(*b->whole));
-    *b->whole = (struct worktree)WORKTREE_CLOSED;
-    if (!view || worktree_hold(b->whole, origin->layout, origin->stack, err) < 0 ||
-        view_resolve(view, path, VIEW_FOLLOW, &resolved, NULL, err) < 0)
+    AUTO_FD int root = view ? open_whole(b, origin, err) : -1;
+    if (root < 0 || view_resolve(view, path, VIEW_FOLLOW, &resolved, NULL, err) < 0)
         return -1;
     inside = path_beneath(buf_str(&resolved));
     if (strcmp(inside, ".") == 0)

@@ -41,7 +41,7 @@ struct container {
     const struct container_options *options;
     struct root root;
     struct stack stack;
-    struct worktree worktree; /* of a plain session, in place of root */
+    struct worktree worktree; /* in place of root, where there is no overlay */
     int *sources;             /* of volumes, until the start */
     size_t sources_count;
     struct net_port *ports;
@@ -334,7 +334,7 @@ static int mount_root(struct container *c, struct err *err)
 {
     if (stack_push_image(&c->stack, c->image, err) < 0)
         return -1;
-    if (session_is_plain(c->session))
+    if (!root_has_overlay(c->layout, c->session))
         return worktree_open_root(&c->worktree, c->layout, c->session, &c->stack, &c->plan, err);
     return root_open(&c->root, c->layout, c->session, &c->stack, &c->plan, err);
 }

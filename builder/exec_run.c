@@ -134,6 +134,7 @@ struct place {
     struct layout *layout;
     struct run_work *work;
     struct root root;
+    bool in_tree; /* … or making->worktree is the root */
     struct ca_use ca;
     int output_fd;
     bool emulated;
@@ -252,7 +253,8 @@ static int open_root(struct build *build, struct place *p, struct making *making
 {
     struct session *session = build->tools->session;
 
-    if (!session_is_plain(session))
+    p->in_tree = !root_has_overlay(p->layout, session);
+    if (!p->in_tree)
         return again ? root_open_again(&p->root, session, &making->stack, &p->plan, err)
                      : root_open(&p->root, p->layout, session, &making->stack, &p->plan, err);
     if (session->rung == SESSION_IN_PLACE) { /* no isolation */
@@ -260,7 +262,7 @@ static int open_root(struct build *build, struct place *p, struct making *making
         p->plan.unconfined = true;
     }
     if (again)
-        return worktree_open_again(making->worktree, &p->plan, err);
+        return worktree_open_again(making->worktree, session, &p->plan, err);
     if (!making->worktree) {
         making->worktree = xmalloc(sizeof(*making->worktree));
         *making->worktree = (struct worktree)WORKTREE_CLOSED;
@@ -490,8 +492,9 @@ static int make_layer(struct build *build, struct place *p, struct making *makin
     options.links = &p->links;
     if (build->options->run->layer_wire)
         options.wire = build->options->run->layer_wire;
-    if (p->plan.plain)
-        return worktree_layer(making->worktree, pool, &making->stack, &options, layer, err) < 0
+    if (p->in_tree)
+        return worktree_layer(making->worktree, pool, &making->stack, &p->plan, &options, layer,
+                              err) < 0
                    ? err_wrap(err, "make the layer")
                    : 0;
     if (root_tidy(&p->root, err) < 0)

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/scope.h"
 #include "base/strv.h"
@@ -63,6 +64,49 @@ static int make_upper(struct root *root, const struct view *view, struct err *er
          fchmod(root->upper_fd, at.entry.mode) < 0))
         return err_errno(err, "set up the sandbox's root directory");
     return 0;
+}
+
+static int try_overlay(struct root *root, struct session *session, struct err *err)
+{
+    struct overlay overlay = {.lower_count = 1};
+    AUTO_FD int lower = -1, mount_fd = -1;
+
+    if (layout_tmp_open(root->layout, &root->tmp, err) < 0)
+        return -1;
+    if (mkdirat(root->tmp.fd, "lower", 0755) < 0 || mkdirat(root->tmp.fd, "upper", 0755) < 0 ||
+        mkdirat(root->tmp.fd, "work", 0755) < 0)
+        return err_errno(err, "make directories");
+    lower = fs_open_dir(root->tmp.fd, "lower", err);
+    root->upper_fd = fs_open_dir(root->tmp.fd, "upper", err);
+    root->work_fd = fs_open_dir(root->tmp.fd, "work", err);
+    if (lower < 0 || root->upper_fd < 0 || root->work_fd < 0)
+        return -1;
+    overlay.lower_fds = &lower;
+    overlay.upper_fd = root->upper_fd;
+    overlay.work_fd = root->work_fd;
+    mount_fd = overlay_mount(session, &overlay, err);
+    return mount_fd < 0 ? -1 : 0;
+}
+
+bool root_has_overlay(struct layout *layout, struct session *session)
+{
+    SCOPED(root_release) struct root root = ROOT_CLOSED;
+    struct err why = {0};
+    int known = atomic_load(&session->store_overlay);
+
+    if (session->rung == SESSION_SINGLE || known == 1)
+        return true;
+    if (session_is_plain(session) || known == 2)
+        return false;
+    root.layout = layout;
+    known = try_overlay(&root, session, &why) == 0 ? 1 : 2;
+    if (known == 2 && atomic_exchange(&session->store_overlay, known) != known)
+        log_info(
+            "no overlay can be written to in the store %s, so stages are plain directories and "
+            "every step looks at every file: %s",
+            layout->root, why.text);
+    atomic_store(&session->store_overlay, known);
+    return known == 1;
 }
 
 /* Where stubs lie: each is one thing that prune may take. */

@@ -7,6 +7,7 @@
  * mount points, a fresh upper directory, mounted as an overlay. What is written is in upper_fd,
  * tmp/<name>/upper, until the release.
  */
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "base/err.h"
@@ -31,6 +32,13 @@ struct root {
         .tmp = LAYOUT_TMP_CLOSED, .upper_fd = -1, .work_fd = -1                                    \
     }
 
+/*
+ * Can an overlay be written to where the store lies? Tried once a session; not on another overlay
+ * (a container's root), for one. Where it cannot, a stage is a plain directory (worktree.h).
+ * Isolation single keeps its records in overlays alone, so there it is not asked: root_open()
+ * fails.
+ */
+bool root_has_overlay(struct layout *layout, struct session *session);
 /* Fills root, and plan->root_fd with the detached mount. The plan's mounts must be there. */
 int root_open(struct root *root, struct layout *layout, struct session *session,
               struct stack *stack, struct plan *plan, struct err *err);

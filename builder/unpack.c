@@ -405,8 +405,7 @@ static int make_file(struct unpack *u, const char *name, const struct entry *e,
     return set_metadata(u, fd, e, err);
 }
 
-/* A file written to in a later step does not change its other names: an overlay would not either.
- */
+/* A file that is written to later does not change its other names: in an overlay neither. */
 static int copy_link(struct unpack *u, int from_dir, const char *from, const char *name,
                      const struct entry *e, struct err *err)
 {
@@ -425,11 +424,12 @@ static int copy_link(struct unpack *u, int from_dir, const char *from, const cha
 
 static int make_device(struct unpack *u, const char *name, const struct entry *e, struct err *err)
 {
-    mode_t type = e->type == ENTRY_CHAR ? S_IFCHR : S_IFBLK;
-
-    if (mknodat(u->parent_fd, name, type | 0600, makedev(e->dev_major, e->dev_minor)) < 0)
-        return errno == EEXIST ? 1 : err_errno(err, "make device %s", e->path);
-    return set_metadata_at(u, name, e, err);
+    if (mknodat(u->parent_fd, name, (e->type == ENTRY_CHAR ? S_IFCHR : S_IFBLK) | 0600,
+                makedev(e->dev_major, e->dev_minor)) == 0)
+        return set_metadata_at(u, name, e, err);
+    if (errno == EPERM) /* a user namespace: it stays in the layer alone */
+        return 0;
+    return errno == EEXIST ? 1 : err_errno(err, "make device %s", e->path);
 }
 
 static int make_link(struct unpack *u, const char *name, const struct entry *e, struct err *err)

@@ -20,6 +20,7 @@
 #include "builder/stack.h"
 #include "runtime/plan.h"
 #include "runtime/session.h"
+#include "runtime/subtree.h"
 
 #define UNKNOWN "?" /* in place of a diff id: a command that may have changed anything */
 
@@ -259,8 +260,15 @@ static int look(struct worktree *w, struct err *err)
     return w->scan.fd >= 0 ? 0 : scan_tree(w->root_fd, &options, &w->scan, err);
 }
 
-int worktree_open_again(const struct worktree *w, struct plan *plan, struct err *err)
+int worktree_open_again(const struct worktree *w, const struct session *session, struct plan *plan,
+                        struct err *err)
 {
+    bool is_dir;
+
+    if (!session_is_plain(session)) {
+        plan->root_fd = subtree_mount(w->root_fd, "", false, &is_dir, err);
+        return plan->root_fd < 0 ? -1 : 0;
+    }
     plan->plain = true;
     plan->in_place = w->in_place;
     plan->root_fd = fcntl(w->root_fd, F_DUPFD_CLOEXEC, 3);
@@ -294,8 +302,7 @@ int worktree_open_root(struct worktree *w, struct layout *layout, struct session
         return -1;
     if (worktree_hold(w, layout, stack, err) < 0 || look(w, err) < 0)
         return -1;
-    note_held(w, stack_view(stack, layout, err), plan);
-    if (worktree_open_again(w, plan, err) < 0)
+    if (worktree_open_again(w, session, plan, err) < 0)
         return -1;
     memcpy(w->changed, UNKNOWN, sizeof(UNKNOWN));
     scan_settle(&w->scan);
@@ -325,7 +332,8 @@ static int tell(void *ctx, enum scan_change change, const char *path, int dir_fd
 }
 
 int worktree_layer(struct worktree *w, struct pool *pool, struct stack *stack,
-                   const struct layer_options *options, struct layer *layer, struct err *err)
+                   const struct plan *plan, const struct layer_options *options,
+                   struct layer *layer, struct err *err)
 {
     SCOPED(telling_release) struct telling t = {0};
     SCOPED(scan_release) struct scan now = SCAN_CLOSED;
@@ -338,6 +346,7 @@ int worktree_layer(struct worktree *w, struct pool *pool, struct stack *stack,
 
     if (sieve_open(&t.sieve, w->layout, pool, stack, options, err) < 0)
         return -1;
+    note_held(w, t.sieve.view, plan);
     t.diff = diff_open(sieve_add, &t.sieve);
     if (scan_tree(w->root_fd, &scan, &now, err) < 0 || sieve_end(&t.sieve, layer, err) < 0 ||
         scan_unshare(w->root_fd, &now, err) < 0)

@@ -51,14 +51,18 @@ struct worktree {
 /* Makes the tree hold the stack's layers and nothing else; unpacks what is missing, all of it when
  * it held something else. After a failure it holds nothing. */
 int worktree_hold(struct worktree *w, struct layout *layout, struct stack *stack, struct err *err);
-/* … and be the root of a plan, whose mounts must be there; the descriptors are borrowed from it. */
+/* … and be the root of a plan, whose mounts must be there: in a plain session itself, in others a
+ * detached mount of it. plan->aside_fd is borrowed, plan->root_fd is not. */
 int worktree_open_root(struct worktree *w, struct layout *layout, struct session *session,
                        struct stack *stack, struct plan *plan, struct err *err);
 /* … for another command on what the last one left, of which no layer will be made. */
-int worktree_open_again(const struct worktree *w, struct plan *plan, struct err *err);
-/* What the command changed, as a layer. The stack must still be the one that it was opened with. */
+int worktree_open_again(const struct worktree *w, const struct session *session, struct plan *plan,
+                        struct err *err);
+/* What the command changed, as a layer; plan: that it ran by. The stack must still be the one that
+ * it was opened with. */
 int worktree_layer(struct worktree *w, struct pool *pool, struct stack *stack,
-                   const struct layer_options *options, struct layer *layer, struct err *err);
+                   const struct plan *plan, const struct layer_options *options,
+                   struct layer *layer, struct err *err);
 void worktree_close(struct worktree *w);
 
 #endif

@@ -289,3 +289,37 @@ t "... and no secret stays" not grep -rqF top-secret-value-of-mine box --exclude
 printf 'FROM base:1 AS one\nRUN echo >/one\nFROM base:1\nCOPY --from=one /one /\nRUN true\n' >box/ctx/Dockerfile
 t "in-place: one stage can have RUN" expect_fail "only one stage of a build can have RUN" in_box "$SLIPWAY" build --isolation in-place /ctx
 t "in-place: containers are not run" expect_status 2 "a container is not run with isolation in-place" in_box "$SLIPWAY" run --isolation in-place base:1 true
+
+# --- a store in which no overlay can be written to: on another one ---
+
+cat >ctx/Dockerfile <<'D'
+FROM base:1 AS one
+RUN mkdir /a && echo 1 >/a/f && ln /a/f /a/g && chown 5:6 /a/f && chmod 4755 /bin/busybox && rm /etc/group
+COPY a /a/
+RUN --mount=type=cache,target=/root/c --mount=type=tmpfs,target=/t echo x >>/root/c/n && rm -r /a && mkdir /a && echo 2 >/a/h && true >>/etc/passwd
+FROM base:1
+COPY --from=one /a /b
+RUN --mount=from=one,target=/one,rw --mount=target=/ctx cp -r /one/a /c && touch /one/new && ls /ctx >/listed && test -e /proc/self/status
+D
+mkdir l u w m
+cat >nested.sh <<'S'
+set -e
+mount -t overlay overlay -o lowerdir=l,upperdir=u,workdir=w m
+export SLIPWAY_ROOT=$PWD/m/store
+slipway import --change 'CMD ["/bin/sh"]' "$1/busybox.tar" base:1
+slipway --progress plain build --isolation root -t e:1 ctx
+slipway run --network none e:1 sh -c 'touch /x && cat /b/h'
+S
+t "an overlay under the store: builds with isolation root" unshare -m sh nested.sh "$T"
+t "... and runs" has "$T/out" 2
+t "... which says why it looks at every file" matches "$T/err" "no overlay can be written to in the store .*/m/store"
+t "... as elsewhere" slipway --root "$T/other" build --isolation root -t e:1 ctx
+diff_ids e:1 "$T/other" >want
+diff_ids e:1 u/store >got
+t "... the same layers" diff want got
+mkdir m2
+t "... and with isolation userns" on_host "kubernetes+overlay=$PWD/m2" env SLIPWAY_ROOT="$PWD/m2/store" \
+    sh -c 'slipway import --change "CMD [\"/bin/sh\"]" "$1" base:1 && slipway -v --progress plain build -t e:1 ctx' - "$T/busybox.tar"
+diff_ids e:1 m2.upper/store >got
+t "... the same layers" diff want got
+t "... with namespaces" lacks "$T/err" "isolation chroot"

@@ -30,7 +30,7 @@ static const struct distribution {
     {"rhel", {"dnf install shadow-utils", "dnf install passt"}},
     {"centos", {"dnf install shadow-utils", "dnf install passt"}},
     {"amzn", {"dnf install shadow-utils", "dnf install passt"}},
-    {"alpine", {"apk add shadow-uidmap", "apk add passt"}},
+    {"alpine", {"apk add shadow-subids", "apk add passt"}},
     {"arch", {"pacman -S shadow", "pacman -S passt"}},
     {"suse", {"zypper install shadow", "zypper install passt"}},
     {"opensuse", {"zypper install shadow", "zypper install passt"}},

@@ -13,7 +13,7 @@ static void packages(void)
     } rows[] = {
         {"ID=debian\n", "apt-get install uidmap"},
         {"NAME=x\nID=\"fedora\"\n", "dnf install shadow-utils"},
-        {"ID='alpine'", "apk add shadow-uidmap"},
+        {"ID='alpine'", "apk add shadow-subids"},
         {"ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", "apt-get install uidmap"},
         {"ID_LIKE=\"what suse\"\nID=sles\n", "zypper install shadow"},
         {"ID=arch\nID_LIKE=debian\n", "pacman -S shadow"},

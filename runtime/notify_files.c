@@ -215,34 +215,48 @@ static void chown_at(struct notify_request *r)
 
 /*
  * Most files have no record, and one call tells. Links and pipes carry none, and of those that have
- * one there are few; only then more has to be done for every file. /proc/self needs notify_find().
+ * one there are few; only then one more call has to tell what it is. /proc/self needs
+ * notify_find(). got: what getxattr() said, path: what it was asked.
  */
-static bool may_have_record(const struct notify_request *r, int dirfd, const char *path,
+static bool may_have_record(const struct notify_request *r, ssize_t got, const char *path,
                             bool follow)
+{
+    bool links = r->n->links_count || r->n->below.count;
+    struct stat st;
+
+    if (got > 0 || !links)
+        return got > 0;
+    return errno != ENODATA ||
+           (fstatat(AT_FDCWD, path, &st, follow ? 0 : AT_SYMLINK_NOFOLLOW) == 0 &&
+            !is_plain(st.st_mode));
+}
+
+static bool path_may_have_record(const struct notify_request *r, int dirfd, const char *path,
+                                 bool follow)
 {
     char text[RECORD_TEXT_MAX];
     ssize_t n;
+    bool may;
 
-    if (r->n->links_count || r->n->below.count)
-        return true;
     if (!notify_enter_for(r, dirfd, path))
         return false;
     n = follow ? getxattr(path, RECORD_XATTR, text, sizeof(text))
                : lgetxattr(path, RECORD_XATTR, text, sizeof(text));
-    if (n < 0 && errno == ENOENT && follow)
-        n = strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/dev/", 5) == 0;
+    if (n < 0 && errno == ENOENT)
+        may = follow && (strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/dev/", 5) == 0);
+    else
+        may = may_have_record(r, n, path, follow);
     if (path[0] != '/' || r->n->chrooted)
         notify_leave(r);
-    return n > 0;
+    return may;
 }
 
 static bool fd_may_have_record(const struct notify_request *r, int number)
 {
-    char path[64];
-    struct record record;
+    char path[64], text[RECORD_TEXT_MAX];
 
     snprintf(path, sizeof(path), "%d/fd/%d", (int)r->tid, number);
-    return r->n->links_count || r->n->below.count || record_get_path(path, &record);
+    return may_have_record(r, getxattr(path, RECORD_XATTR, text, sizeof(text)), path, true);
 }
 
 /* What the caller names, when it may have a record; -1: it has none. */
@@ -254,7 +268,7 @@ static int find_recorded(const struct notify_request *r, int dirfd, uint64_t at,
     if (flags & AT_EMPTY_PATH && dirfd != AT_FDCWD &&
         (!at || (notify_read(r->tid, at, path, 1) && !path[0])))
         return fd_may_have_record(r, dirfd) ? notify_open_fd(r, dirfd) : -1;
-    if (!notify_path(r, at, path) || !may_have_record(r, dirfd, path, follow))
+    if (!notify_path(r, at, path) || !path_may_have_record(r, dirfd, path, follow))
         return -1;
     return notify_find(r, dirfd, path, follow);
 }

@@ -50,6 +50,10 @@ RUN id -u && id -G && touch /tmp/mine && echo more >>/tmp/mine && mkdir /tmp/dir
 RUN --mount=type=cache,target=/c,uid=1000,gid=2000 stat -c '%u:%g' /c && touch /c/x && stat -c '%u:%g' /c/x
 D
 
+# On a disk, where a number that is free is given again at once; /dev/shm counts on.
+disk=$(mktemp -d /var/tmp/slipway-53.XXXXXX) && on_exit "rm -rf $disk"
+ln -s "$disk" "$T/single"
+
 layers() { jq -r '.manifests[0].digest' "$1/index.json" | tr : / | sed "s|^|$1/blobs/|" | xargs jq -r '.layers[].digest'; }
 listing() { for l in $(layers "$1"); do echo "= layer"; tar -tvzf "$1/blobs/sha256/${l#*:}" --numeric-owner --xattrs --xattrs-include='*'; done; }
 build() { slipway import base.tar base:1 >/dev/null && slipway build --progress=plain --no-cache "$@" -t made:1 ctx -f Dockerfile && slipway rm base:1 >/dev/null; }
@@ -87,4 +91,24 @@ t "slipway run" poor slipway run made:1 id -u
 is "$(cat "$T/out")" 1000 "... as the image's user"
 t "devices" poor sh -c 'cd && printf "FROM made:1\nUSER 0\nRUN mknod /c c 1 3 && mknod -m 600 /b b 8 1 && chown 5 /b && test -c /c && ln /c /c2\nRUN stat -c %%t:%%T /c /b && mv /c /d && cp -a /b /b2\n" >D2 && slipway build --progress=plain -t dev:1 -f D2 ctx'
 t "... are in the layer" sh -c 'for b in "$0"/store/blobs/sha256/*; do tar -tvzf "$b" --numeric-owner 2>/dev/null; done >dev; grep -q "^crw-r--r-- 0/0 *1,3 .* d$" dev && grep -q "^brw------- 5/0 *8,1 .* b2$" dev && grep -q "^h.* c2 link to c$" dev' "$USER_HOME"
-t "du and prune" poor sh -c 'slipway du && slipway prune --all --force || slipway prune'
+mkdir devs && mknod devs/null c 1 3 && mknod -m 640 devs/disk b 8 1 && chown 5:6 devs/disk && tar -C devs --numeric-owner -cf "$USER_HOME/devs.tar" null disk
+t "devices of a base" poor sh -c 'cd && tar -xf base.tar --wildcards "./bin/*" "./lib*" "./etc/passwd" && slipway import devs.tar devs:1 >/dev/null && slipway import base.tar base:1 >/dev/null && printf "FROM devs:1\nCOPY --from=base:1 /bin /bin\nCOPY --from=base:1 /lib /lib\nRUN [\"/bin/busybox\", \"stat\", \"-c\", \"%%F %%t:%%T %%u:%%g %%a %%n\", \"null\", \"disk\"]\n" >D3 && slipway build --progress=plain -f D3 ctx'
+t "... are seen" matches "$T/err" 'character special file 1:3 0:0 644 null$'
+t "... with their owners" matches "$T/err" 'block special file 8:1 5:6 640 disk$'
+# How many recorders of the user there are.
+recorders() { for p in /proc/[0-9]*; do [ "$(cat "$p/comm" 2>/dev/null)" = slipway-record ] && awk '/^Uid/ { print $2 }' "$p/status"; done | grep -cx "$(id -u "$test_user")"; }
+printf 'FROM made:1\nRUN sleep 1000\n' >"$USER_HOME/D4"
+poor sh -c 'cd && echo $$ >pid && exec slipway build --progress=plain --no-cache -f D4 ctx' 2>/dev/null &
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do [ "$(recorders)" -gt 0 ] && break; sleep 0.2; done
+t "a step has a recorder" [ "$(recorders)" = 1 ]
+kill -9 "$(cat "$USER_HOME/pid")"
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do [ "$(recorders)" -gt 0 ] || break; sleep 0.2; done
+t "... which ends with a killed build" [ "$(recorders)" = 0 ]
+# With a range of ids, what is past it is recorded too.
+printf 'FROM base:1\nRUN chmod 600 /etc/far\n' >Dfar
+slipway import base.tar base:1 >/dev/null
+t "an id past the map: root" slipway build --progress=plain --no-cache --isolation root -t far:1 -f Dfar ctx
+t "... a user with a range of ids" as_user sh -c 'cd && export SOURCE_DATE_EPOCH=1700000000 SLIPWAY_ROOT=$HOME/ranged && slipway import base.tar base:1 >/dev/null && printf "FROM base:1\nRUN chmod 600 /etc/far\n" >Dfar && slipway build --progress=plain --isolation userns -t far:1 -f Dfar ctx'
+last() { jq -r '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] | test("far:1$")) | .digest' "$1/index.json" | tr : / | sed "s|^|$1/blobs/|" | xargs jq -r '.layers[-1].digest'; }
+is "$(last "$USER_HOME/ranged")" "$(last "$T/store")" "... has the layer of root"
+t "du and prune" poor sh -c 'slipway du && slipway rm made:1 dev:1 devs:1 base:1 && slipway prune --all && [ -z "$(ls -A "$SLIPWAY_ROOT/trees")" ]'

@@ -69,18 +69,18 @@ void run_work_release(struct run_work *work)
 static void hash_options(const struct run_options *o, struct cache_key *key)
 {
     cache_key_list(key, "hosts", &o->hosts);
-    cache_key_u64(key, "shm size", o->shm_size);
+    cache_key_u64(key, "shm size", o->box.shm_size);
     cache_key_u64(key, "capabilities", box_caps(&o->box));
     cache_key_u64(key, "no filter", o->box.no_filter);
     cache_key_u64(key, "no new privileges", o->box.no_new_privs);
     cache_key_list(key, "dns", &o->box.dns);
     cache_key_list(key, "dns search", &o->box.dns_search);
     cache_key_list(key, "dns options", &o->box.dns_options);
-    cache_key_u64(key, "limits", o->limits.count);
-    for (size_t i = 0; i < o->limits.count; i++) {
-        cache_key_text(key, "limit", limit_name(o->limits.items[i].resource));
-        cache_key_u64(key, "soft", o->limits.items[i].soft);
-        cache_key_u64(key, "hard", o->limits.items[i].hard);
+    cache_key_u64(key, "limits", o->box.limits.count);
+    for (size_t i = 0; i < o->box.limits.count; i++) {
+        cache_key_text(key, "limit", limit_name(o->box.limits.items[i].resource));
+        cache_key_u64(key, "soft", o->box.limits.items[i].soft);
+        cache_key_u64(key, "hard", o->box.limits.items[i].hard);
     }
 }
 
@@ -200,8 +200,6 @@ static int fill_plan(struct build *build, struct place *p, struct making *making
     plan->network =
         p->work->flags.network == RUN_NETWORK_NONE ? PLAN_NETWORK_NONE : PLAN_NETWORK_HOST;
     plan->arch = making->stage->platform.arch;
-    plan->shm_size = o->shm_size;
-    plan->limits = o->limits;
     if (run_devices_add_edits(&p->devices, &p->work->edits, plan, err) < 0)
         return -1;
     if (spec->script_name) {

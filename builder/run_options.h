@@ -13,7 +13,6 @@
 #include "builder/secrets.h"
 #include "builder/ssh.h"
 #include "runtime/box.h"
-#include "runtime/limits.h"
 
 struct tripwire;
 
@@ -27,8 +26,6 @@ enum run_network { RUN_NETWORK_DEFAULT, RUN_NETWORK_NONE, RUN_NETWORK_HOST };
 struct run_options {
     enum run_network network; /* of steps that say nothing */
     struct strv hosts; /* "NAME:ADDRESS", for /etc/hosts; checked by run_options_add_host() */
-    uint64_t shm_size; /* 0: the default */
-    struct limits limits;
     struct box box;
     bool shell_on_error; /* a shell in what a failed step leaves; standard input is a terminal */
     struct ca_bundle ca; /* not of a step's key */

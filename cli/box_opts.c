@@ -40,5 +40,9 @@ int box_opts_make(const struct box_opts *opts, struct box *box, struct err *err)
         for (size_t k = 0; k < rows[i].given->count; k++)
             if (rows[i].add(box, rows[i].given->ptr[k], err) < 0)
                 return err_wrap(err, "%s", rows[i].name);
+    for (size_t i = 0; i < opts->ulimits.count; i++)
+        if (limits_add(&box->limits, str_of(opts->ulimits.ptr[i]), err) < 0)
+            return err_wrap(err, "--ulimit");
+    box->shm_size = opts->shm_size;
     return set_resources(opts, &box->resources, err);
 }

@@ -5,6 +5,7 @@
 /* The options of build and run that are about the sandbox: rows for their tables, and what they
  * come to. */
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/strv.h"
@@ -12,7 +13,8 @@
 #include "runtime/box.h"
 
 struct box_opts {
-    struct strv cap_add, cap_drop, security, dns, dns_search, dns_options;
+    struct strv cap_add, cap_drop, security, ulimits, dns, dns_search, dns_options;
+    uint64_t shm_size;
     const char *memory, *memory_swap, *cpus, *cpu_shares, *cpu_period, *cpu_quota, *cpuset_cpus,
         *cpuset_mems, *pids, *cgroup_parent;
 };
@@ -25,6 +27,10 @@ struct box_opts {
      .offset = offsetof(owner, field.cap_drop)},                                                                       \
     {.type = OPT_LIST, .name = "security-opt", .value = "OPTION",                                                      \
      .help = "no-new-privileges, or seccomp=unconfined", .offset = offsetof(owner, field.security)},                   \
+    {.type = OPT_SIZE, .name = "shm-size", .value = "SIZE", .help = "size of /dev/shm (default: 64m)",                 \
+     .offset = offsetof(owner, field.shm_size)},                                                                       \
+    {.type = OPT_LIST, .name = "ulimit", .value = "NAME=SOFT[:HARD]", .help = "a resource limit",                      \
+     .offset = offsetof(owner, field.ulimits)},                                                                        \
     {.type = OPT_LIST, .name = "dns", .value = "ADDRESS", .help = "a name server, in place of this host's",            \
      .offset = offsetof(owner, field.dns)},                                                                            \
     {.type = OPT_LIST, .name = "dns-search", .value = "DOMAIN", .help = "a domain to search in, in place of this host's",\

@@ -31,9 +31,6 @@ int run_opts_make(const struct run_opts *opts, struct run_options *out, struct e
     for (size_t i = 0; i < opts->hosts.count; i++)
         if (run_options_add_host(out, opts->hosts.ptr[i], err) < 0)
             return err_wrap(err, "--add-host");
-    for (size_t i = 0; i < opts->ulimits.count; i++)
-        if (limits_add(&out->limits, str_of(opts->ulimits.ptr[i]), err) < 0)
-            return err_wrap(err, "--ulimit");
     for (size_t i = 0; i < opts->secrets.count; i++)
         if (secrets_add(&out->secrets, str_of(opts->secrets.ptr[i]), err) < 0)
             return err_wrap(err, "--secret");
@@ -41,7 +38,6 @@ int run_opts_make(const struct run_opts *opts, struct run_options *out, struct e
         return -1;
     if (set_on_error(opts->on_error, &out->shell_on_error, err) < 0)
         return -1;
-    out->shm_size = opts->shm_size;
     out->secret_source = secrets_source(&out->secrets);
     out->wire = secrets_tripwire(&out->secrets);
     return opts->ca_bundle ? run_options_set_ca(out, opts->ca_bundle, err) : 0;

@@ -16,9 +16,8 @@
 struct layout;
 
 struct run_opts {
-    struct strv allow, cdi_dirs, hosts, secrets, ssh, ulimits;
+    struct strv allow, cdi_dirs, hosts, secrets, ssh;
     const char *network, *ca_bundle, *on_error;
-    uint64_t shm_size;
     struct box_opts box;
 };
 
@@ -37,10 +36,6 @@ struct run_opts {
      .help = "network of RUN steps: default, none, host", .offset = offsetof(owner, field.network)},                    \
     {.type = OPT_LIST, .name = "add-host", .value = "NAME:ADDRESS",                                                     \
      .help = "a line for /etc/hosts of RUN steps", .offset = offsetof(owner, field.hosts)},                             \
-    {.type = OPT_SIZE, .name = "shm-size", .value = "SIZE",                                                             \
-     .help = "size of /dev/shm in RUN steps (default: 64m)", .offset = offsetof(owner, field.shm_size)},                \
-    {.type = OPT_LIST, .name = "ulimit", .value = "NAME=SOFT[:HARD]",                                                   \
-     .help = "a resource limit of RUN steps", .offset = offsetof(owner, field.ulimits)},                               \
     CA_BUNDLE_OPT(owner, field.ca_bundle, "steps"),                                                                          \
     {.type = OPT_STR, .name = "on-error", .value = "HOW",                                                               \
      .help = "shell: open one in what a failed step leaves", .offset = offsetof(owner, field.on_error)}

@@ -160,6 +160,8 @@ void box_put(const struct box *box, struct plan *plan)
     plan->caps = box_caps(box);
     plan->no_filter = box->no_filter;
     plan->no_new_privs = box->no_new_privs;
+    plan->shm_size = box->shm_size;
+    plan->limits = box->limits;
 }
 
 /* Is this line one that a list of ours stands for? */

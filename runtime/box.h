@@ -4,7 +4,8 @@
 
 /*
  * What the command line may change about a sandbox, in Docker's words, for build and run alike:
- * --cap-add, --cap-drop, --security-opt, --dns, --dns-search, --dns-option. Pure.
+ * --cap-add, --cap-drop, --security-opt, --shm-size, --ulimit, --dns, --dns-search, --dns-option.
+ * Pure.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,14 +13,17 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/strv.h"
+#include "runtime/limits.h"
 #include "runtime/resources.h"
 
 struct plan;
 
 struct box {
-    uint64_t dropped, added;             /* capabilities: those of a plan, less these, with these */
-    bool no_filter;                      /* seccomp=unconfined */
-    bool no_new_privs;                   /* set-user-id programs gain nothing */
+    uint64_t dropped, added; /* capabilities: those of a plan, less these, with these */
+    bool no_filter;          /* seccomp=unconfined */
+    bool no_new_privs;       /* set-user-id programs gain nothing */
+    uint64_t shm_size;       /* of /dev/shm; 0: the default */
+    struct limits limits;
     struct strv dns;                     /* addresses of servers */
     struct strv dns_search, dns_options; /* "." alone: none */
     struct resources resources;
@@ -44,7 +48,7 @@ int box_add_dns_search(struct box *box, const char *text, struct err *err);
 int box_add_dns_option(struct box *box, const char *text, struct err *err);
 
 uint64_t box_caps(const struct box *box); /* the bounding set */
-/* Capabilities, filter and no_new_privs into a plan. */
+/* Capabilities, filter, no_new_privs, /dev/shm and limits into a plan. */
 void box_put(const struct box *box, struct plan *plan);
 /* A resolv.conf in which lines of a kind that was given are replaced: nameserver, search (and
  * domain), options. */

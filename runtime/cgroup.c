@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -197,24 +196,37 @@ static void sweep(const char *base)
     }
 }
 
+/* The first number that is free: several threads make some at once. */
+static char *make_name(const char *base, struct err *err)
+{
+    for (unsigned i = 0;; i++) {
+        AUTO_FREE char *name = xasprintf(PREFIX "%d-%u", (int)getpid(), i);
+        AUTO_FREE char *path = xasprintf("%s/%s", base, name);
+
+        if (mkdir(path, 0755) == 0)
+            return steal_ptr(&name);
+        if (errno != EEXIST) {
+            err_errno(err, "make cgroup %s", path);
+            return NULL;
+        }
+    }
+}
+
 static struct cgroup_dir *add_dir(struct cgroup *g, const char *base, bool unified, struct err *err)
 {
-    static atomic_uint numbers;
     struct cgroup_dir *d;
+    char *name;
 
     for (size_t i = 0; i < g->count; i++)
         if (strcmp(g->dirs[i].base, base) == 0)
             return &g->dirs[i];
     BUG_ON(g->count == PLAN_CGROUPS_MAX);
-    AUTO_FREE char *name = xasprintf(PREFIX "%d-%u", (int)getpid(), atomic_fetch_add(&numbers, 1));
-    AUTO_FREE char *path = xasprintf("%s/%s", base, name);
-    if (mkdir(path, 0755) < 0) {
-        err_errno(err, "make cgroup %s", path);
+    name = make_name(base, err);
+    if (!name)
         return NULL;
-    }
     d = &g->dirs[g->count++];
-    *d = (struct cgroup_dir){.base = xstrdup(base), .unified = unified, .procs_fd = -1};
-    d->name = steal_ptr(&name);
+    *d = (struct cgroup_dir){
+        .base = xstrdup(base), .name = name, .unified = unified, .procs_fd = -1};
     return d;
 }
 

@@ -39,6 +39,8 @@ everything() {
     t "$who: ... no filter, but the masks" sh -c "grep -q 'Seccomp:.*0' '$T/said' && grep -q unshared '$T/said' && grep -Eq ' 0\$' '$T/said'"
     t "$who: run has them too" sw run --security-opt seccomp:unconfined --security-opt no-new-privileges:true --cap-add ALL --cap-drop CHOWN x:1 grep -e NoNew -e Seccomp: -e CapEff /proc/self/status
     t "$who: ... all of them" sh -c "grep -q 'NoNewPrivs:.*1' '$T/out' && grep -q 'Seccomp:.*0' '$T/out' && grep -q 'CapEff:.*000001fffffffffe' '$T/out'"
+    t "$who: run --ulimit, --shm-size" sw run --ulimit nofile=77:99 --shm-size 3m x:1 sh -c 'ulimit -Sn; ulimit -Hn; df -k /dev/shm | tail -n 1 | tr -s " " | cut -d" " -f2'
+    is "$(tr '\n' ' ' <"$T/out")" '77 99 3072 ' "$who: ... hold"
     t "$who: a profile" expect_status 2 'a profile of one'"'"'s own is not carried out' slipway build --security-opt seccomp=x.json "$D/ctx"
     t "$who: SELinux" expect_status 2 'no SELinux label is ever set' slipway run --security-opt label=type:t x:1
 }

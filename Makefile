@@ -152,11 +152,11 @@ deps:
 .PHONY: units check-foreign check-arm64 deps-arm64
 units: $(UNIT) $(REPLAY)
 check-foreign:
-	tests/setup/deps build test
+	tests/setup/deps build test foreign
 	$(MAKE) all helpers
 	BUILD=$(B) tests/run --timeout 7200 --build $(B) tests/foreign/prove
 deps-arm64:
-	tests/setup/deps build arm64
+	tests/setup/deps build foreign
 check-arm64: deps-arm64
 	$(MAKE) $(B)/helpers/guest
 	BUILD=$(B) tests/foreign/arm64

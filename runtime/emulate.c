@@ -5,6 +5,8 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
 #include <string.h>
@@ -17,9 +19,11 @@
 #include "base/scope.h"
 #include "runtime/elf.h"
 #include "runtime/program.h"
+#include "runtime/syscalls.h"
 
 #define CODE_MAX 16
 #define LOAD_AT 0x10000
+#define PROBE_MS 10000 /* 5 are usual */
 
 /* exit(0), by hand: the number of the call into its register, 0 into that of the first argument,
  * the call. */
@@ -164,6 +168,16 @@ size_t emulate_program(const char *arch, unsigned char out[static EMULATE_PROGRA
     return g ? make_program(g, out) : 0;
 }
 
+/* Who is asked to be an emulator may be anything, and may wait for ever. */
+static void end_in_time(pid_t pid)
+{
+    AUTO_FD int pidfd = pidfd_open(pid, 0);
+    struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+    if (pidfd >= 0 && poll(&p, 1, PROBE_MS) == 0)
+        kill(pid, SIGKILL);
+}
+
 static bool runs(const struct guest *g)
 {
     /* Not close-on-exec: binfmt_misc refuses to hand such a file to an interpreter. */
@@ -183,6 +197,7 @@ static bool runs(const struct guest *g)
     scope_close(&fd);
     if (read_fd < 0 || posix_spawn(&pid, fs_fd_path(read_fd, path), NULL, NULL, argv, env) != 0)
         return false;
+    end_in_time(pid);
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
             return false;

@@ -89,7 +89,8 @@ static void ask_host(int fd, const struct doctor_report *r)
     for (size_t i = 0; i < probes_host_count; i++) {
         struct err why = {0};
 
-        probes_host[i].run(&why);
+        if (probes_host[i].run(&why) == 0)
+            why = (struct err){0};
         tell(fd, r, first_host() + i, &why);
     }
 }
@@ -100,7 +101,8 @@ static void ask_session(int fd, const struct doctor_report *r, struct session *s
     for (size_t i = 0; i < probes_session_count; i++) {
         struct err why = {0};
 
-        probes_session[i].run(session, store_fd, &why);
+        if (probes_session[i].run(session, store_fd, &why) == 0)
+            why = (struct err){0};
         tell(fd, r, first_session() + i, &why);
     }
     for (size_t i = 0; i < EMULATE_ARCHS; i++) {

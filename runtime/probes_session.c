@@ -18,6 +18,7 @@
 #include "runtime/emulate.h"
 #include "runtime/overlay.h"
 #include "runtime/run.h"
+#include "runtime/subtree.h"
 #include "runtime/syscalls.h"
 #include "runtime/userns.h"
 
@@ -204,6 +205,7 @@ static int with_root(struct session *session, int store_fd,
     AUTO_FD int lower = fs_open_dir(p.dir_fd, "lower", err);
     AUTO_FD int lowest = fs_open_dir(p.dir_fd, "lowest", err);
     int lowers[] = {lower, lowest};
+    bool is_dir;
     struct overlay o = {
         .lower_fds = lowers, .lower_count = 2, .upper_fd = p.upper_fd, .work_fd = p.work_fd};
 
@@ -212,9 +214,13 @@ static int with_root(struct session *session, int store_fd,
     if (session_is_plain(session) && then != remake_directory)
         return then(session, lower, p.work_fd, err);
     AUTO_FD int root = overlay_mount(session, &o, err);
-    if (root < 0)
+    if (root >= 0)
+        return then(session, root, -1, err);
+    if (then == remake_directory || session->rung == SESSION_SINGLE)
         return -1;
-    return then(session, root, -1, err);
+    /* Stages are plain directories then (builder/root.h). */
+    root = subtree_mount(lower, "", false, &is_dir, err);
+    return root < 0 ? -1 : then(session, root, -1, err);
 }
 
 static int probe_overlay(struct session *session, int store_fd, struct err *err)
@@ -226,17 +232,20 @@ static int run_true(struct session *session, int root_fd, int aside_fd, struct e
 {
     struct plan plan = PLAN_INIT;
     struct run run = RUN_CLOSED;
+    struct err why = {0};
     int status = 0, rc;
 
     plan.root_fd = root_fd;
     plan.aside_fd = aside_fd;
     plan.plain = session_is_plain(session);
     strv_add(&plan.argv, "/true");
-    rc = run_start(session, &plan, &run, err);
+    rc = run_start(session, &plan, &run, &why);
     if (rc == 0)
-        rc = run_wait(&run, 10000, &status, err);
+        rc = run_wait(&run, 10000, &status, &why);
     run_release(&run);
     plan_release(&plan);
+    if (rc < 0)
+        *err = why;
     if (rc > 0)
         return err_set(err, ERR_SYSTEM, ETIMEDOUT, "the command did not end in 10 s");
     if (rc == 0 && status != 0)

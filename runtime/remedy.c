@@ -248,8 +248,10 @@ static void for_overlay(uid_t uid, const struct err *why, struct buf *out)
 {
     (void)uid;
     if (why->code == EINVAL)
-        buf_adds(out, "the store lies where overlay cannot write (on another overlay?): put it on "
-                      "a volume, an emptyDir or tmpfs, with --root DIR or SLIPWAY_ROOT");
+        buf_adds(out,
+                 "the store lies where overlay cannot write (on another overlay?), which makes "
+                 "steps slow: put it on a volume, an emptyDir or tmpfs, with --root DIR or "
+                 "SLIPWAY_ROOT");
     else
         no_namespaces(why, out);
 }

@@ -77,8 +77,10 @@ on() {
     done
 }
 host() { # SPEC: as root there
-    mkdir -p "$T/h"
-    on "$1" "$T/h" "$T/h/store" on_host "$1" env SLIPWAY_ROOT="$T/h/store"
+    mkdir -p "$T/h/store"
+    h_store=$T/h/store
+    case $1 in *overlay=*) h_store=$T/h/store.upper ;; esac
+    on "$1" "$T/h" "$h_store" on_host "$1" env SLIPWAY_ROOT="$T/h/store"
     rm -rf "$T/h"
 }
 user_host() {
@@ -100,6 +102,10 @@ user_host user-container
 user_host single
 user_host kubernetes-user
 user_host user-nnp
+# A store on a container's own root, which is an overlay.
+host "overlay=$T/h/store"
+host "kubernetes+overlay=$T/h/store"
+host "docker-default+overlay=$T/h/store"
 
 # Stores on file systems of every kind: as root, and in a container that may not mount.
 for fs in ext4 xfs btrfs; do

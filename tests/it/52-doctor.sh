@@ -46,7 +46,7 @@ doctor kubernetes userns
 says root EPERM "lacks CAP_SYS_ADMIN"
 says proc EPERM "masked"
 doctor kubernetes-user single
-on_host "kubernetes+overlay=$SLIPWAY_ROOT" slipway doctor --json >doctor.json 2>doctor.err
+doctor "kubernetes+overlay=$SLIPWAY_ROOT" userns
 says overlay EINVAL "put it on a volume"
 doctor restricted none
 says privileges EPERM no_new_privs

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/buf.h"
 #include "base/fs.h"
 #include "base/path.h"
@@ -23,6 +24,82 @@ static bool is_marked(void)
         if (access(marks[i], F_OK) == 0)
             return true;
     return getenv("KUBERNETES_SERVICE_HOST") != NULL;
+}
+
+/* Of /proc/PID/stat (proc(5)): what stands behind the name, which may hold anything. */
+static bool read_stat(const char *pid, uint64_t *parent, uint64_t *session, struct buf *name)
+{
+    SCOPED(buf_release) struct buf text = {0};
+    AUTO_FREE char *path = xasprintf("/proc/%s/stat", pid);
+    struct err ignored = {0};
+    struct str head, rest, word;
+
+    if (fs_read_file(AT_FDCWD, path, &text, 4096, &ignored) < 0 ||
+        !str_cut_last(buf_str(&text), ')', &head, &rest))
+        return false;
+    str_cut(head, '(', &word, &head);
+    buf_clear(name);
+    buf_add_escaped(name, head);
+    rest = str_trim(rest);
+    str_cut(rest, ' ', &word, &rest); /* state */
+    str_cut(rest, ' ', &word, &rest);
+    if (!str_u64(word, parent))
+        return false;
+    str_cut(rest, ' ', &word, &rest); /* process group */
+    str_cut(rest, ' ', &word, &rest);
+    return str_u64(word, session);
+}
+
+#define ANCESTORS_MAX 64
+
+/* The sessions of this process and of those that it comes from. */
+static size_t own_sessions(uint64_t sessions[static ANCESTORS_MAX])
+{
+    SCOPED(buf_release) struct buf name = {0};
+    uint64_t pid = (uint64_t)getpid(), parent;
+    size_t count = 0;
+
+    while (pid && count < ANCESTORS_MAX) {
+        AUTO_FREE char *text = xasprintf("%llu", (unsigned long long)pid);
+
+        if (!read_stat(text, &parent, &sessions[count], &name))
+            break;
+        count++;
+        pid = parent;
+    }
+    return count;
+}
+
+/*
+ * In a container that is there for this build alone nothing runs but its first process and what led
+ * to us. Marks like /.dockerenv are on containers, too, in which people work for weeks.
+ */
+static int check_alone(struct err *err)
+{
+    SCOPED(strv_release) struct strv names = {0};
+    SCOPED(buf_release) struct buf name = {0};
+    uint64_t sessions[ANCESTORS_MAX], pid, parent, session;
+    size_t count = own_sessions(sessions);
+    AUTO_FD int proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (proc_fd < 0 || fs_list(proc_fd, &names, err) < 0 || count == 0)
+        return err_set(err, ERR_SYSTEM, EPERM,
+                       "isolation in-place has to see in /proc what else runs here");
+    for (size_t i = 0; i < names.count; i++) {
+        bool ours = false;
+
+        if (!str_u64(str_of(names.ptr[i]), &pid) || pid == 1 ||
+            !read_stat(names.ptr[i], &parent, &session, &name))
+            continue;
+        for (size_t j = 0; j < count && !ours; j++)
+            ours = sessions[j] == session;
+        if (!ours)
+            return err_set(err, ERR_SYSTEM, EPERM,
+                           "isolation in-place unpacks images over the root file system, and "
+                           "others use it: process %s (%s) runs here, too",
+                           names.ptr[i], buf_cstr(&name));
+    }
+    return 0;
 }
 
 static bool is_machine(void)
@@ -48,7 +125,7 @@ int in_place_check(struct err *err)
         return err_set(err, ERR_SYSTEM, EPERM,
                        "isolation in-place unpacks images over the root file system, and this is a "
                        "machine: its first process is systemd or init");
-    return 0;
+    return check_alone(err);
 }
 
 /* "a\040b" is "a b". */

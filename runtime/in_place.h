@@ -11,7 +11,7 @@
 #include "base/strv.h"
 
 /* Refuses where this is not evidently root in a container that somebody will throw away: one that
- * docker, podman or a kubelet marked as such. */
+ * docker, podman or a kubelet marked as such, and in which nothing else runs. */
 int in_place_check(struct err *err);
 
 /*

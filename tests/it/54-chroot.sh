@@ -272,11 +272,14 @@ cp in-place.Dockerfile one-ctx/Dockerfile
 cp -r one-ctx/. box/ctx/
 cp "$T/busybox.tar" secret box/
 in_box() {
-    unshare --mount --fork chroot box /bin/sh -c 'mount -t proc proc /proc && exec "$@"' - env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root SLIPWAY_ROOT=/store SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH "$@"
+    unshare --mount ${alone---pid} --fork chroot box /bin/sh -c 'mount -t proc proc /proc && exec "$@"' - env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root SLIPWAY_ROOT=/store SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH "$@"
 }
 t "in-place: an image" in_box "$SLIPWAY" import --change 'CMD ["/bin/sh"]' /busybox.tar base:1
 t "in-place: only in a container to be thrown away" expect_fail "this does not look like a container to be thrown away" in_box "$SLIPWAY" build --isolation in-place /ctx
 : >box/.dockerenv
+alone=''
+t "in-place: only where nothing else runs" expect_fail "others use it: process " in_box "$SLIPWAY" build --isolation in-place /ctx
+unset alone
 t "in-place: builds" in_box "$SLIPWAY" --progress plain build --isolation in-place --secret id=s,src=/secret -t i:1 /ctx
 t "... with a warning" has "$T/err" "the image is unpacked over this container's root"
 t "... as root does it elsewhere" slipway --root "$T/other" build --isolation root --secret id=s,src=secret -t i:1 one-ctx

@@ -201,11 +201,14 @@ void progress_advance(int number, uint64_t done, uint64_t total)
 {
     struct step *s;
 
-    lock();
+    pthread_mutex_lock(&state.lock);
     s = find(number);
     if (s) {
         s->done = done;
         s->total = total;
+    }
+    /* A transfer does not wait for the terminal: its server would not wait for it. */
+    if (s && !state.held) {
         if (on_terminal() && clock_mono_ms() - state.drawn_ms >= REDRAW_MS)
             emit("", 0);
         else if (state.mode == PROGRESS_JSON && clock_mono_ms() - state.drawn_ms >= REDRAW_MS)

@@ -212,11 +212,14 @@ static int prepare(struct build *b, struct err *err)
     return 0;
 }
 
+/* Not while somebody looks at a failed step (--on-error=shell). */
 static void cancel(void *arg)
 {
-    const struct build *b = arg;
+    struct build *b = arg;
 
+    pthread_mutex_lock(&b->shell_lock);
     session_cancel(b->tools->session);
+    pthread_mutex_unlock(&b->shell_lock);
 }
 
 static int make(struct build *b, struct err *err)

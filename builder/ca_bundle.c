@@ -232,6 +232,7 @@ static int put_place(const struct ca_bundle *b, int root_fd, const char *path, s
         log_warn("--ca-bundle: %s of the image stays as it is: %s", path, why.text);
     if (fd < 0 || why.kind != ERR_NONE || is_put(use, fd))
         return 0;
+    ca_bundle_cut(b, &content); /* of a step that failed, and whose root a shell has now */
     if (!first->size)
         buf_add_str(first, buf_str(&content));
     ca_bundle_join(b, &content);

@@ -120,6 +120,8 @@ struct build {
     struct cache_contents contents; /* the same */
     struct control control;         /* of the build arguments */
     struct crossing crossing;
+    pthread_mutex_t shell_lock; /* held while a shell of --on-error is open; guards the next */
+    bool shell_opened;
     bool has_epoch; /* SOURCE_DATE_EPOCH */
     int64_t epoch;
 };

@@ -438,36 +438,10 @@ static int watch_relays(const struct mounts *mounts)
     return fd;
 }
 
-static int run_shell(struct build *build, struct place *p, struct making *making,
-                     struct attend *attend, struct err *err)
+/* Once more what the step began with, on what it left. */
+static int prepare_shell(struct build *build, struct place *p, struct making *making,
+                         struct err *err)
 {
-    int status;
-
-    if (prepare(build, p, making, true, err) < 0)
-        return -1;
-    strv_clear(&p->plan.argv);
-    strv_add(&p->plan.argv, "/bin/sh");
-    env_set(&p->plan.env, "TERM", getenv("TERM") ? getenv("TERM") : "xterm");
-    p->plan.tty = true;
-    attend_terminal_size(&p->plan.tty_rows, &p->plan.tty_columns);
-    AUTO_FD int relays_fd = watch_relays(&p->work->mounts);
-    attend->also = serve_relays;
-    attend->also_arg = &p->work->mounts;
-    attend->also_fd = relays_fd;
-    if (attend_begin(attend, err) < 0 ||
-        run_start(build->tools->session, &p->plan, &p->run, err) < 0)
-        return -1;
-    return attend_run(attend, &p->run, NULL, true, &status, err);
-}
-
-/* What the step left, with its environment, user and mounts, in the user's hands. Other steps wait
- * as soon as they have something to say. */
-static void open_shell(struct build *build, struct place *p, struct making *making)
-{
-    SCOPED(attend_end) struct attend attend = ATTEND_CLOSED;
-    struct err why = {0};
-
-    progress_hold();
     run_release(&p->run);
     scope_close(&p->plan.root_fd);
     scope_close(&p->plan.links_fd);
@@ -475,10 +449,63 @@ static void open_shell(struct build *build, struct place *p, struct making *maki
     run_devices_release(&p->devices);
     mounts_close(&p->work->mounts);
     ca_use_release(&p->ca);
-    log_info("the step failed; a shell where it did (exit ends it, and the build fails):");
-    if (run_shell(build, p, making, &attend, &why) < 0)
+    if (prepare(build, p, making, true, err) < 0)
+        return -1;
+    strv_clear(&p->plan.argv);
+    strv_add(&p->plan.argv, "/bin/sh");
+    env_set(&p->plan.env, "TERM", getenv("TERM") ? getenv("TERM") : "xterm");
+    p->plan.tty = true;
+    attend_terminal_size(&p->plan.tty_rows, &p->plan.tty_columns);
+    return 0;
+}
+
+static int run_shell(struct build *build, struct place *p, struct err *err)
+{
+    SCOPED(attend_end) struct attend attend = ATTEND_CLOSED;
+    AUTO_FD int relays_fd = watch_relays(&p->work->mounts);
+    int status;
+
+    attend.also = serve_relays;
+    attend.also_arg = &p->work->mounts;
+    attend.also_fd = relays_fd;
+    if (!isatty(attend.terminal_fd)) /* the result goes there, and into a file */
+        attend.terminal_fd = STDERR_FILENO;
+    if (attend_begin(&attend, err) < 0 ||
+        run_start(build->tools->session, &p->plan, &p->run, err) < 0)
+        return -1;
+    return attend_run(&attend, &p->run, NULL, true, &status, err);
+}
+
+/* What the step left, with its environment, user and mounts, in the user's hands. Other steps wait
+ * as soon as they have something to say: not before all is ready, for they may hold what it takes.
+ */
+static void show_shell(struct build *build, struct place *p, struct making *making,
+                       const char *failure)
+{
+    struct err why = {0};
+
+    if (prepare_shell(build, p, making, &why) == 0) {
+        progress_hold();
+        log_info("%s", failure);
+        log_info("the step failed; a shell where it did (exit ends it, and the build fails):");
+        run_shell(build, p, &why);
+        progress_resume();
+    }
+    if (why.kind != ERR_NONE)
         log_warn("--on-error=shell: %s", why.text);
-    progress_resume();
+}
+
+/* The first step that fails has one. Another stage that fails meanwhile waits here, or in
+ * build.c's cancel(), and ends with the build. */
+static void open_shell(struct build *build, struct place *p, struct making *making,
+                       const char *failure)
+{
+    pthread_mutex_lock(&build->shell_lock);
+    if (!build->shell_opened && !session_cancelled(build->tools->session)) {
+        build->shell_opened = true;
+        show_shell(build, p, making, failure);
+    }
+    pthread_mutex_unlock(&build->shell_lock);
 }
 
 static int make_layer(struct build *build, struct place *p, struct making *making,
@@ -529,7 +556,9 @@ int exec_run(struct build *build, struct making *making, void *arg, struct layer
         return -1;
     if (finish(build, making, &p, err) < 0) {
         if (build->options->run->shell_on_error && err->kind == ERR_COMMAND)
-            open_shell(build, &p, making);
+            open_shell(build, &p, making, err->text);
+        /* Of the root that isolation in-place leaves. */
+        ca_bundle_take(&build->options->run->ca, p.plan.root_fd, &p.ca, &(struct err){0});
         return -1;
     }
     if (p.emulated)

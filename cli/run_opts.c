@@ -10,9 +10,10 @@ static int set_on_error(const char *how, bool *shell, struct err *err)
         return 0;
     if (strcmp(how, "shell") != 0)
         return err_set(err, ERR_USAGE, 0, "--on-error %.80s: there are shell and fail", how);
-    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+    if (!isatty(STDIN_FILENO) || !(isatty(STDOUT_FILENO) || isatty(STDERR_FILENO)))
         return err_set(err, ERR_USAGE, 0,
-                       "--on-error=shell needs a terminal, and standard input or output is none");
+                       "--on-error=shell needs a terminal, as standard input and as standard "
+                       "output or error");
     *shell = true;
     return 0;
 }

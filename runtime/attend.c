@@ -103,12 +103,12 @@ static bool relay_move(int from, int to)
 }
 
 /* The last output of a command may still lie in the terminal when it has ended. */
-static void relay_drain(struct relay *r)
+static void relay_drain(struct relay *r, int to)
 {
     struct pollfd p = {.fd = r->master_fd, .events = POLLIN};
 
     while (r->master_fd >= 0 && poll(&p, 1, 0) > 0 && p.revents & POLLIN)
-        if (!relay_move(r->master_fd, STDOUT_FILENO))
+        if (!relay_move(r->master_fd, to))
             break;
 }
 
@@ -149,7 +149,7 @@ static void serve(struct scene *s, const struct pollfd p[static 6])
         s->attend->also(s->attend->also_arg);
     if (p[1].revents)
         take_signals(s);
-    if (p[3].revents && !relay_move(s->relay.master_fd, STDOUT_FILENO))
+    if (p[3].revents && !relay_move(s->relay.master_fd, s->attend->terminal_fd))
         s->relay.master_fd = -1;
     if (p[4].revents && !relay_move(STDIN_FILENO, s->relay.master_fd)) {
         const char end_of_file = 4; /* what Ctrl-D types */
@@ -193,7 +193,7 @@ int attend_run(struct attend *a, struct run *run, struct forward *forward, bool 
     }
     if (run->tty_fd >= 0 && !s.relay.begun)
         relay_begin(&s.relay, run->tty_fd, false);
-    relay_drain(&s.relay);
+    relay_drain(&s.relay, a->terminal_fd);
     relay_restore(&s.relay);
     return rc;
 }

@@ -20,6 +20,7 @@ struct attend {
     int signal_fd;
     sigset_t before;
     bool begun;
+    int terminal_fd; /* where what the terminal shows goes */
     /* What else is to be served meanwhile: also(also_arg) when also_fd can be read. NULL: nothing
      */
     void (*also)(void *arg);
@@ -28,7 +29,7 @@ struct attend {
 };
 #define ATTEND_CLOSED                                                                              \
     {                                                                                              \
-        .signal_fd = -1                                                                            \
+        .signal_fd = -1, .terminal_fd = 1                                                          \
     }
 
 int attend_begin(struct attend *a, struct err *err);

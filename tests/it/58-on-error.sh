@@ -80,5 +80,37 @@ chown -R "$test_user:" "$D"
 everything root auto env
 everything user auto as_user
 everything root chroot env
+# --- two stages that fail, and the result in a file: one shell, and what the others say comes after it
+cat >"$D/ctx/Dockerfile" <<'F'
+FROM base:1 AS a
+RUN sleep 1; echo a-fails; exit 3
+FROM base:1 AS b
+RUN sleep 2; echo b-fails; exit 4
+FROM base:1
+COPY --from=a / /a
+COPY --from=b / /b
+F
+cat >lines <<'L'
+sleep 2; echo in-the-shell $((40 + 2))
+exit 7
+L
+# shellcheck disable=SC2016 # expanded there
+t "two stages that fail" expect_status 1 '' python3 typed.py "$D/log" sh -c 'slipway build --on-error=shell --progress plain --jobs 3 "$1" >"$1/../result"' - "$D/ctx" <lines
+tr -d '\r' <"$D/log" >"$T/log"
+is "$(grep -c 'a shell where it did' "$T/log")" 1 "... one shell"
+t "... that says of what" has "$T/log" 'the command failed with exit status 3'
+is "$(grep -E -o '^(#[0-9]+ b-fails|in-the-shell 42)' "$T/log" | sed 's/^#[0-9]* //')" 'in-the-shell 42
+b-fails' "... the other waits"
+t "... the error is the step's" sh -c 'tail -n 2 "$1" | grep -q "Dockerfile:2: the command failed with exit status 3"' - "$T/log"
+is "$(cat "$D/result")" '' "... nothing of it in the result"
+# --- authorities are there too, once
+make_ca
+printf 'FROM base:1\nRUN mkdir -p /etc/ssl/certs && echo own >/etc/ssl/certs/ca-certificates.crt\nRUN false\n' >"$D/ctx/Dockerfile"
+cat >lines <<'L'
+echo own=$(grep -c own $SSL_CERT_FILE) ours=$(grep -c BEGIN $SSL_CERT_FILE) image=$(grep -c BEGIN /etc/ssl/certs/ca-certificates.crt)
+exit
+L
+t "a shell with --ca-bundle" expect_status 1 '' python3 typed.py "$D/log" slipway build --on-error=shell --ca-bundle "$CA_FILE" "$D/ctx" <lines
+t "... has it once" has "$D/log" 'own=1 ours=1 image=1'
 t "without a terminal" expect_status 2 '--on-error=shell needs a terminal' slipway build --on-error shell "$D/ctx" </dev/null
 t "another way" expect_status 2 '--on-error debug: there are shell and fail' slipway build --on-error debug "$D/ctx"

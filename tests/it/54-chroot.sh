@@ -291,6 +291,13 @@ t "... which keeps what is not the image's" grep -q mine box/usr/bin/kept
 t "... and no secret stays" not grep -rqF top-secret-value-of-mine box --exclude=secret --exclude-dir=proc
 printf 'FROM base:1 AS one\nRUN echo >/one\nFROM base:1\nCOPY --from=one /one /\nRUN true\n' >box/ctx/Dockerfile
 t "in-place: one stage can have RUN" expect_fail "only one stage of a build can have RUN" in_box "$SLIPWAY" build --isolation in-place /ctx
+cp "$SOURCE_DIR/testdata/certs/one" box/ca.pem
+printf 'FROM base:1\nRUN mkdir -p /etc/ssl/certs && echo own >/etc/ssl/certs/ca-certificates.crt\nRUN grep -c BEGIN /etc/ssl/certs/ca-certificates.crt $SSL_CERT_FILE; false\n' >box/ctx/Dockerfile
+t "in-place: a step with --ca-bundle that fails" expect_fail "the command failed with exit status 1" in_box "$SLIPWAY" --progress plain build --isolation in-place --ca-bundle /ca.pem /ctx
+t "... had it, in both files" matches "$T/err" '/etc/ssl/certs/ca-certificates.crt:1'
+t "... indeed" matches "$T/err" '/dev/ca-certificates/bundle.pem:1'
+is "$(cat box/etc/ssl/certs/ca-certificates.crt; ls -d box/dev/ca-certificates 2>&1)" "own
+ls: cannot access 'box/dev/ca-certificates': No such file or directory" "... and the root has it no more"
 t "in-place: containers are not run" expect_status 2 "a container is not run with isolation in-place" in_box "$SLIPWAY" run --isolation in-place base:1 true
 
 # --- a store in which no overlay can be written to: on another one ---

@@ -40,6 +40,7 @@
 #define HOSTNAME "buildkitsandbox" /* what scripts that look at it know */
 #define FULL_BELOW (1 << 20)       /* bytes */
 #define HOST_FILE_MAX (1 << 20)
+#define GIVE_UP_MS 10000 /* what a failed step may take from its shell's end to the build's */
 
 /* ---- what it is ---- */
 
@@ -495,17 +496,21 @@ static void show_shell(struct build *build, struct place *p, struct making *maki
         log_warn("--on-error=shell: %s", why.text);
 }
 
-/* The first step that fails has one. Another stage that fails meanwhile waits here, or in
- * build.c's cancel(), and ends with the build. */
+/* The first step that fails has one, and its error is the build's. Another stage that fails
+ * meanwhile waits here, or in build.c's cancel(), until the build is given up. */
 static void open_shell(struct build *build, struct place *p, struct making *making,
                        const char *failure)
 {
+    bool first;
+
     pthread_mutex_lock(&build->shell_lock);
-    if (!build->shell_opened && !session_cancelled(build->tools->session)) {
-        build->shell_opened = true;
+    first = !build->shell_opened && !session_cancelled(build->tools->session);
+    build->shell_opened = true;
+    if (first)
         show_shell(build, p, making, failure);
-    }
     pthread_mutex_unlock(&build->shell_lock);
+    for (int i = 0; !first && i < GIVE_UP_MS && !session_cancelled(build->tools->session); i++)
+        clock_sleep_ms(1);
 }
 
 static int make_layer(struct build *build, struct place *p, struct making *making,

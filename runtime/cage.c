@@ -99,7 +99,7 @@ int cage_files(int root_fd, struct err *err)
 
 int cage_network(struct err *err)
 {
-    static struct sock_filter code[] = {
+    struct sock_filter code[] = {
         LOAD(ARCH),
         IF(NATIVE, 0, 4),
         LOAD(NR),

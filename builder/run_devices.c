@@ -36,6 +36,16 @@ static void keep(struct run_devices *d, int *fd)
     d->fds[d->count++] = steal_fd(fd);
 }
 
+/* Read-only: the device still takes writes, but its node is the host's, and so would be the owner
+ * and the mode that a command gives it. */
+static void add_node_bind(struct run_devices *d, struct plan *plan, int *fd, const char *target)
+{
+    struct plan_mount *m = plan_add_bind(plan, *fd, target, true);
+
+    m->no_suid = m->no_exec = true;
+    keep(d, fd);
+}
+
 static void add(struct run_devices *d, struct plan *plan, int dir, const char *name)
 {
     AUTO_FREE char *target = xasprintf("/dev/%s", name);
@@ -48,8 +58,7 @@ static void add(struct run_devices *d, struct plan *plan, int dir, const char *n
         log_debug("%s is left out: a sandbox takes %d devices", target, DEVICES_MAX);
         return;
     }
-    plan_add_bind(plan, fd, target, false);
-    keep(d, &fd);
+    add_node_bind(d, plan, &fd, target);
 }
 
 int run_devices_add_all(struct run_devices *devices, struct plan *plan, struct err *err)
@@ -94,13 +103,15 @@ static int add_node(struct run_devices *d, const struct cdi_node *n, struct plan
         return err_set(err, ERR_INPUT, 0,
                        "RUN --device: %s is %s %u:%u here, and not what the specification says; "
                        "make the specification anew",
-                       n->host_path, S_ISBLK(st.st_mode) ? "block device" : "character device",
+                       n->host_path,
+                       S_ISBLK(st.st_mode)    ? "block device"
+                       : S_ISFIFO(st.st_mode) ? "pipe"
+                                              : "character device",
                        major(st.st_rdev), minor(st.st_rdev));
     if (n->is_changed)
         log_warn("RUN --device: %s keeps the owner, the mode and the permissions that %s has here",
                  n->path, n->host_path);
-    plan_add_bind(plan, fd, n->path, false);
-    keep(d, &fd);
+    add_node_bind(d, plan, &fd, n->path);
     return 0;
 }
 

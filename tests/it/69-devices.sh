@@ -26,6 +26,7 @@ everything() {
     who=$1 OPTIONS='--allow device'
     mkdir -p "$D/cdi" "$D/later" "$D/ctx" "$D/lib"
     echo driver >"$D/lib/file"
+    mkfifo -m 600 "$D/pipe"
     cat >"$D/cdi/vendor.yaml" <<Y
 cdiVersion: "0.6.0"
 kind: vendor1.com/device
@@ -61,6 +62,7 @@ Y
  {"name": "other", "containerEdits": {"deviceNodes": [{"path": "/dev/null", "type": "c", "major": 9, "minor": 9}]}},
  {"name": "file", "containerEdits": {"deviceNodes": [{"path": "$D/lib/file"}]}},
  {"name": "owned", "containerEdits": {"deviceNodes": [{"path": "/dev/mine", "hostPath": "/dev/null", "uid": 5, "permissions": "r"}]}},
+ {"name": "pipe", "containerEdits": {"deviceNodes": [{"path": "/dev/pipe", "hostPath": "$D/pipe", "type": "p"}]}},
  {"name": "group", "containerEdits": {"additionalGids": [44]}}]}
 J
     t "$who: a device in a step" run '--device=vendor1.com/device=foo' 'echo $FOO $SPEC $PATH; stat -c %t:%T /dev/foo/zero; head -c 3 /dev/foo/zero | od -An -tx1; cat /opt/vendor/lib/file; echo x >/opt/vendor/lib/new || echo kept; grep /opt/vendor/lib /proc/self/mountinfo | grep -o "ro,[a-z,]*noexec"'
@@ -92,6 +94,9 @@ J
     got changed "$who: ... takes nothing away"
     t "$who: ... but is told" has "$T/err" "$D/later/v.json: line"
     rm "$D/later/v.json"
+    t "$who: a node" run '--device=odd.com/device=pipe' 'chmod 777 /dev/pipe || echo kept; (echo through >/dev/pipe &) ; cat </dev/pipe'
+    t "$who: ... takes what is written" grep -qx through "$T/got"
+    is "$(stat -c %a "$D/pipe")" 600 "$who: ... but no other mode on the host"
     t "$who: groups" run '--device=odd.com/device=group' 'id -G'
     t "$who: ... are added" grep -qw 44 "$T/got"
     t "$who: an owner that the node cannot have" run '--device=odd.com/device=owned' 'stat -c %t:%T /dev/mine'

@@ -1,0 +1,35 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The seed case, testdata/svelte-app, on every rung: npm's install and build, rm of a directory of the base, COPY between stages.
+# The same owners, modes and names everywhere, and what nginx serves is there.
+. "$(dirname "$0")/../lib.sh"
+need root user subids userns overlay busybox jq python3 network
+
+"$SOURCE_DIR/tests/setup/standins" build >tars 2>log || { diag "$(tail -n 5 log)"; echo "Bail out! no stand-ins"; exit 1; }
+# What npm resolves on the way is not the step's own: times aside, names, owners and modes are compared, of all but its caches.
+listing() {
+    for l in $(jq -r '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == "docker.io/library/app:1") | .digest' "$1/index.json" |
+        tr : / | sed "s|^|$1/blobs/|" | xargs jq -r '.layers[].digest'); do
+        echo "= layer" && tar --numeric-owner -tvzf "$1/blobs/sha256/${l#*:}" | awk '{$3 = $4 = $5 = ""; print}'
+    done
+}
+# on NAME HOME COMMAND…: builds there, in HOME/store
+on() {
+    o_name=$1 o_home=$2
+    shift 2
+    mkdir -p "$o_home/work"
+    cp -r "$SOURCE_DIR/testdata/svelte-app" "$o_home/work/app"
+    while read -r o_kind o_tar; do cp "$o_tar" "$o_home/work/$o_kind.tar"; done <tars
+    [ "$o_home" = "$T/root" ] || chown -R --reference "$o_home" "$o_home/work"
+    t "$o_name: builds" "$@" sh -c "cd $o_home/work && slipway import --change 'CMD [\"/bin/sh\"]' node.tar node:alpine >/dev/null && slipway import nginx.tar nginx:alpine >/dev/null && exec slipway --progress plain build -t app:1 app" || return
+    listing "$o_home/store" >got
+    [ -f want ] || cp got want
+    t "... the image that root gets" diff want got
+    t "... with the page" grep -q 'usr/share/nginx/html/build/bundle.js' got
+    remove_tree "$o_home/work"
+    remove_tree "$o_home/store"
+}
+on root "$T/root" env SLIPWAY_ROOT="$T/root/store"
+on userns "$(on_host_home user-container)" on_host user-container
+on single "$(on_host_home single)" on_host single
+on chroot "$T/chroot" on_host docker-default env SLIPWAY_ROOT="$T/chroot/store"

@@ -391,12 +391,14 @@ on_host() {
     shift
     oh_home=$(on_host_home "$oh_spec") || return 1
     oh_name=stranger
+    # Looking for leaks takes a process that traces us, which hosts like these do not allow.
     case $oh_home in
-    '') "$BUILD/helpers/hostile" "$oh_spec" "$@"; return ;;
+    '') env ASAN_OPTIONS=detect_leaks=0 "$BUILD/helpers/hostile" "$oh_spec" "$@"; return ;;
     "$USER_HOME") oh_spec=$oh_spec+user=$test_user oh_name=$test_user ;;
     esac
     "$BUILD/helpers/hostile" "$oh_spec" env -i PATH="$oh_home/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" \
-        HOME="$oh_home" USER="$oh_name" LOGNAME="$oh_name" SLIPWAY_ROOT="$oh_home/store" LC_ALL=C "$@"
+        HOME="$oh_home" USER="$oh_name" LOGNAME="$oh_name" SLIPWAY_ROOT="$oh_home/store" LC_ALL=C \
+        ASAN_OPTIONS=detect_leaks=0 "$@"
 }
 
 # --- images ------------------------------------------------------------------------------------------------------------

@@ -360,8 +360,10 @@ static bool emulator_crashed(struct place *p, int status)
 
 static int tell_failure(struct build *build, struct place *p, int status, struct err *err)
 {
+    bool starved = cgroup_oom_kills(&p->cgroup) > 0;
+
     err_set(err, ERR_COMMAND, status, "the command failed with exit status %d", status);
-    if (cgroup_oom_kills(&p->cgroup))
+    if (starved)
         err_add(err, " (out of memory: the step needs more than --memory gives it)");
     else if (status > 128)
         err_add(err, " (killed by signal %d%s)", status - 128,
@@ -373,7 +375,7 @@ static int tell_failure(struct build *build, struct place *p, int status, struct
                 emulators_name(build->tools->session, p->plan.arch), p->plan.arch);
     if (disk_is_full(p))
         err_add(err, "; no space left on the store's file system (%s)", p->layout->root);
-    else if (p->plan.plain && !p->plan.in_place)
+    else if (p->plan.plain && !p->plan.in_place && !starved)
         err_add(err,
                 "; isolation chroot has no /proc/self and no /dev/fd%s, which may be the reason",
                 p->plan.uid ? " and lets set-user-id programs gain nothing" : "");

@@ -86,7 +86,7 @@ static json_t *number(const char *text)
     if (digits[0] < '0' || digits[0] > '9')
         return NULL;
     errno = 0;
-    if (digits[0] == '0' && digits[1] == 'o')
+    if (digits == text && digits[0] == '0' && digits[1] == 'o')
         integer = digits[2] >= '0' && digits[2] <= '7' ? strtoll(digits + 2, &end, 8) : 0;
     else
         integer = strtoll(text, &end, 0); /* 10, 0x10, 010 */
@@ -124,17 +124,23 @@ static int scalar(struct reader *r, json_t **out, struct err *err)
     const char *text = (const char *)r->event.data.scalar.value;
     size_t size = r->event.data.scalar.length;
 
-    if (r->event.data.scalar.tag)
-        return wrong(&r->event.start_mark, "tags are not supported", err);
-    *out = r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE && strlen(text) == size
-               ? plain(text, size)
-               : json_stringn(text, size);
+    if (strlen(text) != size) /* as with JSON */
+        return wrong(&r->event.start_mark, "text with a NUL byte", err);
+    *out = r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE ? plain(text, size)
+                                                                 : json_stringn(text, size);
     return *out ? 0 : wrong(&r->event.start_mark, "text that is not UTF-8", err);
 }
 
 /* --- nodes --- */
 
 static int node(struct reader *r, unsigned depth, json_t **out, struct err *err);
+
+static bool has_tag(const yaml_event_t *event)
+{
+    return (event->type == YAML_SCALAR_EVENT && event->data.scalar.tag) ||
+           (event->type == YAML_SEQUENCE_START_EVENT && event->data.sequence_start.tag) ||
+           (event->type == YAML_MAPPING_START_EVENT && event->data.mapping_start.tag);
+}
 
 static int sequence(struct reader *r, unsigned depth, json_t *list, struct err *err)
 {
@@ -164,6 +170,8 @@ static int mapping(struct reader *r, unsigned depth, json_t *map, struct err *er
             return 0;
         if (r->event.type != YAML_SCALAR_EVENT)
             return wrong(&at, "a key that is no scalar", err);
+        if (has_tag(&r->event))
+            return wrong(&at, "tags are not supported", err);
         key = xstrdup((const char *)r->event.data.scalar.value);
         if (strlen(key) != r->event.data.scalar.length || json_object_get(map, key))
             return wrong(&at, "a key that stands there twice, or that no key can be", err);
@@ -182,6 +190,8 @@ static int node(struct reader *r, unsigned depth, json_t **out, struct err *err)
 
     if (depth == 0)
         return wrong(&r->event.start_mark, "nested too deep", err);
+    if (has_tag(&r->event))
+        return wrong(&r->event.start_mark, "tags are not supported", err);
     switch (r->event.type) {
     case YAML_SCALAR_EVENT:
         return scalar(r, out, err);

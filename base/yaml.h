@@ -14,7 +14,7 @@
 #define YAML_DEPTH_MAX 64 /* ours, as with JSON */
 
 /* The document, for json_decref(); NULL: "line L, column C: …". Refuses duplicate keys, keys that
- * are no scalars, aliases, more than one document, and an empty one. */
+ * are no scalars, tags, aliases, NUL bytes, more than one document, and an empty one. */
 json_t *yaml_parse(struct str text, struct err *err);
 
 #endif

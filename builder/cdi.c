@@ -165,6 +165,27 @@ static int check_path(const char *path, const char *what, struct err *err)
     return err_set(err, ERR_INPUT, 0, "%s \"%s\" is not an absolute path", what, buf_cstr(&shown));
 }
 
+/* A key that is written wrong would take something away, and nobody would notice. */
+static int check_keys(json_t *from, const char *const *known, struct err *err)
+{
+    SCOPED(buf_release) struct buf shown = {0};
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(from, key, value)
+    {
+        size_t i = 0;
+
+        while (known[i] && strcmp(key, known[i]) != 0)
+            i++;
+        if (known[i])
+            continue;
+        buf_add_escaped(&shown, str_slice(str_of(key), 0, 80));
+        return err_set(err, ERR_INPUT, 0, "unknown key \"%s\"", buf_cstr(&shown));
+    }
+    return 0;
+}
+
 static int take_env(json_t *list, struct cdi_edits *e, struct err *err)
 {
     json_t *value;
@@ -183,6 +204,8 @@ static int take_env(json_t *list, struct cdi_edits *e, struct err *err)
 
 static int take_node(json_t *from, struct cdi_edits *e, struct err *err)
 {
+    static const char *const known[] = {"path",     "hostPath",    "type", "major", "minor",
+                                        "fileMode", "permissions", "uid",  "gid",   NULL};
     const char *path, *host = NULL, *type = NULL, *permissions = NULL;
     json_int_t major = -1, minor = -1, mode = -1, uid = -1, gid = -1;
     struct cdi_node *n;
@@ -190,7 +213,8 @@ static int take_node(json_t *from, struct cdi_edits *e, struct err *err)
     if (json_take(from, err, "{s:s, s?s, s?s, s?s, s?I, s?I, s?I, s?I, s?I}", "path", &path,
                   "hostPath", &host, "type", &type, "permissions", &permissions, "major", &major,
                   "minor", &minor, "fileMode", &mode, "uid", &uid, "gid", &gid) < 0 ||
-        check_path(path, "path", err) < 0 || (host && check_path(host, "hostPath", err) < 0))
+        check_keys(from, known, err) < 0 || check_path(path, "path", err) < 0 ||
+        (host && check_path(host, "hostPath", err) < 0))
         return -1;
     if (type && *type && (strlen(type) != 1 || !strchr("bcup", *type)))
         return err_set(err, ERR_INPUT, 0, "type of %s is none of b, c, u and p", path);
@@ -233,6 +257,7 @@ static int take_mount_option(const char *option, struct cdi_bind *b, struct err 
 
 static int take_mount(json_t *from, struct cdi_edits *e, struct err *err)
 {
+    static const char *const known[] = {"hostPath", "containerPath", "type", "options", NULL};
     const char *host, *container, *type = NULL;
     json_t *options = NULL, *value;
     struct cdi_bind *b;
@@ -240,13 +265,16 @@ static int take_mount(json_t *from, struct cdi_edits *e, struct err *err)
 
     if (json_take(from, err, "{s:s, s:s, s?s, s?o}", "hostPath", &host, "containerPath", &container,
                   "type", &type, "options", &options) < 0 ||
-        check_path(host, "hostPath", err) < 0 || check_path(container, "containerPath", err) < 0)
+        check_keys(from, known, err) < 0 || check_path(host, "hostPath", err) < 0 ||
+        check_path(container, "containerPath", err) < 0)
         return -1;
     if (type && *type && strcmp(type, "bind") != 0 && strcmp(type, "none") != 0) {
         if (!e->missing)
             e->missing = xasprintf("a mount of type %.40s on %.200s", type, container);
         return 0;
     }
+    if (options && !json_is_array(options) && !json_is_null(options))
+        return err_set(err, ERR_INPUT, 0, "options of the mount on %s are no list", container);
     b = add_bind(e);
     b->host_path = xstrdup(host);
     b->container_path = xstrdup(container);
@@ -374,11 +402,12 @@ static int take_annotations(json_t *from, struct cdi_device *d, struct err *err)
 
 static int take_device(json_t *from, json_t *doc, struct cdi_spec *spec, struct err *err)
 {
+    static const char *const known[] = {"name", "annotations", "containerEdits", NULL};
     SCOPED(buf_release) struct buf shown = {0};
     struct cdi_device *d;
     const char *name;
 
-    if (json_take(from, err, "{s:s}", "name", &name) < 0)
+    if (json_take(from, err, "{s:s}", "name", &name) < 0 || check_keys(from, known, err) < 0)
         return -1;
     buf_add_escaped(&shown, str_slice(str_of(name), 0, 120));
     if (!is_device_name(str_of(name)))
@@ -413,13 +442,15 @@ static int check_version(const char *version, struct err *err)
 
 static int take_spec(json_t *doc, struct cdi_spec *spec, struct err *err)
 {
+    static const char *const known[] = {"cdiVersion",     "kind",    "annotations",
+                                        "containerEdits", "devices", NULL};
     const char *version, *kind;
     json_t *devices, *device;
     size_t i;
 
     if (json_take(doc, err, "{s:s, s:s, s:o}", "cdiVersion", &version, "kind", &kind, "devices",
                   &devices) < 0 ||
-        check_version(version, err) < 0)
+        check_version(version, err) < 0 || check_keys(doc, known, err) < 0)
         return -1;
     if (!is_kind(str_of(kind))) {
         SCOPED(buf_release) struct buf shown = {0};

@@ -51,8 +51,12 @@ static int read_spec(int dir_fd, const char *file, const char *name, struct cdi_
 {
     SCOPED(buf_release) struct buf text = {0};
     json_auto_t *doc = NULL;
+    AUTO_FD int fd =
+        openat(dir_fd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* no pipe is waited for */
 
-    if (fs_read_file(dir_fd, name, &text, FILE_MAX, err) < 0)
+    if (fd < 0)
+        return err_errno(err, "open");
+    if (fs_read(fd, &text, FILE_MAX, err) < 0)
         return -1;
     doc = strcmp(strrchr(name, '.'), ".json") == 0 ? json_parse(buf_str(&text), err)
                                                    : yaml_parse(buf_str(&text), err);

@@ -27,7 +27,7 @@ struct cdi_registry {
     struct strv dirs; /* none: CDI_DIRS */
     pthread_mutex_t lock;
     bool is_loaded;
-    struct cdi_entry *entries; /* by kind, then as they were found */
+    struct cdi_entry *entries; /* as they were found */
     size_t count, capacity;
     struct strv broken; /* "FILE: why": files that could not be read */
 };

@@ -94,6 +94,10 @@ J
     got changed "$who: ... takes nothing away"
     t "$who: ... but is told" has "$T/err" "$D/later/v.json: line"
     rm "$D/later/v.json"
+    mkfifo "$D/later/v.json"
+    t "$who: a pipe for a file is not waited for" run '--device=vendor1.com/device=foo' 'echo $FOO once more'
+    t "$who: ... but told" has "$T/err" "$D/later/v.json: "
+    rm "$D/later/v.json"
     t "$who: a node" run '--device=odd.com/device=pipe' 'chmod 777 /dev/pipe || echo kept; (echo through >/dev/pipe &) ; cat </dev/pipe'
     t "$who: ... takes what is written" grep -qx through "$T/got"
     is "$(stat -c %a "$D/pipe")" 600 "$who: ... but no other mode on the host"

@@ -89,6 +89,15 @@ static void refusals(void)
         {EDITS "{\"mounts\":[{\"hostPath\":\"/x\",\"containerPath\":\"/"
                "y\",\"options\":[\"sync\"]}]}" TAIL,
          "devices[0]: device a: mounts[0]: option \"sync\" of the mount on /y is not supported"},
+        {EDITS
+         "{\"mounts\":[{\"hostPath\":\"/x\",\"containerPath\":\"/y\",\"options\":\"ro\"}]}" TAIL,
+         "devices[0]: device a: mounts[0]: options of the mount on /y are no list"},
+        {EDITS "{\"mounts\":[{\"hostPath\":\"/x\",\"containerPath\":\"/y\",\"readonly\":1}]}" TAIL,
+         "devices[0]: device a: mounts[0]: unknown key \"readonly\""},
+        {EDITS "{\"deviceNodes\":[{\"path\":\"/x\",\"hostpath\":\"/y\"}]}" TAIL,
+         "devices[0]: device a: deviceNodes[0]: unknown key \"hostpath\""},
+        {HEAD ",\"containeredits\":{}" TAIL, "devices[0]: unknown key \"containeredits\""},
+        {HEAD "}],\"edits\":{}}", "unknown key \"edits\""},
         {EDITS "{\"additionalGids\":[-1]}" TAIL,
          "devices[0]: device a: additionalGids[0] is no group id"},
         {HEAD ",\"annotations\":{\"x\":true}" TAIL,

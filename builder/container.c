@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "base/scope.h"
 #include "builder/ca_bundle.h"
+#include "builder/links.h"
 #include "builder/root.h"
 #include "builder/stack.h"
 #include "builder/worktree.h"
@@ -69,6 +70,7 @@ static void container_release(struct container *c)
     forward_free(c->forward);
     free(c->ports);
     scope_close(&c->plan.root_fd);
+    scope_close(&c->plan.links_fd);
     plan_release(&c->plan);
     close_all(c->sources, &c->sources_count);
     free(c->sources);
@@ -332,11 +334,17 @@ static int fill_plan(struct container *c, struct err *err)
 
 static int mount_root(struct container *c, struct err *err)
 {
+    bool in_tree = !root_has_overlay(c->layout, c->session);
+
     if (stack_push_image(&c->stack, c->image, err) < 0)
         return -1;
-    if (!root_has_overlay(c->layout, c->session))
-        return worktree_open_root(&c->worktree, c->layout, c->session, &c->stack, &c->plan, err);
-    return root_open(&c->root, c->layout, c->session, &c->stack, &c->plan, err);
+    if ((in_tree ? worktree_open_root(&c->worktree, c->layout, c->session, &c->stack, &c->plan, err)
+                 : root_open(&c->root, c->layout, c->session, &c->stack, &c->plan, err)) < 0)
+        return -1;
+    if (c->session->rung != SESSION_SINGLE)
+        return 0;
+    c->plan.links_fd = links_open(&c->stack, c->layout, in_tree ? c->plan.root_fd : -1, err);
+    return c->plan.links_fd < 0 ? -1 : 0;
 }
 
 /* What is written goes with the container, so nothing of it is to be taken out again. */

@@ -243,6 +243,11 @@ struct diff *diff_open(diff_fn *fn, void *ctx)
     return d;
 }
 
+void diff_use_links(struct diff *d, const struct record_items *links)
+{
+    d->links = links;
+}
+
 void diff_close(struct diff *d)
 {
     if (d)

@@ -28,7 +28,8 @@ struct diff;
 struct diff *diff_open(diff_fn *fn, void *ctx);
 int diff_tell(struct diff *d, const char *path, int dir_fd, const char *name, bool opaque,
               struct err *err);
-void diff_close(struct diff *d); /* NULL is fine */
+void diff_use_links(struct diff *d, const struct record_items *links); /* see diff_recorded() */
+void diff_close(struct diff *d);                                       /* NULL is fine */
 int diff_upper(int upper_fd, bool root, diff_fn *fn, void *ctx, struct err *err);
 /* The same; links has the owners of links and pipes that were recorded (runtime/record.h), NULL:
  * none. Records in attributes are read by both: what the kernel shows as 0:0 has the owner of its

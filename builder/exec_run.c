@@ -283,7 +283,8 @@ static int prepare(struct build *build, struct place *p, struct making *making, 
         cgroup_put(resources, &p->cgroup, &p->plan, err) < 0)
         return -1;
     if (build->tools->session->rung == SESSION_SINGLE) {
-        p->plan.links_fd = links_open(&making->stack, p->layout, err);
+        p->plan.links_fd =
+            links_open(&making->stack, p->layout, p->in_tree ? p->plan.root_fd : -1, err);
         if (p->plan.links_fd < 0)
             return -1;
     }

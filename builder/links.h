@@ -9,7 +9,8 @@
 #include "base/err.h"
 #include "builder/stack.h"
 
-/* A memory file of struct record_item, by the inodes of the layers' trees, which must be there. */
-int links_open(struct stack *stack, struct layout *layout, struct err *err);
+/* A memory file of struct record_item, by the inodes of the layers' trees, which must be there;
+ * tree_fd: of this one tree that holds all layers (builder/worktree.h), else -1. */
+int links_open(struct stack *stack, struct layout *layout, int tree_fd, struct err *err);
 
 #endif

@@ -94,7 +94,7 @@ bool root_has_overlay(struct layout *layout, struct session *session)
     struct err why = {0};
     int known = atomic_load(&session->store_overlay);
 
-    if (session->rung == SESSION_SINGLE || known == 1)
+    if (known == 1)
         return true;
     if (session_is_plain(session) || known == 2)
         return false;
@@ -155,9 +155,9 @@ int root_check_store(const struct layout *layout, const struct session *session,
     if (has_trees(layout))
         return err_set(err, ERR_SYSTEM, EEXIST,
                        "the store %s was used with %s and cannot be used with isolation %s; give "
-                       "another with --root, or remove it",
+                       "%sanother with --root, or remove it",
                        layout->root, recorded ? "isolation single" : "real owners",
-                       session_rung_name(session->rung));
+                       session_rung_name(session->rung), recorded ? "--isolation single, " : "");
     if ((single ? fsetxattr(layout->trees_fd, RECORDED_XATTR, "1", 1, 0)
                 : fremovexattr(layout->trees_fd, RECORDED_XATTR)) < 0)
         return err_errno(err, "mark the store as one of isolation %s",

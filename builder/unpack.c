@@ -484,7 +484,8 @@ static int make(struct unpack *u, const char *name, const struct entry *e,
         return set_metadata_at(u, name, e, err);
     case ENTRY_CHAR:
     case ENTRY_BLOCK:
-        return u->plain ? make_device(u, name, e, err) : stand_for_device(u, name, e, err);
+        return u->plain && !u->single ? make_device(u, name, e, err)
+                                      : stand_for_device(u, name, e, err);
     case ENTRY_WHITEOUT:
         if (u->plain)
             return 0;

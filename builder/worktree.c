@@ -348,6 +348,7 @@ int worktree_layer(struct worktree *w, struct pool *pool, struct stack *stack,
         return -1;
     note_held(w, t.sieve.view, plan);
     t.diff = diff_open(sieve_add, &t.sieve);
+    diff_use_links(t.diff, options->links);
     if (scan_tree(w->root_fd, &scan, &now, err) < 0 || sieve_end(&t.sieve, layer, err) < 0 ||
         scan_unshare(w->root_fd, &now, err) < 0)
         return -1;

@@ -87,6 +87,15 @@ t "a user without subordinate ids" poor sh -c 'cd && slipway import base.tar bas
 t "... is told of the rung, and why no better one" has "$T/err" "isolation single: owners are recorded, for only one id can be had here (userns: /etc/subuid gives user $test_user no subordinate ids"
 layers "$USER_HOME/store" >got
 t "... has the layers of root" diff want got
+# Its store on an overlay, as in a container: stages are plain directories.
+mkdir "$USER_HOME/ov" "$USER_HOME/up" "$USER_HOME/wk" && chown "$test_user:" "$USER_HOME/ov" "$USER_HOME/up"
+t "a store on an overlay" unshare --mount sh -c 'cd "$1" && mount -t overlay overlay -o lowerdir=ov,upperdir=up,workdir=wk ov && mount --bind /dev/null /etc/subuid && exec setpriv --reuid "$2" --regid "$2" --init-groups --inh-caps=-all -- env -i PATH="$1/bin:/usr/bin:/bin" HOME="$1" SLIPWAY_ROOT="$1/ov/store" SOURCE_DATE_EPOCH=1700000000 sh -c "cd && slipway import base.tar base:1 >/dev/null && slipway build --progress=plain -t made:1 -f Dockerfile ctx && slipway rm base:1 >/dev/null && slipway run --user 0 made:1 stat -c %u:%g /data/l >seen && cat seen >&2"' - "$USER_HOME" "$test_user"
+t "... is told so" has "$T/err" "stages are plain directories"
+looks "$T/err" >got.looks
+is "$(tail -n1 "$T/err")" 7:8 "... where owners of links are seen"
+t "... and processes see what they do elsewhere" diff want.looks got.looks
+layers "$USER_HOME/up/store" >got
+t "... has the layers of root" diff want got
 t "slipway run" poor slipway run made:1 id -u
 is "$(cat "$T/out")" 1000 "... as the image's user"
 t "devices" poor sh -c 'cd && printf "FROM made:1\nUSER 0\nRUN mknod /c c 1 3 && mknod -m 600 /b b 8 1 && chown 5 /b && test -c /c && ln /c /c2\nRUN stat -c %%t:%%T /c /b && mv /c /d && cp -a /b /b2\n" >D2 && slipway build --progress=plain -t dev:1 -f D2 ctx'

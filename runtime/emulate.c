@@ -81,8 +81,8 @@ static const struct guest {
 /* The order of guests[]. */
 const char *const emulate_archs[] = {"amd64",   "386",     "arm64", "arm",
                                      "riscv64", "ppc64le", "s390x", NULL};
-static_assert(ARRAY_SIZE(guests) == EMULATE_ARCHS);
-static_assert(ARRAY_SIZE(emulate_archs) == EMULATE_ARCHS + 1);
+static_assert(ARRAY_SIZE(guests) == EMULATE_ARCHS, "one for each");
+static_assert(ARRAY_SIZE(emulate_archs) == EMULATE_ARCHS + 1, "and NULL");
 
 const char *emulate_native(void)
 {

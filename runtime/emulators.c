@@ -79,6 +79,8 @@ int emulators_give(struct emulators *e, const char *arch, int fd, const char *na
             err_add(err, "%s%s", k ? ", " : " ", emulate_archs[k]);
         return -1;
     }
+    if (strcmp(arch, emulate_native()) == 0)
+        return err_set(err, ERR_USAGE, 0, "programs for %s are this machine's own", arch);
     if (check_file(fd, name, err) < 0)
         return -1;
     emulator_release(&e->archs[i]);

@@ -114,6 +114,7 @@ t "what is no emulator" expect_status 2 'dynamically linked' slipway run --emula
 t "... nor a program of this machine" expect_status 2 'it is a program for arm64, and this is amd64' slipway run --emulator arm64="$foreign/busybox-arm64" foreign:native true
 t "... nor a program" expect_status 2 'not a program' slipway run --emulator arm64=/etc/passwd foreign:native true
 t "... nor for anything" expect_status 2 'no emulator for "mips" can be used; there are amd64' slipway run --emulator mips=/bin/ls foreign:native true
+t "... nor for what needs none" expect_status 2 "programs for amd64 are this machine's own" slipway run --emulator amd64="$T/emulators/qemu-i386-static" foreign:native true
 t "an emulator for another one" expect_status 125 'cannot run the smallest program' slipway run --emulator arm64="$T/emulators/qemu-riscv64-static" --platform linux/arm64 foreign:1 true
 
 # Programs of another architecture in the image.

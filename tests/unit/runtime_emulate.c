@@ -124,6 +124,8 @@ static void given(void)
     OK(emulators_give(&e, "vax", file_of(bytes, size), "/a", &err) < 0);
     EQ_STR(err.text, "no emulator for \"vax\" can be used; there are amd64, 386, arm64, arm, "
                      "riscv64, ppc64le, s390x");
+    OK(emulators_give(&e, native, file_of(bytes, size), "/a", &err) < 0);
+    OKF(strstr(err.text, "are this machine's own"), "%s", err.text);
     bytes[64] = 3; /* PT_INTERP instead of PT_LOAD */
     OK(emulators_give(&e, other, file_of(bytes, size), "/a", &err) < 0);
     OKF(strstr(err.text, "emulator /a: it is dynamically linked"), "%s", err.text);

@@ -159,7 +159,17 @@ static int ask(struct session *session, size_t arch, int *verdict, struct err *w
     return 0;
 }
 
-static void explain(struct emulator *one, size_t arch, const struct err *why)
+/* Then the sandboxes have registrations of their own. */
+static bool any_registered(const struct emulators *e)
+{
+    for (size_t i = 0; i < EMULATE_ARCHS; i++)
+        if (e->archs[i].emulated && e->archs[i].name)
+            return true;
+    return false;
+}
+
+static void explain(const struct emulators *e, size_t arch, struct emulator *one,
+                    const struct err *why)
 {
     struct err dismissed = one->failure;
     struct err *err = &one->failure;
@@ -175,6 +185,9 @@ static void explain(struct emulator *one, size_t arch, const struct err *why)
     else
         err_add(err, "there is no emulator %s-static or %s", emulate_program_name(arch),
                 emulate_program_name(arch));
+    if (!one->name && any_registered(e))
+        err_add(err, "; what the host may have registered does not count beside the emulators of "
+                     "this build");
     if (why->code == EBUSY)
         return;
     err_add(err,
@@ -210,7 +223,7 @@ static int settle(struct session *session, size_t arch, struct err *err)
         log_debug("programs for %s run under %s", emulate_archs[arch], one->name);
         break;
     default:
-        explain(one, arch, &why);
+        explain(&session->emulators, arch, one, &why);
         return 0;
     }
     one->failure = (struct err){0};

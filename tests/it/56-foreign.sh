@@ -177,6 +177,7 @@ if ls /usr/bin/qemu-*64* /usr/local/bin/qemu-*64* >/dev/null 2>&1; then
 else
     t "what the host has registered" host build --platform linux/riscv64 -f "$T/work/all" "$T/work/ctx"
     is "$(tail -n 1 "$T/out")" "qemu-riscv64 register status" "... is used, and left alone"
+    t "... and not beside others" expect_fail 'what the host may have registered does not count' host build --no-cache --jobs 1 --emulator arm64="$USER_HOME/bin/qemu-aarch64-static" --platform linux/arm64,linux/riscv64 -f "$T/work/all" "$T/work/ctx"
     t "one that would be lost by another's" expect_fail 'which would be lost: give that emulator too (--emulator riscv64=PATH)' host build --no-cache --jobs 1 --emulator arm64="$USER_HOME/bin/qemu-aarch64-static" --platform linux/riscv64,linux/arm64 -f "$T/work/all" "$T/work/ctx"
 fi
 

@@ -26,11 +26,11 @@
 #define NEW_FILE (O_CREAT | (O_TMPFILE & ~O_DIRECTORY))
 
 const struct notify_name notify_names[] = {
-    {.name = "chown", .call = NOTIFY_CHOWN},
+    {.name = "chown", .call = NOTIFY_CHOWN, .narrow = true},
     {.name = "chown32", .call = NOTIFY_CHOWN},
-    {.name = "lchown", .call = NOTIFY_LCHOWN},
+    {.name = "lchown", .call = NOTIFY_LCHOWN, .narrow = true},
     {.name = "lchown32", .call = NOTIFY_LCHOWN},
-    {.name = "fchown", .call = NOTIFY_FCHOWN},
+    {.name = "fchown", .call = NOTIFY_FCHOWN, .narrow = true},
     {.name = "fchown32", .call = NOTIFY_FCHOWN},
     {.name = "fchownat", .call = NOTIFY_FCHOWNAT},
     {.name = "mknod", .call = NOTIFY_MKNOD},
@@ -54,21 +54,21 @@ const struct notify_name notify_names[] = {
     {.name = "listxattr", .call = NOTIFY_LISTXATTR},
     {.name = "llistxattr", .call = NOTIFY_LLISTXATTR},
     {.name = "flistxattr", .call = NOTIFY_FLISTXATTR},
-    {.name = "setuid", .call = NOTIFY_SETUID},
+    {.name = "setuid", .call = NOTIFY_SETUID, .narrow = true},
     {.name = "setuid32", .call = NOTIFY_SETUID},
-    {.name = "setgid", .call = NOTIFY_SETGID},
+    {.name = "setgid", .call = NOTIFY_SETGID, .narrow = true},
     {.name = "setgid32", .call = NOTIFY_SETGID},
-    {.name = "setreuid", .call = NOTIFY_SETREUID},
+    {.name = "setreuid", .call = NOTIFY_SETREUID, .narrow = true},
     {.name = "setreuid32", .call = NOTIFY_SETREUID},
-    {.name = "setregid", .call = NOTIFY_SETREGID},
+    {.name = "setregid", .call = NOTIFY_SETREGID, .narrow = true},
     {.name = "setregid32", .call = NOTIFY_SETREGID},
-    {.name = "setresuid", .call = NOTIFY_SETRESUID},
+    {.name = "setresuid", .call = NOTIFY_SETRESUID, .narrow = true},
     {.name = "setresuid32", .call = NOTIFY_SETRESUID},
-    {.name = "setresgid", .call = NOTIFY_SETRESGID},
+    {.name = "setresgid", .call = NOTIFY_SETRESGID, .narrow = true},
     {.name = "setresgid32", .call = NOTIFY_SETRESGID},
-    {.name = "setfsuid", .call = NOTIFY_SETFSUID},
+    {.name = "setfsuid", .call = NOTIFY_SETFSUID, .narrow = true},
     {.name = "setfsuid32", .call = NOTIFY_SETFSUID},
-    {.name = "setfsgid", .call = NOTIFY_SETFSGID},
+    {.name = "setfsgid", .call = NOTIFY_SETFSGID, .narrow = true},
     {.name = "setfsgid32", .call = NOTIFY_SETFSGID},
     {.name = "setgroups", .call = NOTIFY_SETGROUPS, .native_only = true},
     {.name = "setgroups32", .call = NOTIFY_SETGROUPS},
@@ -268,6 +268,13 @@ static bool makes_file(enum notify_call call)
            (call >= NOTIFY_OPEN && call <= NOTIFY_SYMLINKAT);
 }
 
+/* -1 in 16 bits is -1; ids stand behind the file, where there is one. */
+static void widen(const struct notify_name *name, uint64_t args[static 6])
+{
+    for (size_t i = name->call < NOTIFY_SETUID ? 1 : 0; i < 3; i++)
+        args[i] = (args[i] & 0xffff) == 0xffff ? UINT32_MAX : args[i] & 0xffff;
+}
+
 static void answer(struct notify *n, const struct seccomp_notif *in)
 {
     const struct notify_name *name = name_of(n->numbers, &in->data);
@@ -277,6 +284,8 @@ static void answer(struct notify *n, const struct seccomp_notif *in)
 
     memcpy(args, in->data.args, sizeof(args));
     r.native = in->data.arch == n->numbers->native;
+    if (name && name->narrow && !r.native)
+        widen(name, args);
     /* Before its first exec the sandbox's first process lets nobody look into it. */
     if (n->sandbox_fd < 0 && !notify_settle(&r))
         name = NULL;

@@ -72,6 +72,7 @@ struct notify_name {
     const char *name;
     enum notify_call call;
     bool native_only; /* the 32-bit form hands over a structure of its own and is left alone */
+    bool narrow;      /* the 32-bit form has ids of 16 bits */
     /* Only when this argument (from 1; 0: always) is `value`, or has one of the bits `bits`. */
     uint8_t argument;
     uint32_t value, bits;

@@ -2,9 +2,11 @@
 #include "runtime/seccomp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "base/clock.h"
@@ -188,5 +190,53 @@ static void every_number(void)
     OKF(p.count < 700, "%zu instructions", p.count);
 }
 
+/* What the recorder is to hear of (runtime/notify.h). */
+static void recording(void)
+{
+    enum { NOTIFY = SECCOMP_RET_USER_NOTIF };
+    static const struct {
+        uint32_t arch;
+        int number;
+        uint64_t args[3];
+        uint32_t want, open; /* open: without the profile */
+    } heard[] = {
+        {NATIVE, SYS_fchown, {0}, NOTIFY, NOTIFY},
+        {NATIVE, SYS_fchownat, {0}, NOTIFY, NOTIFY},
+        {NATIVE, SYS_openat, {0, 0, O_CREAT | O_WRONLY}, NOTIFY, NOTIFY},
+        {NATIVE, SYS_openat, {0, 0, O_TMPFILE | O_RDWR}, NOTIFY, NOTIFY},
+        {NATIVE, SYS_openat, {0, 0, O_DIRECTORY}, ALLOW, ALLOW},
+        {NATIVE, SYS_prctl, {PR_SET_KEEPCAPS, 1}, NOTIFY, NOTIFY},
+        {NATIVE, SYS_prctl, {PR_SET_NAME}, ALLOW, ALLOW},
+        {NATIVE, SYS_getsockopt, {3, 1, 17}, NOTIFY, NOTIFY},
+        {NATIVE, SYS_getsockopt, {3, 1, 4}, ALLOW, ALLOW},
+        {NATIVE, SYS_read, {0}, ALLOW, ALLOW},
+        {NATIVE, SYS_keyctl, {0}, NO_PERM, ALLOW},
+        {NATIVE, SYS_clone, {0x10000000}, NO_PERM, ALLOW},
+        {COMPAT, 212, {0}, NOTIFY, NOTIFY}, /* chown32 */
+        {COMPAT, 182, {0}, NOTIFY, NOTIFY}, /* chown */
+        {COMPAT, 213, {0}, NOTIFY, NOTIFY}, /* setuid32 */
+        {COMPAT, 195, {0}, ALLOW, ALLOW},   /* stat64: a structure of its own */
+        {COMPAT, COMPAT_KEYCTL, {0}, NO_PERM, ALLOW},
+        {FOREIGN, SYS_fchown, {0}, KILL, KILL},
+    };
+
+    for (int open = 0; open < 2; open++) {
+        SCOPED(seccomp_program_release) struct seccomp_program p = {0};
+        struct err err = {0};
+
+        if (!OKF(seccomp_program_compile_recording(CAPS_DEFAULT, open, &p, &err) == 0, "%s",
+                 err.text))
+            return;
+        for (size_t i = 0; i < ARRAY_SIZE(heard); i++) {
+            struct seccomp_data d = {.arch = heard[i].arch, .nr = heard[i].number};
+            uint32_t want = open ? heard[i].open : heard[i].want, got;
+
+            memcpy(d.args, heard[i].args, sizeof(heard[i].args));
+            got = judge(&p, &d);
+            OKF(got == want, "row %zu: call %d: %#x, want %#x", i, heard[i].number, got, want);
+        }
+    }
+}
+
 TAP_MAIN({"the default profile", profile}, {"calls that go with capabilities", with_caps},
-         {"every number", every_number})
+         {"every number", every_number}, {"what a recorder hears", recording})

@@ -125,8 +125,8 @@ everything() {
     is "$(upper | tr '\n' ' ')" "./bin ./bin/words ./d ./d/f " "$who: ... and nothing else"
     t "$who: orphans are reaped" box -- sh -c '(sleep 0.1 &) ; (sleep 0.1 &) ; sleep 0.5; ps -o comm | grep -c sleep; true'
     is "$(cat "$T/box")" 0 "$who: ... all"
-    t "$who: the end of the first process ends all" box -- sh -c 'setsid sleep 3217 & setsid sh -c "trap : TERM; sleep 3217" & true'
-    t "$who: ... at once" wait_for 3 none_left 'sleep 3217'
+    t "$who: the end of the first process ends all" box -- sh -c 'setsid sleep 3217'$$' & setsid sh -c "trap : TERM; sleep 3217'$$'" & true'
+    t "$who: ... at once" wait_for 3 none_left 'sleep 3217'$$
     t "$who: signals reach the command, through init" status_is 42 box -- sh -c 'trap "exit 42" TERM; kill -TERM 1; sleep 5'
 
     work
@@ -138,21 +138,21 @@ everything() {
     is "$(cat "$W"/upper-*/pid "$W"/upper-*/done | sort | uniq -c | sed 's/^ *//' | tr '\n' ' ')" "8 2 8 done " "$who: ... each for itself"
     work
     begun=$(date +%s)
-    t "$who: eight cancelled" status_is 125 with_errors "run_$who" --threads --many 8 --cancel 700 "$T/rootfs" "$W" sh -c 'trap "" TERM INT; echo >/begun; setsid sleep 5432 & sleep 5432'
+    t "$who: eight cancelled" status_is 125 with_errors "run_$who" --threads --many 8 --cancel 700 "$T/rootfs" "$W" sh -c 'trap "" TERM INT; echo >/begun; setsid sleep 5432'$$' & sleep 5432'$$
     t "$who: ... end at once" [ $(($(date +%s) - begun)) -lt 10 ]
     is "$(ls "$W"/upper-*/begun | wc -l)" 8 "$who: ... had all begun"
     is "$(grep -c '^sandbox: thread: cancelled$' "$T/box.err")" 8 "$who: ... say why"
-    t "$who: ... and leave no process" wait_for 3 none_left 'sleep 5432'
+    t "$who: ... and leave no process" wait_for 3 none_left 'sleep 5432'$$
     work
-    t "$who: those that come after the cancelling" status_is 125 with_errors "run_$who" --threads --many 8 --cancel 1 "$T/rootfs" "$W" sh -c 'sleep 5433'
+    t "$who: those that come after the cancelling" status_is 125 with_errors "run_$who" --threads --many 8 --cancel 1 "$T/rootfs" "$W" sh -c 'sleep 5433'$$
     is "$(grep -c '^sandbox: thread: cancelled$' "$T/box.err")" 8 "$who: ... are refused or killed"
 
     work
-    "run_$who" --many 3 "$T/rootfs" "$W" sh -c 'setsid sleep 4321 & trap "" TERM; sleep 4321' >/dev/null 2>&1 &
-    t "$who: three that do not listen" wait_for 5 pgrep -f 'sleep 4321'
+    "run_$who" --many 3 "$T/rootfs" "$W" sh -c 'setsid sleep 4321'$$' & trap "" TERM; sleep 4321'$$ >/dev/null 2>&1 &
+    t "$who: three that do not listen" wait_for 5 pgrep -f 'sleep 4321'$$
     killed=$(pgrep -f "^$T/sandbox --many 3 $T/rootfs $W" | head -n 1)
     kill -9 "$killed"
-    t "$who: kill -9 of ours ends them" wait_for 5 none_left 'sleep 4321'
+    t "$who: kill -9 of ours ends them" wait_for 5 none_left 'sleep 4321'$$
     t "$who: ... and leaves no mount" not grep -q "$W" /proc/self/mountinfo
     t "$who: ... and no process" wait_for 5 none_left "$W"
 }

@@ -151,27 +151,27 @@ print(answer.decode().replace("\n", " "))' "${address##*:}")" "200000 late " "$w
     end_with TERM
 
     rm -f "$T/log"
-    start "$T/log" as "$who" slipway run web:1 sh -c 'trap "echo caught; exit 3" INT; echo up; sleep 5433 & wait'
+    start "$T/log" as "$who" slipway run web:1 sh -c 'trap "echo caught; exit 3" INT; echo up; sleep 5433'$$' & wait'
     t "$who: a command with a trap" wait_for 5 grep -q up "$T/log"
     end_with INT
     t "$who: SIGINT is passed on" wait_for 5 grep -q caught "$T/log"
     rm -f "$T/log"
-    start "$T/log" as "$who" slipway run web:1 sh -c 'trap "" INT TERM; echo up; sleep 5434'
+    start "$T/log" as "$who" slipway run web:1 sh -c 'trap "" INT TERM; echo up; sleep 5434'$$
     t "$who: a command that does not listen" wait_for 5 grep -q up "$T/log"
     pid=$(ours)
     kill -INT "$pid"
     sleep 1 # two that come together are one
-    t "$who: one SIGINT is not enough" pgrep -f '^sleep 5434'
+    t "$who: one SIGINT is not enough" pgrep -f '^sleep 5434'$$
     kill -INT "$pid"
-    t "$who: a second one kills" wait_for 5 gone 'sleep 5434'
+    t "$who: a second one kills" wait_for 5 gone 'sleep 5434'$$
 
     rm -f "$T/log"
-    start "$T/log" as "$who" slipway run -p 127.0.0.1::80 web:1 sh -c 'trap "" INT TERM HUP; setsid sleep 5435 & echo up; sleep 5435'
+    start "$T/log" as "$who" slipway run -p 127.0.0.1::80 web:1 sh -c 'trap "" INT TERM HUP; setsid sleep 5435'$$' & echo up; sleep 5435'$$
     t "$who: another" wait_for 5 grep -q up "$T/log"
     pid=$(ours)
     helpers=$(below "$pid")
     kill -9 "$pid"
-    t "$who: kill -9 of slipway ends the container" wait_for 5 gone 'sleep 5435'
+    t "$who: kill -9 of slipway ends the container" wait_for 5 gone 'sleep 5435'$$
     t "$who: ... and its network and all helpers" wait_for 5 none_of $helpers
     wait_for 5 not kill -0 "$pid"
     t "$who: ... and the next run removes what is left" on "$who" slipway run web:1 true

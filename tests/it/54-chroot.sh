@@ -175,12 +175,13 @@ RUN --network=none wget -q http://127.0.0.1:1/ 2>&1 | grep -q 'not supported' &&
 RUN ls /dev | tr '\n' ' ' && echo x >/dev/null && head -c 3 /dev/zero | wc -c && test "$(stat -c %a /dev/shm)" = 1777
 RUN (setsid sh -c 'sleep 4321 & sleep 4321' &) ; sleep 4321 & sleep 0.1
 D
+sed -i "s/sleep 4321/&$$/g; s/sleep 5432/&$$/g" ctx/Dockerfile # not those of another run of this test
 t "a command in its cage" chroot_build --no-cache -t m:1 ctx
 cp "$T/err" out
 t "... kills nobody outside" has out "still here"
 t "... network none" has out "no network"
 t "... has the devices it needs" has out "fd full null pts random shm stderr stdin stdout tty urandom zero"
-t "... leaves no process" not pgrep -f 'sleep 4321'
+t "... leaves no process" not pgrep -f 'sleep 4321'$$
 printf 'FROM base:1\nRUN cat /proc/self/status\n' >ctx/Dockerfile
 t "a failed step is told what is missing" expect_fail "isolation chroot has no /proc/self and no /dev/fd" chroot_build ctx
 printf 'FROM base:1\nUSER app\nRUN --security=insecure false\n' >ctx/Dockerfile
@@ -189,20 +190,31 @@ t "a device that means a whiteout is refused" expect_fail "/hidden is a device 0
 
 # --- the end by force ---
 
+# Is there a keeper of the program that is tested?
+keepers() {
+    for k in $(pgrep -x slipway-keeper); do
+        case $(readlink "/proc/$k/exe") in "$(readlink -f "$SLIPWAY")"*) return 0 ;; esac
+    done
+    return 1
+}
 # killed SIGNAL: slipway gets it in the middle of a step with a secret and a cache
 killed() {
     env --default-signal=INT slipway build --isolation chroot --no-cache --secret id=s,src=secret -t k:1 ctx >/dev/null 2>&1 &
     k_pid=$!
-    wait_for 10 pgrep -f 'sleep 5432' || return 1
-    grep -rqF top-secret-value-of-mine "$SLIPWAY_ROOT/tmp" || { echo "the secret was never there" >&2; return 1; }
+    if ! wait_for 10 pgrep -f 'sleep 5432'$$ || ! grep -rqF top-secret-value-of-mine "$SLIPWAY_ROOT/tmp"; then
+        echo "the secret was never there" >&2
+        kill -9 "$k_pid"
+        return 1
+    fi
     kill "-$1" "$k_pid"
     wait "$k_pid"
-    wait_for 5 not pgrep -f 'sleep 5432' && wait_for 5 not pgrep -x slipway-keeper
+    wait_for 5 not pgrep -f 'sleep 5432'$$ && wait_for 5 not keepers
 }
 cat >ctx/Dockerfile <<'D'
 FROM base:1
 RUN --mount=type=cache,target=/root/c,id=c1 --mount=type=secret,id=s trap '' TERM INT; echo kept >>/root/c/n; (trap '' TERM; setsid sleep 5432 &) ; sleep 5432
 D
+sed -i "s/sleep 4321/&$$/g; s/sleep 5432/&$$/g" ctx/Dockerfile # not those of another run of this test
 for signal in KILL INT TERM; do
     t "SIG$signal ends all that runs" killed $signal
     t "... and no secret stays" not grep -rqF top-secret-value-of-mine "$SLIPWAY_ROOT"

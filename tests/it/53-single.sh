@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Isolation single: one id, owners recorded. The layer is that of a root build: by tar's listing and by its digest.
+# shellcheck disable=SC2016 # shells of other users expand
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 need root user userns overlay busybox jq setcap setpriv dpkg-deb
@@ -104,15 +105,13 @@ mkdir devs && mknod devs/null c 1 3 && mknod -m 640 devs/disk b 8 1 && chown 5:6
 t "devices of a base" poor sh -c 'cd && tar -xf base.tar --wildcards "./bin/*" "./lib*" "./etc/passwd" && slipway import devs.tar devs:1 >/dev/null && slipway import base.tar base:1 >/dev/null && printf "FROM devs:1\nCOPY --from=base:1 /bin /bin\nCOPY --from=base:1 /lib /lib\nRUN [\"/bin/busybox\", \"stat\", \"-c\", \"%%F %%t:%%T %%u:%%g %%a %%n\", \"null\", \"disk\"]\n" >D3 && slipway build --progress=plain -f D3 ctx'
 t "... are seen" matches "$T/err" 'character special file 1:3 0:0 644 null$'
 t "... with their owners" matches "$T/err" 'block special file 8:1 5:6 640 disk$'
-# How many recorders of the user there are.
-recorders() { for p in /proc/[0-9]*; do [ "$(cat "$p/comm" 2>/dev/null)" = slipway-record ] && awk '/^Uid/ { print $2 }' "$p/status"; done | grep -cx "$(id -u "$test_user")"; }
+# Has the user a recorder?
+recorded() { for p in /proc/[0-9]*; do [ "$(cat "$p/comm" 2>/dev/null)" = slipway-record ] && awk '/^Uid/ { print $2 }' "$p/status"; done 2>/dev/null | grep -qx "$(id -u "$test_user")"; }
 printf 'FROM made:1\nRUN sleep 1000\n' >"$USER_HOME/D4"
 poor sh -c 'cd && echo $$ >pid && exec slipway build --progress=plain --no-cache -f D4 ctx' 2>/dev/null &
-for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do [ "$(recorders)" -gt 0 ] && break; sleep 0.2; done
-t "a step has a recorder" [ "$(recorders)" = 1 ]
+t "a step has a recorder" wait_for 10 recorded
 kill -9 "$(cat "$USER_HOME/pid")"
-for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do [ "$(recorders)" -gt 0 ] || break; sleep 0.2; done
-t "... which ends with a killed build" [ "$(recorders)" = 0 ]
+t "... which ends with a killed build" wait_for 10 not recorded
 # With a range of ids, what is past it is recorded too.
 printf 'FROM base:1\nRUN chmod 600 /etc/far\n' >Dfar
 slipway import base.tar base:1 >/dev/null

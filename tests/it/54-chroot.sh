@@ -79,7 +79,7 @@ RUN mv /d/e /d/h
 RUN mv /d /new
 RUN rm -r /g && mkdir /g && echo 4 >/g/4
 RUN rm -r /g && mkdir /g
-RUN mkdir /tmp/s && mv /tmp/s /new/s && rmdir /new/s && mkdir /new/s
+RUN mkdir /tmp/s /tmp/u && mv /tmp/s /new/s && mv /tmp/u /new/u && rmdir /new/u && mkdir /new/u
 RUN rm /etc/group && mkdir /etc/group && rm /bin/ls && mkdir /bin/ls
 D
 # A program with its libraries, as they lie here.

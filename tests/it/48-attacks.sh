@@ -48,6 +48,12 @@ with tarfile.open("../hard.tar", "w") as t:
     i = tarfile.TarInfo("hard"); i.size = 1; t.addfile(i, io.BytesIO(b"x"))
 '
 cd .. || exit 1
+# Images that grow: a path 100,000 deep, ten gibibytes of nothing.
+python3 -c '
+import tarfile
+with tarfile.open("steep.tar", "w", format=tarfile.PAX_FORMAT) as t:
+    i = tarfile.TarInfo("/".join(["d"] * 100000)); i.type = tarfile.DIRTYPE; t.addfile(i)'
+truncate -s 10G root/sparse && tar -C root --sparse -cf sparse.tar . && rm root/sparse
 mkdir ctx && echo f >ctx/f && mkdir ctx/dir && echo g >ctx/dir/g && ln -s "$outside" ctx/out && ln -s "$marker" ctx/file
 mv through.tar up.tar hard.tar ctx
 chmod -R a+rX . "$T"
@@ -217,10 +223,22 @@ COPY --from=0 /1 /
 D
 }
 
+sizes() {
+    t "$rung: a path that does not end" expect_fail "a name of more than" $run slipway import "$home/a/steep.tar" steep:1
+    t "$rung: a file of nothing" $run slipway import "$home/a/sparse.tar" sparse:1
+    z_before=$(du -sk "$home" | cut -f1)
+    t "... under a step" build <<'D'
+FROM sparse:1
+RUN test $(stat -c %s /sparse) -eq 10737418240 && test $(du -k /sparse | cut -f1) -lt 1000
+D
+    t "... takes no room" test $(($(du -sk "$home" | cut -f1) - z_before)) -lt 20000
+}
+
 everything() {
     rung "$@"
     steps
     links
+    sizes
 }
 # All of it in containers of the launcher's: should a sandbox break, its step meets no process but slipway's.
 everything root "on_host container env SLIPWAY_ROOT=$T/root/store" "$T/root"

@@ -282,7 +282,7 @@ static int prepare(struct build *build, struct place *p, struct making *making, 
         (!again && cgroup_make(resources, &p->cgroup, err) < 0) ||
         cgroup_put(resources, &p->cgroup, &p->plan, err) < 0)
         return -1;
-    if (build->tools->session->rung == SESSION_SINGLE) {
+    if (build->tools->session->rung == SESSION_SINGLE && !again) {
         p->plan.links_fd =
             links_open(&making->stack, p->layout, p->in_tree ? p->plan.root_fd : -1, err);
         if (p->plan.links_fd < 0)
@@ -446,15 +446,17 @@ static int watch_relays(const struct mounts *mounts)
 static int prepare_shell(struct build *build, struct place *p, struct making *making,
                          struct err *err)
 {
+    AUTO_FD int links_fd = steal_fd(&p->plan.links_fd);
+
     run_release(&p->run);
     scope_close(&p->plan.root_fd);
-    scope_close(&p->plan.links_fd);
     plan_release(&p->plan);
     run_devices_release(&p->devices);
     mounts_close(&p->work->mounts);
     ca_use_release(&p->ca);
     if (prepare(build, p, making, true, err) < 0)
         return -1;
+    p->plan.links_fd = steal_fd(&links_fd);
     strv_clear(&p->plan.argv);
     strv_add(&p->plan.argv, "/bin/sh");
     env_set(&p->plan.env, "TERM", getenv("TERM") ? getenv("TERM") : "xterm");

@@ -81,6 +81,17 @@ chown -R "$test_user:" "$D"
 everything root auto env
 everything user auto as_user
 everything root chroot env
+# --- owners of links, where they are recorded
+printf 'FROM base:1\nRUN ln -s x /l && chown -h app /l; false\n' >"$D/ctx/Dockerfile"
+cat >lines <<'L'
+ln -s x /m; chown -h 7 /m; stat -c "%n-%u" /l /m
+exit
+L
+slipway --root "$T/single" load -i base.tar >/dev/null
+t "isolation single" expect_status 1 '' python3 typed.py "$D/log" slipway --root "$T/single" build --isolation single --on-error=shell "$D/ctx" <lines
+tr -d '\r' <"$D/log" >"$T/log"
+t "... has the owners that the step gave" matches "$T/log" '^/l-1000$'
+t "... and gives others" matches "$T/log" '^/m-7$'
 # --- two stages that fail, and the result in a file: one shell, and what the others say comes after it
 cat >"$D/ctx/Dockerfile" <<'F'
 FROM base:1 AS a

@@ -122,6 +122,7 @@ void upload_session_close(struct upload_session *s)
     free(s->location);
     s->location = NULL;
     s->offset = 0;
+    s->told = false;
 }
 
 /* --- begin --- */
@@ -228,6 +229,7 @@ static bool take_wanted_offset(struct upload_session *s, const struct http_reply
     if (wanted > s->blob->size || wanted == s->offset)
         return false;
     acknowledged(s, wanted);
+    s->told = true;
     return true;
 }
 
@@ -286,6 +288,7 @@ static enum upload_end part_taken(struct upload_session *s, uint64_t size,
         err_set(err, ERR_REMOTE, reply->status,
                 "%s says it has %" PRIu64 " bytes of blob %s, of which %" PRIu64 " were sent",
                 s->place->host, has, s->blob->digest, s->offset);
+        plan_pause(s, reply);
         return UPLOAD_LOST;
     }
     if (http_header(reply, "Location") && take_location(s, reply, err) < 0)
@@ -349,6 +352,10 @@ bool upload_session_ask(struct upload_session *s)
 
     if (!s->location)
         return false;
+    if (s->told) { /* by a refusal, which is not to be doubted by the next question */
+        s->told = false;
+        return true;
+    }
     if (s->ecr)
         return s->offset > 0;
     call.http = (struct http_request){.method = "GET", .repeatable = true, .stop = s->way->stop};

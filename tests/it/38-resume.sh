@@ -109,6 +109,21 @@ t "no manifest went" test "$(count '.method == "PUT" and (.path | contains("/man
 t "a journal stays" is "$(journals)" 1
 rm -r "$SLIPWAY_ROOT/cache/uploads"
 
+t "a registry that says it has more than was sent" fake
+forget
+rules '[{"method": "PUT", "path": "/blobs/.*digest=sha256%3A'"${layer#sha256:}"'", "drop_after": 30000000, "times": 1, "keep": true},
+        {"method": "PATCH", "set": {"Range": "0-99999999", "Retry-After": "0"}}, {"method": "GET", "path": "/blobs/uploads/", "status": 404}]'
+t "is not believed for ever" expect_fail "says it has 100000000 bytes of blob $layer" timeout 60 "$SLIPWAY" push "$src" "$FAKE/a:1"
+rm -r "$SLIPWAY_ROOT/cache/uploads"
+
+t "a registry whose answer and whose refusal differ" fake
+forget
+rules '[{"method": "PUT", "path": "/blobs/.*digest=sha256%3A'"${layer#sha256:}"'", "drop_after": 30000000, "times": 1, "keep": true},
+        {"method": "GET", "path": "/blobs/uploads/", "set": {"Range": "0-34999999"}}]'
+t "an upload that breaks there" slipway push --json "$src" "$FAKE/a:1"
+t "goes on where the refusal says" json "$T/out" "$big | .sessions == 1"
+t "and is whole" whole a
+
 # --- a line with resets of its own
 t "a registry behind a bad line" fake --keep --location relative
 forget

@@ -67,8 +67,8 @@ void journal_open(struct journal *j, const struct layout *layout, const char *ba
         log_debug("%s", why.text);
         return;
     }
-    AUTO_FD int fd =
-        openat(layout->cache_fd, j->name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    AUTO_FD int fd = openat(layout->cache_fd, j->name,
+                            O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0) {
         log_debug("cache/%s: %s", j->name, strerror(errno));
         return;

@@ -114,6 +114,7 @@ int upload_session_take_up(struct upload_session *s, const char *location, uint6
     upload_session_close(s);
     s->location = xstrdup(location);
     s->offset = offset;
+    s->resumed = true;
     return 0;
 }
 
@@ -122,7 +123,7 @@ void upload_session_close(struct upload_session *s)
     free(s->location);
     s->location = NULL;
     s->offset = 0;
-    s->told = false;
+    s->told = s->resumed = false;
 }
 
 /* --- begin --- */
@@ -258,7 +259,7 @@ static enum upload_end refused(struct upload_session *s, const struct remote_cal
     if (reply->status == 404)
         return UPLOAD_LOST;
     /* bytes that an earlier request or process left there may be others than it thought */
-    if (reply->status == 400 && s->offset)
+    if (reply->status == 400 && s->resumed)
         return UPLOAD_LOST;
     return http_retry_status(reply->status) ? UPLOAD_BROKEN : UPLOAD_FAILED;
 }
@@ -352,6 +353,7 @@ bool upload_session_ask(struct upload_session *s)
 
     if (!s->location)
         return false;
+    s->resumed = true;
     if (s->told) { /* by a refusal, which is not to be doubted by the next question */
         s->told = false;
         return true;

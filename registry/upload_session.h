@@ -27,11 +27,12 @@ struct upload_session {
     int step;                 /* of progress */
     char *location;           /* NULL: none is open */
     uint64_t offset;          /* acknowledged */
-    bool told;                /* offset is what a 416 wanted: no need to ask */
-    uint64_t most;            /* the most that ever was, in any session */
-    unsigned failures;        /* since then */
-    uint64_t chunk;           /* what the registry wants a PATCH to have at least; 0: anything */
-    uint64_t pause_ms;        /* before whatever comes next, after UPLOAD_BROKEN */
+    bool resumed;      /* after a break, or by another process: what is there may not be ours */
+    bool told;         /* offset is what a 416 wanted: no need to ask */
+    uint64_t most;     /* the most that ever was, in any session */
+    unsigned failures; /* since then */
+    uint64_t chunk;    /* what the registry wants a PATCH to have at least; 0: anything */
+    uint64_t pause_ms; /* before whatever comes next, after UPLOAD_BROKEN */
     bool ecr;
     uint64_t sent; /* by the request under way */
 };

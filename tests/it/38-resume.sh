@@ -124,6 +124,14 @@ t "an upload that breaks there" slipway push --json "$src" "$FAKE/a:1"
 t "goes on where the refusal says" json "$T/out" "$big | .sessions == 1"
 t "and is whole" whole a
 
+t "a registry that refuses what arrived" fake
+forget
+rules '[{"method": "PUT", "path": "/blobs/.*digest=sha256%3A'"${layer#sha256:}"'", "drop_after": 30000000, "times": 1},
+        {"method": "PUT", "path": "/blobs/.*digest=sha256%3A'"${layer#sha256:}"'", "status": 400, "body": "{\"errors\":[{\"code\":\"DIGEST_INVALID\",\"message\":\"other bytes\"}]}"}]'
+t "is told so" expect_fail 'DIGEST_INVALID: other bytes' slipway push "$src" "$FAKE/a:1"
+is "$(count '.method == "PATCH"')" 2 "and does not get it all again and again"
+rm -r "$SLIPWAY_ROOT/cache/uploads"
+
 # --- a line with resets of its own
 t "a registry behind a bad line" fake --keep --location relative
 forget

@@ -31,7 +31,7 @@ struct survey {
 
 void survey_release(struct survey *s);
 void survey_copy(struct survey *to, const struct survey *from); /* `to` is empty */
-json_t *survey_to_json(const struct survey *s); /* new */
+json_t *survey_to_json(const struct survey *s);                 /* new */
 int survey_from_json(const json_t *list, struct survey *s, struct err *err);
 
 /* The first bytes of one file, as they pass. Zero bytes are the beginning of a file. */

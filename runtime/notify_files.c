@@ -122,7 +122,7 @@ static void renew(const struct notify_request *r, int dirfd, const char *path)
     struct stat st;
     bool made;
 
-    if (!notify_enter_for(r, dirfd, path))
+    if (!notify_enter(r, dirfd, path))
         return;
     if (lstat(path, &st) == 0 && st.st_nlink == 1 &&
         (size_t)snprintf(fresh, sizeof(fresh), "%s.slipway-%d", path, (int)r->tid) < PATH_MAX) {
@@ -238,7 +238,7 @@ static bool path_may_have_record(const struct notify_request *r, int dirfd, cons
     ssize_t n;
     bool may;
 
-    if (!notify_enter_for(r, dirfd, path))
+    if (!notify_enter(r, dirfd, path))
         return false;
     n = follow ? getxattr(path, RECORD_XATTR, text, sizeof(text))
                : lgetxattr(path, RECORD_XATTR, text, sizeof(text));

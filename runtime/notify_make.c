@@ -49,7 +49,7 @@ static bool enter(struct notify_request *r, const struct birth *b)
 {
     long mask = notify_status(r->n, r->tid, "Umask", 8);
 
-    if (mask < 0 || !notify_enter_for(r, b->dirfd, b->path))
+    if (mask < 0 || !notify_enter(r, b->dirfd, b->path))
         return false;
     umask((mode_t)mask & 0777);
     return true;

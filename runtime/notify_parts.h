@@ -87,14 +87,13 @@ void notify_make_call(struct notify_request *r);
 /*
  * notify_view.c: files as the caller sees them. path: a string of the caller's, read page by page,
  * for what follows it may not be mapped. settle: into the root of the first caller. enter: into the
- * caller's root and the directory dirfd; false and errno: not to be had; else leave() must follow,
- * and no fd_path() can be used before. enter_for: as far as that path needs it. find: an O_PATH
+ * caller's root and the directory dirfd, as far as path needs them; false and errno: not to be had;
+ * else leave() must follow, and no fd_path() can be used before. find: an O_PATH
  * descriptor of what the caller names, -1 and errno. open_fd: of what its descriptor is.
  */
 bool notify_path(const struct notify_request *r, uint64_t at, char out[static PATH_MAX]);
 bool notify_settle(const struct notify_request *r);
-bool notify_enter(const struct notify_request *r, int dirfd);
-bool notify_enter_for(const struct notify_request *r, int dirfd, const char *path);
+bool notify_enter(const struct notify_request *r, int dirfd, const char *path);
 void notify_leave(const struct notify_request *r);
 int notify_find(const struct notify_request *r, int dirfd, const char *path, bool follow);
 int notify_open_fd(const struct notify_request *r, int fd);

@@ -99,7 +99,7 @@ void notify_leave(const struct notify_request *r)
         _exit(1);
 }
 
-bool notify_enter(const struct notify_request *r, int dirfd)
+static bool enter(const struct notify_request *r, int dirfd)
 {
     AUTO_FD int root = r->n->chrooted ? open_proc(r, "root", O_PATH | O_DIRECTORY) : -1;
     AUTO_FD int at =
@@ -115,9 +115,9 @@ bool notify_enter(const struct notify_request *r, int dirfd)
     return false;
 }
 
-bool notify_enter_for(const struct notify_request *r, int dirfd, const char *path)
+bool notify_enter(const struct notify_request *r, int dirfd, const char *path)
 {
-    return (path[0] == '/' && !r->n->chrooted) || notify_enter(r, dirfd);
+    return (path[0] == '/' && !r->n->chrooted) || enter(r, dirfd);
 }
 
 /*
@@ -150,7 +150,7 @@ int notify_find(const struct notify_request *r, int dirfd, const char *path, boo
     char self[PATH_MAX];
 
     errno = ENOENT;
-    if (!path[0] || !notify_enter_for(r, dirfd, path))
+    if (!path[0] || !notify_enter(r, dirfd, path))
         return -1;
     fd = open(path, flags);
     if (fd < 0 && errno == ENOENT) {

@@ -16,6 +16,7 @@
 #include "registry/remote.h"
 #include "runtime/attend.h"
 #include "runtime/cgroup.h"
+#include "runtime/cgroup_guard.h"
 #include "runtime/session.h"
 
 /* What the one line of the error cannot hold. */
@@ -74,6 +75,7 @@ struct opened {
     struct ca_trust trust;
     struct layout layout;
     struct session session;
+    struct cgroup_guard guard;
     struct build_tools tools;
 };
 
@@ -83,6 +85,7 @@ static void opened_release(struct opened *o)
     pool_close(o->tools.pool);
     remote_free(o->tools.remote);
     session_release(&o->session);
+    cgroup_guard_close(&o->guard);
     ca_trust_close(&o->trust);
     layout_close(&o->layout);
 }
@@ -128,6 +131,7 @@ static int build_command(struct cmd_context *context, const void *opts, int coun
     SCOPED(opened_release)
     struct opened opened = {.layout = LAYOUT_CLOSED,
                             .session = SESSION_CLOSED,
+                            .guard = CGROUP_GUARD_CLOSED,
                             .ssh = &request.run.ssh,
                             .trust = CA_TRUST_CLOSED};
     SCOPED(build_result_release) struct build_result built = {0};
@@ -141,9 +145,9 @@ static int build_command(struct cmd_context *context, const void *opts, int coun
         return build_call_run(context, o, &request, &call, err);
     if (request.run.shell_on_error)
         attend_keep_resizes();
-    if (open_tools(context, o, &request, &opened, err) < 0 ||
-        run_opts_open_ssh(&o->run, &opened.layout, &request.run, err) < 0 ||
-        cgroup_settle(&request.run.box.resources, err) < 0)
+    if (cgroup_settle(&request.run.box.resources, &opened.guard, err) < 0 ||
+        open_tools(context, o, &request, &opened, err) < 0 ||
+        run_opts_open_ssh(&o->run, &opened.layout, &request.run, err) < 0)
         return -1;
     int made = build_run(&request.options, &opened.tools, &built, err);
     print_warnings(&built);

@@ -19,6 +19,7 @@
 #include "registry/reference.h"
 #include "registry/remote.h"
 #include "runtime/cgroup.h"
+#include "runtime/cgroup_guard.h"
 #include "runtime/session.h"
 
 #define TRANSFERS 6
@@ -250,6 +251,7 @@ static int carry_out(struct cmd_context *context, const struct run_opts *opts,
                      const struct container_options *wanted, struct box *box, const char *name,
                      int *status, struct err *err)
 {
+    SCOPED(cgroup_guard_close) struct cgroup_guard guard = CGROUP_GUARD_CLOSED;
     SCOPED(session_release) struct session session = SESSION_CLOSED;
     SCOPED(layout_close) struct layout layout = LAYOUT_CLOSED;
     SCOPED(ca_trust_close) struct ca_trust trust = CA_TRUST_CLOSED;
@@ -266,7 +268,8 @@ static int carry_out(struct cmd_context *context, const struct run_opts *opts,
         *err = session.why;
         return err_wrap(err, "no container can be run here");
     }
-    if (cgroup_settle(&box->resources, err) < 0 || layout_open(&layout, context->root, err) < 0 ||
+    if (cgroup_settle(&box->resources, &guard, err) < 0 ||
+        layout_open(&layout, context->root, err) < 0 ||
         ca_trust_open(wanted->ca, &layout, &registry, &trust, err) < 0 ||
         emulator_opts_give(&opts->emulators, &registry, &layout, &session, err) < 0 ||
         find(opts, &registry, &layout, name, opts->platform ? &platform : NULL, &d, err) < 0 ||

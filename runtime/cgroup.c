@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/scope.h"
+#include "runtime/cgroup_guard.h"
 
 #define TEXT_MAX (4 << 20)
 #define PREFIX "slipway-"
@@ -175,8 +176,16 @@ static void remove_dir(const char *base, const char *name)
         log_debug("cgroup %s is still in use; a later slipway removes it", path);
 }
 
-/* Of slipways that are gone. One that still holds a process is not removed by the kernel. */
-static void sweep(const char *base)
+static bool is_gone(struct str pid)
+{
+    uint64_t number;
+
+    return str_u64(pid, &number) && number <= INT32_MAX && kill((pid_t)number, 0) < 0 &&
+           errno == ESRCH;
+}
+
+/* One that still holds a process is not removed by the kernel. */
+void cgroup_sweep(const char *base, pid_t of)
 {
     SCOPED(strv_release) struct strv names = {0};
     AUTO_FD int fd = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -190,8 +199,7 @@ static void sweep(const char *base)
         if (!str_starts(rest, PREFIX))
             continue;
         str_cut(str_slice(rest, sizeof(PREFIX) - 1, rest.size), '-', &pid, &rest);
-        if (str_u64(pid, &number) && number <= INT32_MAX && kill((pid_t)number, 0) < 0 &&
-            errno == ESRCH)
+        if (of ? str_u64(pid, &number) && number == (uint64_t)of : is_gone(pid))
             remove_dir(base, names.ptr[i]);
     }
 }
@@ -459,7 +467,7 @@ static void warn(const struct resources *r, const struct err *why)
                  why->text);
 }
 
-int cgroup_settle(struct resources *r, struct err *err)
+int cgroup_settle(struct resources *r, struct cgroup_guard *guard, struct err *err)
 {
     SCOPED(cgroup_release) struct cgroup g = {0};
     struct limits ignored = {0};
@@ -469,8 +477,8 @@ int cgroup_settle(struct resources *r, struct err *err)
         return 0;
     if (cgroup_make(r, &g, &why) == 0) {
         for (size_t i = 0; i < g.count; i++)
-            sweep(g.dirs[i].base);
-        return 0;
+            cgroup_sweep(g.dirs[i].base, 0);
+        return cgroup_guard_open(guard, &g, err);
     }
     /* Cgroups there are, but not with these values. */
     if (r->parent || why.code == EINVAL || why.code == ERANGE) {

@@ -7,16 +7,20 @@
  * each hierarchy that has a controller for what is asked: version 1, version 2, or some of both
  * (cgroups(7); kernel, admin-guide/cgroup-v2). The command enters it before it gives anything up
  * (plan.cgroup_fds), so nothing that it starts is outside. It is called slipway-PID-N: what a
- * killed slipway left is empty, and goes when the next one makes its first.
+ * killed slipway left is empty, and goes by its guard (runtime/cgroup_guard.h), or, when that was
+ * killed too, when the next slipway makes its first.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 #include "base/err.h"
 #include "runtime/plan.h"
 #include "runtime/resources.h"
+
+struct cgroup_guard;
 
 struct cgroup {
     struct cgroup_dir {
@@ -39,9 +43,12 @@ bool cgroup_find(struct str mountinfo, struct str self, const char *controller, 
 /*
  * Decides once, before the first sandbox, whether cgroups can be had for this: makes one and
  * removes it. Where they cannot, r->by_rlimits, with one warning that says what is held less well;
- * or ERR_SYSTEM when a limit cannot be held at all.
+ * or ERR_SYSTEM when a limit cannot be held at all. Where they can, a guard is set, which is to be
+ * closed after the last of them; no other thread may run yet.
  */
-int cgroup_settle(struct resources *r, struct err *err);
+int cgroup_settle(struct resources *r, struct cgroup_guard *guard, struct err *err);
+/* Removes the empty ones of this process; 0: of all processes that are gone. */
+void cgroup_sweep(const char *base, pid_t of);
 
 /* Nothing to do (count 0) when r asks for nothing or is by_rlimits. */
 int cgroup_make(const struct resources *r, struct cgroup *cgroup, struct err *err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/cgroup.h"
+#include "runtime/cgroup_guard.h"
 
 #include <string.h>
 
@@ -52,9 +53,11 @@ static void nothing_asked(void)
 {
     SCOPED(cgroup_release) struct cgroup g = {0};
     struct resources none = {0};
+    struct cgroup_guard guard = CGROUP_GUARD_CLOSED;
     struct err err = {0};
 
-    EQ_INT(cgroup_settle(&none, &err), 0);
+    EQ_INT(cgroup_settle(&none, &guard, &err), 0);
+    EQ_INT(guard.pid, 0);
     EQ_INT(cgroup_make(&none, &g, &err), 0);
     EQ_INT(g.count, 0);
     EQ_INT(cgroup_oom_kills(&g), 0);

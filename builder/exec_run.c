@@ -201,7 +201,9 @@ static int fill_plan(struct build *build, struct place *p, struct making *making
     plan->network =
         p->work->flags.network == RUN_NETWORK_NONE ? PLAN_NETWORK_NONE : PLAN_NETWORK_HOST;
     plan->arch = making->stage->platform.arch;
-    if (run_devices_add_edits(&p->devices, &p->work->edits, plan, err) < 0)
+    if ((session_is_plain(build->tools->session) &&
+         run_devices_check_plain(&p->work->edits, err) < 0) ||
+        run_devices_add_edits(&p->devices, &p->work->edits, plan, err) < 0)
         return -1;
     if (spec->script_name) {
         AUTO_FREE char *target = xasprintf("/dev/pipes/%s", spec->script_name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/run_devices.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,6 +129,15 @@ static int add_bind(struct run_devices *d, const struct cdi_bind *b, struct plan
     m->no_exec = b->no_exec;
     keep(d, &fd);
     return 0;
+}
+
+int run_devices_check_plain(const struct cdi_edits *edits, struct err *err)
+{
+    if (!edits->nodes_count && !edits->binds_count)
+        return 0;
+    return err_set(err, ERR_INPUT, ENOSYS,
+                   "RUN --device: %s needs a mount, and isolation chroot and in-place have none",
+                   edits->nodes_count ? edits->nodes[0].path : edits->binds[0].container_path);
 }
 
 int run_devices_add_edits(struct run_devices *devices, const struct cdi_edits *edits,

@@ -21,6 +21,8 @@ struct run_devices {
 
 /* They add to the plan, which borrows the descriptors. */
 int run_devices_add_all(struct run_devices *devices, struct plan *plan, struct err *err);
+/* Where nothing can be mounted: ERR_INPUT for edits that need more than variables and groups. */
+int run_devices_check_plain(const struct cdi_edits *edits, struct err *err);
 /* Nodes, mounts and environment; ERR_INPUT: this host has not what the specification says. */
 int run_devices_add_edits(struct run_devices *devices, const struct cdi_edits *edits,
                           struct plan *plan, struct err *err);

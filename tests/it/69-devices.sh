@@ -124,6 +124,12 @@ J
     OPTIONS='--allow device=vendor1.com/device=foo'
     t "$who: --allow for one" run '--device=vendor1.com/device=foo' 'echo ok'
     t "$who: ... is not for others" expect_fail 'odd.com/device=group is not allowed' run '--device=odd.com/device=group' true
+    if [ "$who" = root ]; then
+        OPTIONS='--allow device --isolation chroot'
+        t "$who: where nothing can be mounted" expect_fail 'RUN --device: /dev/pipe needs a mount, and isolation chroot and in-place have none' run '--device=odd.com/device=pipe' true
+        t "$who: ... groups can be had all the same" run '--device=odd.com/device=group' 'id -G'
+        t "$who: ... and are" grep -qw 44 "$T/got"
+    fi
     OPTIONS='--allow device=odd.com/device'
     t "$who: --allow for a kind" run '--device=odd.com/device=group' 'echo ok'
 }

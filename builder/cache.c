@@ -97,12 +97,13 @@ static int parse_record(struct str text, struct cache_record *record, struct err
 {
     json_auto_t *doc = json_parse(text, err);
     const char *created = NULL, *diff_id = NULL;
-    json_t *layer = NULL, *elf = NULL;
+    json_t *layer = NULL, *elf = NULL, *usage = NULL;
 
     if (!doc ||
-        json_take(doc, err, "{s:s, s?s, s?o, s?o}", "created", &created, "diffId", &diff_id,
-                  "layer", &layer, "elf", &elf) < 0 ||
-        (elf && survey_from_json(elf, &record->survey, err) < 0))
+        json_take(doc, err, "{s:s, s?s, s?o, s?o, s?o}", "created", &created, "diffId", &diff_id,
+                  "layer", &layer, "elf", &elf, "usage", &usage) < 0 ||
+        (elf && survey_from_json(elf, &record->survey, err) < 0) ||
+        (usage && step_usage_from_json(usage, &record->usage, err) < 0))
         return -1;
     snprintf(record->created, sizeof(record->created), "%s", created);
     if (!layer)
@@ -159,6 +160,8 @@ int cache_save(const struct layout *layout, const char *hex, const struct cache_
     }
     if (record->survey.count)
         json_object_set_new(doc, "elf", survey_to_json(&record->survey));
+    if (record->usage.known)
+        json_object_set_new(doc, "usage", step_usage_to_json(&record->usage));
     json_print(doc, &text);
     record_path(hex, path);
     if (fs_mkdirs(layout->cache_fd, "steps", 0700, err) < 0)

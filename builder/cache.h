@@ -4,8 +4,10 @@
 
 /*
  * What steps gave before: cache/steps/<hex of key>, one small JSON file a key.
- *   {"created":"…","diffId":"sha256:…","layer":{descriptor},"elf":[builder/survey.h]}
- * layer is missing when the step changed nothing, elf when it added no programs.
+ *   {"created":"…","diffId":"sha256:…","layer":{descriptor},"elf":[builder/survey.h],
+ *    "usage":{builder/step_usage.h}}
+ * layer is missing when the step changed nothing, elf when it added no programs, usage when no
+ * command was run for it here.
  *
  * A step has two keys, and a record under each:
  *   by definition   the parent's definition, what the instruction says (builder/define.h), and the
@@ -22,6 +24,7 @@
 #include "base/hash.h"
 #include "base/strv.h"
 #include "builder/stack.h"
+#include "builder/step_usage.h"
 #include "builder/survey.h"
 
 struct layout;
@@ -49,6 +52,7 @@ struct cache_record {
     char diff_id[DIGEST_SIZE];
     struct descriptor blob;
     struct survey survey;
+    struct step_usage usage;
 };
 
 void cache_record_release(struct cache_record *record);

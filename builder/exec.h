@@ -80,6 +80,7 @@ struct making {
     size_t uploaded;                  /* of its layers, those that early_push knows */
     bool forget;                      /* the running step's result must not be remembered */
     uint64_t emulated_ms;             /* how long the running step ran under an emulator */
+    struct step_usage usage;          /* of the running step, once its command has ended */
     struct worktree *worktree;        /* of plain sandboxes; NULL: none yet */
     struct buf output;                /* the last of it, of a step that failed */
     struct buf excerpt;               /* the lines at fault, after a failure */

@@ -385,14 +385,19 @@ static int tell_failure(struct build *build, struct place *p, int status, struct
     return -1;
 }
 
-static void tell_usage(const struct making *making, const struct place *p)
+static void tell_usage(struct making *making, const struct place *p)
 {
     uint64_t peak = cgroup_memory_peak(&p->cgroup);
 
-    progress_usage(making->shown, "cpu", p->run.cpu_us);
-    progress_usage(making->shown, "memory", peak ? peak : p->run.rss_max);
-    progress_usage(making->shown, "read", p->run.read_size);
-    progress_usage(making->shown, "written", p->run.written_size);
+    making->usage = (struct step_usage){.known = true,
+                                        .cpu_us = p->run.cpu_us,
+                                        .memory = peak ? peak : p->run.rss_max,
+                                        .read = p->run.read_size,
+                                        .written = p->run.written_size};
+    progress_usage(making->shown, "cpu", making->usage.cpu_us);
+    progress_usage(making->shown, "memory", making->usage.memory);
+    progress_usage(making->shown, "read", making->usage.read);
+    progress_usage(making->shown, "written", making->usage.written);
 }
 
 static int finish(struct build *build, struct making *making, struct place *p, struct err *err)

@@ -192,6 +192,7 @@ static int carry_out(struct step *s, const char *hex, struct cache_record *recor
     log_debug("%s has key %s", s->in->canonical, hex);
     m->forget = false;
     m->emulated_ms = 0;
+    m->usage = (struct step_usage){0};
     ahead_missed(s->build, m);
     /* With secrets nothing goes before everything was searched. */
     if (tripwire_is_empty(s->build->options->run->wire))
@@ -201,6 +202,8 @@ static int carry_out(struct step *s, const char *hex, struct cache_record *recor
     if (m->emulated_ms)
         crossing_emulated(s->build, m, s->in, m->emulated_ms);
     stamp(s->build, record->created);
+    record->usage = m->usage;
+    step_usage_name(&record->usage, s->created_by);
     record->has_layer = layer.diff_id[0] && (layer.entries || s->keep_empty);
     if (record->has_layer) {
         memcpy(record->diff_id, layer.diff_id, DIGEST_SIZE);

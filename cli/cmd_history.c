@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/scope.h"
+#include "builder/step_usage.h"
 #include "cli/commands.h"
 #include "cli/find.h"
 #include "cli/table.h"
@@ -14,7 +15,7 @@
 
 struct history_opts {
     const char *platform;
-    bool no_trunc, json;
+    bool no_trunc, usage, json;
 };
 
 /* The history with the layer of each entry; newest first. Entries of layers that no history tells
@@ -45,6 +46,38 @@ static json_t *pair_up(const struct image *image)
     return out;
 }
 
+static json_t *usage_of(const struct step_usages *all, const json_t *entry, const char *diff_id)
+{
+    const char *by = json_str(entry, "created_by"), *created = json_str(entry, "created");
+    const struct step_usage *u =
+        by && created && diff_id ? step_usages_find(all, by, created, diff_id) : NULL;
+
+    return u ? json_pack("{s:I, s:I, s:I, s:I}", "cpu", (json_int_t)u->cpu_us, "memory",
+                         (json_int_t)u->memory, "read", (json_int_t)u->read, "written",
+                         (json_int_t)u->written)
+             : NULL;
+}
+
+/* To each entry what its command used, where this store remembers it. */
+static void add_usage(json_t *newest_first, const struct image *image,
+                      const struct step_usages *all)
+{
+    SCOPED(strv_release) struct strv diff_ids = {0};
+    size_t layer = 0;
+
+    config_diff_ids(image->config, &diff_ids);
+    for (size_t i = json_array_size(newest_first); i-- > 0;) {
+        json_t *entry = json_array_get(newest_first, i), *usage;
+        const char *diff_id = NULL;
+
+        if (json_object_get(entry, "layer") && layer < diff_ids.count)
+            diff_id = diff_ids.ptr[layer++];
+        usage = usage_of(all, entry, diff_id);
+        if (usage)
+            json_object_set_new(entry, "usage", usage);
+    }
+}
+
 static void cell_cut(struct table *t, const char *text, bool whole)
 {
     struct str s = str_of(text);
@@ -55,14 +88,37 @@ static void cell_cut(struct table *t, const char *text, bool whole)
         table_cellf(t, "%.*s...", CREATED_BY_WIDTH - 3, text);
 }
 
-static void print_history(const json_t *entries, bool whole)
+/* Empty where nothing is remembered. */
+static void usage_cells(struct table *t, const json_t *usage)
 {
-    SCOPED(table_release) struct table t = {.columns = 4};
+    static const char *const names[] = {"memory", "read", "written"};
+    char size[HUMAN_SIZE];
+
+    if (usage)
+        table_cellf(t, "%.2fs", (double)json_integer_value(json_object_get(usage, "cpu")) / 1e6);
+    else
+        table_cell(t, "");
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        table_cell(
+            t,
+            usage ? human_size((uint64_t)json_integer_value(json_object_get(usage, names[i])), size)
+                  : "");
+}
+
+static void print_history(const json_t *entries, bool whole, bool usage)
+{
+    SCOPED(table_release) struct table t = {.columns = usage ? 8 : 4};
     time_t now = clock_now().tv_sec;
 
     table_cell(&t, "CREATED");
     table_cell(&t, "CREATED BY");
     table_cell(&t, "SIZE");
+    if (usage) {
+        table_cell(&t, "CPU");
+        table_cell(&t, "MEMORY");
+        table_cell(&t, "READ");
+        table_cell(&t, "WRITTEN");
+    }
     table_cell(&t, "COMMENT");
     for (size_t i = 0; i < json_array_size(entries); i++) {
         const json_t *entry = json_array_get(entries, i);
@@ -72,6 +128,8 @@ static void print_history(const json_t *entries, bool whole)
         cell_cut(&t, json_str(entry, "created_by"), whole);
         table_cell(&t,
                    human_size((uint64_t)json_integer_value(json_object_get(entry, "size")), size));
+        if (usage)
+            usage_cells(&t, json_object_get(entry, "usage"));
         cell_cut(&t, json_str(entry, "comment"), whole);
     }
     table_print(&t);
@@ -85,6 +143,7 @@ static int history_run(struct cmd_context *context, const void *values, int coun
     SCOPED(descriptor_release) struct descriptor d = {0};
     SCOPED(image_release) struct image image = {0};
     struct platform p, *want = opts->platform ? &p : NULL;
+    SCOPED(step_usages_release) struct step_usages usages = {0};
     json_auto_t *entries = NULL;
 
     (void)count;
@@ -95,10 +154,14 @@ static int history_run(struct cmd_context *context, const void *values, int coun
     if (layout_load_image(&l, &d, want, &image, err) < 0)
         return err_wrap(err, "%s", args[0]);
     entries = pair_up(&image);
+    if (opts->usage && step_usages_load(&l, &usages, err) < 0)
+        return -1;
+    if (opts->usage)
+        add_usage(entries, &image, &usages);
     if (opts->json)
         print_json(entries);
     else
-        print_history(entries, opts->no_trunc);
+        print_history(entries, opts->no_trunc, opts->usage);
     return 0;
 }
 
@@ -110,6 +173,10 @@ static const struct opt history_opts[] = {
      .help = "the image of this platform (default the host's)",
      .offset = AT(platform)},
     {.type = OPT_FLAG, .name = "no-trunc", .help = "do not shorten texts", .offset = AT(no_trunc)},
+    {.type = OPT_FLAG,
+     .name = "usage",
+     .help = "what the command of each RUN used here",
+     .offset = AT(usage)},
     {.type = OPT_FLAG, .name = "json", .help = "as JSON", .offset = AT(json)},
     {.type = OPT_END},
 };

@@ -53,6 +53,7 @@ static void build_release(struct build *b)
     lazy_close(b->lazy);
     contexts_close(b->contexts);
     sources_close(b->sources);
+    ground_close(&b->ground);
     dockerfile_release(&b->doc);
 }
 
@@ -226,6 +227,8 @@ static int make(struct build *b, struct err *err)
 {
     unsigned jobs = b->options->jobs ? b->options->jobs : pool_threads(b->tools->pool);
 
+    if (b->tools->session->rung == SESSION_IN_PLACE)
+        jobs = 1; /* there is one root */
     b->schedule = (struct schedule){.run = stage_make, .arg = b, .stop = cancel};
     for (size_t i = 0; i < b->products_count; i++) {
         struct product *p = &b->products[i];
@@ -371,7 +374,9 @@ static int commit(struct build *b, struct err *err)
 static int carry_out(const struct build_options *options, const struct build_tools *tools,
                      struct build_result *result, struct err *err)
 {
-    SCOPED(build_release) struct build b = {.options = options, .tools = tools, .result = result};
+    SCOPED(build_release)
+    struct build b = {
+        .options = options, .tools = tools, .result = result, .ground = GROUND_CLOSED};
 
     if (check_labels(options, err) < 0 ||
         cache_export_check(options->cache_to, options->cache_to_count, err) < 0)
@@ -386,6 +391,7 @@ static int carry_out(const struct build_options *options, const struct build_too
     b.lazy = lazy_open(tools->layout, tools->remote, tools->pool);
     int ready = prepare(&b, err) < 0 || read_caches(&b, err) < 0 ? -1 : build_lint_first(&b, err);
     int made = ready < 0 ? -1 : make(&b, err);
+    ground_close(&b.ground); /* what outputs write is no stage's */
     build_lint_last(&b);
     if (ready == 0)
         explain_build(&b, &result->explanation);

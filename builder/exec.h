@@ -24,6 +24,7 @@
 #include "builder/crossing.h"
 #include "builder/flights.h"
 #include "builder/graph.h"
+#include "builder/ground.h"
 #include "builder/parse.h"
 #include "builder/schedule.h"
 #include "builder/stack.h"
@@ -125,6 +126,7 @@ struct build {
     bool shell_opened;
     bool has_epoch; /* SOURCE_DATE_EPOCH */
     int64_t epoch;
+    struct ground ground; /* isolation in-place, where one stage is made at a time */
 };
 
 /* Carries out one instruction (not FROM). Errors say where. */

@@ -267,6 +267,7 @@ static int open_root(struct build *build, struct place *p, struct making *making
     if (!making->worktree) {
         making->worktree = xmalloc(sizeof(*making->worktree));
         *making->worktree = (struct worktree)WORKTREE_CLOSED;
+        making->worktree->ground = session->rung == SESSION_IN_PLACE ? &build->ground : NULL;
     }
     return worktree_open_root(making->worktree, p->layout, session, &making->stack, &p->plan, err);
 }

@@ -135,10 +135,22 @@ static int look(int dir_fd, const char *name, struct item *item)
     return 0;
 }
 
-static bool same_file(const struct item *a, const struct item *b)
+static bool same_inode(const struct item *a, const struct item *b)
 {
     return a->dev == b->dev && a->ino == b->ino && (a->mode & S_IFMT) == (b->mode & S_IFMT) &&
            a->birth_s == b->birth_s && a->birth_ns == b->birth_ns;
+}
+
+static bool same_file(const struct walk *w, const struct item *a, const struct item *b)
+{
+    return w->options->by_name ? (a->mode & S_IFMT) == (b->mode & S_IFMT) : same_inode(a, b);
+}
+
+static bool is_replaced(const struct item *a, const struct item *b)
+{
+    return !S_ISDIR(a->mode) && !same_inode(a, b) &&
+           (a->size != b->size || a->modified_s != b->modified_s ||
+            a->modified_ns != b->modified_ns);
 }
 
 static bool is_held(struct walk *w)
@@ -154,6 +166,8 @@ static bool is_held(struct walk *w)
 
 static bool is_changed(struct walk *w, const struct item *a, const struct item *b)
 {
+    if (w->options->by_name)
+        return is_replaced(a, b);
     if (a->mode != b->mode || a->uid != b->uid || a->gid != b->gid || a->size != b->size ||
         a->modified_s != b->modified_s || a->modified_ns != b->modified_ns)
         return true;
@@ -204,12 +218,12 @@ static int take(struct walk *w, int dir_fd, const char *name, unsigned depth,
     item.depth = (uint16_t)depth;
     if (!old)
         rc = tell(w, SCAN_NEW, dir_fd, name, err);
-    else if (!same_file(old, &item))
+    else if (!same_file(w, old, &item))
         rc = tell(w, S_ISDIR(item.mode) ? SCAN_REMADE : SCAN_NEW, dir_fd, name, err);
     else if (is_changed(w, old, &item))
         rc = tell(w, SCAN_CHANGED, dir_fd, name, err);
     if (old) {
-        goes_on = S_ISDIR(item.mode) && same_file(old, &item);
+        goes_on = S_ISDIR(item.mode) && same_file(w, old, &item);
         goes_on ? skip_one(&w->past) : skip_all(&w->past);
     }
     if (!S_ISDIR(item.mode) && item.nlink > 1)

@@ -49,6 +49,9 @@ typedef int scan_fn(void *ctx, enum scan_change change, const char *path, int di
 struct scan_options {
     int dir_fd;                /* where the record is made; its file has no name */
     const struct scan *before; /* NULL: nothing is told */
+    /* Entries of the same name and type go together; a file has changed when it is another one,
+     * with another size or time of modification, a directory never. */
+    bool by_name;
     /* Files whose ctime says nothing, as somebody trusted moved them away and back. Sorted by
      * entry_path_cmp, may be NULL. */
     const struct strv *held;

@@ -27,6 +27,7 @@ int spared_find(const struct layout *layout, struct strv *spared, struct err *er
     if (n < 0 || (size_t)n == sizeof(store) || store[0] != '/')
         return err_errno(err, "find out where the store %s is", layout->root);
     strv_take(spared, path_beneath((struct str){store, (size_t)n}));
+    strv_add(spared, SPARED_RECORD);
     strv_add(spared, "dev");
     strv_add(spared, "proc");
     strv_add(spared, "sys");

@@ -4,8 +4,8 @@
 
 /*
  * What is not the stage's where the stage is the root of this very container (isolation in-place):
- * mounts, the store, /proc, /sys, /dev. Relative paths, sorted by entry_path_cmp; with all below
- * them they are neither unpacked, nor looked at, nor removed.
+ * mounts, the store, /proc, /sys, /dev, the record of builder/ground.h. Relative paths, sorted by
+ * entry_path_cmp; with all below them they are neither unpacked, nor looked at, nor removed.
  */
 #include <stdbool.h>
 
@@ -13,6 +13,8 @@
 #include "base/strv.h"
 
 struct layout;
+
+#define SPARED_RECORD ".slipway-in-place" /* builder/ground.h */
 
 int spared_find(const struct layout *layout, struct strv *spared, struct err *err);
 /* NULL spares nothing. */

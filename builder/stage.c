@@ -10,6 +10,7 @@
 #include "builder/early_push.h"
 #include "builder/worktree.h"
 #include "registry/config.h"
+#include "runtime/session.h"
 
 /* As large as the stage is: it goes when nothing more is to be run in it. */
 static void close_worktree(struct making *m)
@@ -137,6 +138,8 @@ int stage_make(void *arg, struct task *task, struct task **on, struct err *err)
             *on = pending(b, m, m->next);
         if (*on) {
             ((struct making *)*on)->wanted = true;
+            if (b->tools->session->rung == SESSION_IN_PLACE)
+                close_worktree(m); /* the other stage may need the one root */
             return 0;
         }
         if (schedule_stopped(&b->schedule))

@@ -10,11 +10,11 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
-#include "base/http.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/scope.h"
 #include "builder/diff.h"
+#include "builder/ground.h"
 #include "builder/sieve.h"
 #include "builder/spared.h"
 #include "builder/stack.h"
@@ -26,15 +26,19 @@
 
 void worktree_close(struct worktree *w)
 {
+    struct ground *ground = w->ground;
+
+    if (w->layout && ground)
+        ground_leave(ground, w);
     scan_release(&w->scan);
     scope_close(&w->root_fd);
     scope_close(&w->aside_fd);
     free(w->diff_ids);
     strv_release(&w->held);
-    strv_release(&w->spared);
     if (w->layout)
         layout_tmp_close(w->layout, &w->tmp);
     *w = (struct worktree)WORKTREE_CLOSED;
+    w->ground = ground;
 }
 
 static int make_dir(struct worktree *w, const char *name, mode_t mode, struct err *err)
@@ -49,11 +53,20 @@ static int open_empty(struct worktree *w, struct layout *layout, struct err *err
     w->layout = layout;
     if (layout_tmp_open(layout, &w->tmp, err) < 0)
         return -1;
-    w->root_fd = make_dir(w, "root", 0755, err);
+    if (w->ground && ground_take(w->ground, layout, w, err) < 0)
+        return -1;
+    w->root_fd = w->ground ? ground_open(w->ground, err) : make_dir(w, "root", 0755, err);
     w->aside_fd = w->root_fd < 0 ? -1 : make_dir(w, "aside", 0700, err);
     if (w->aside_fd < 0)
         return -1;
+    if (w->ground)
+        return 0;
     return fchmod(w->root_fd, 0755) < 0 ? err_errno(err, "set up the root of a stage") : 0;
+}
+
+static const struct strv *spared_of(const struct worktree *w)
+{
+    return w->ground ? &w->ground->spared : NULL;
 }
 
 /* ---- layers onto it ---- */
@@ -156,10 +169,10 @@ static int restore_times(const struct onto *o, struct err *err)
 
 static int add_layer(struct worktree *w, const struct stack_layer *layer, struct err *err)
 {
-    const struct strv *spared = w->in_place ? &w->spared : NULL;
+    const struct strv *spared = spared_of(w);
     SCOPED(onto_release) struct onto o = {.root_fd = w->root_fd, .spared = spared};
 
-    if ((w->count || w->in_place) && make_room_for(&o, layer->index, err) < 0)
+    if ((w->count || w->ground) && make_room_for(&o, layer->index, err) < 0)
         return -1;
     if (layer_unpack_onto(w->layout, &layer->blob, layer->diff_id, w->root_fd, spared, err) < 0 ||
         restore_times(&o, err) < 0)
@@ -204,10 +217,6 @@ int worktree_hold(struct worktree *w, struct layout *layout, struct stack *stack
 {
     if (!stack_view(stack, layout, err)) /* opens the indexes */
         return -1;
-    if (w->layout && w->in_place && !is_beginning(w, stack))
-        return err_set(err, ERR_SYSTEM, EBUSY,
-                       "isolation in-place cannot bring this container's root back to what the "
-                       "stage was before");
     if (w->layout && !is_beginning(w, stack)) {
         log_debug("the stage's directory holds something else and is made anew");
         worktree_close(w);
@@ -255,7 +264,7 @@ static void note_held(struct worktree *w, const struct view *view, const struct 
 
 static int look(struct worktree *w, struct err *err)
 {
-    struct scan_options options = {.dir_fd = w->tmp.fd, .spared = &w->spared};
+    struct scan_options options = {.dir_fd = w->tmp.fd, .spared = spared_of(w)};
 
     return w->scan.fd >= 0 ? 0 : scan_tree(w->root_fd, &options, &w->scan, err);
 }
@@ -270,36 +279,15 @@ int worktree_open_again(const struct worktree *w, const struct session *session,
         return plan->root_fd < 0 ? -1 : 0;
     }
     plan->plain = true;
-    plan->in_place = w->in_place;
+    plan->in_place = w->ground != NULL;
     plan->root_fd = fcntl(w->root_fd, F_DUPFD_CLOEXEC, 3);
     plan->aside_fd = w->aside_fd;
     return plan->root_fd < 0 ? err_errno(err, "open the root of a stage") : 0;
 }
 
-static int take_root(struct worktree *w, struct layout *layout, struct session *session,
-                     struct err *err)
-{
-    if (atomic_exchange(&session->root_taken, true))
-        return err_set(err, ERR_SYSTEM, EBUSY,
-                       "isolation in-place has one root, this container's, and another stage with "
-                       "a RUN has it: only one stage of a build can have RUN");
-    http_preload();
-    w->layout = layout;
-    w->in_place = true;
-    if (layout_tmp_open(layout, &w->tmp, err) < 0 || spared_find(layout, &w->spared, err) < 0)
-        return -1;
-    w->root_fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (w->root_fd < 0)
-        return err_errno(err, "open /");
-    w->aside_fd = make_dir(w, "aside", 0700, err);
-    return w->aside_fd < 0 ? -1 : 0;
-}
-
 int worktree_open_root(struct worktree *w, struct layout *layout, struct session *session,
                        struct stack *stack, struct plan *plan, struct err *err)
 {
-    if (!w->layout && session->rung == SESSION_IN_PLACE && take_root(w, layout, session, err) < 0)
-        return -1;
     if (worktree_hold(w, layout, stack, err) < 0 || look(w, err) < 0)
         return -1;
     if (worktree_open_again(w, session, plan, err) < 0)
@@ -340,7 +328,7 @@ int worktree_layer(struct worktree *w, struct pool *pool, struct stack *stack,
     const struct scan_options scan = {.dir_fd = w->tmp.fd,
                                       .before = &w->scan,
                                       .held = &w->held,
-                                      .spared = &w->spared,
+                                      .spared = spared_of(w),
                                       .fn = tell,
                                       .ctx = &t};
 

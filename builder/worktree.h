@@ -14,7 +14,7 @@
  * file is a file of its own between steps, a directory made anew is opaque, and builder/sieve.h
  * leaves out what says nothing. One thread at a time.
  *
- * With isolation in-place the tree is "/" itself, for one stage of a session; tmp/ holds the rest.
+ * With isolation in-place the tree is "/" itself (builder/ground.h); tmp/ holds the rest.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,6 +26,7 @@
 #include "builder/scan.h"
 #include "registry/layout.h"
 
+struct ground;
 struct plan;
 struct session;
 struct stack;
@@ -39,8 +40,7 @@ struct worktree {
     char
         changed[DIGEST_SIZE]; /* the layer of the latest command, which it holds too; "": nothing */
     struct scan scan;         /* how it looks; dropped when layers come */
-    bool in_place;            /* root_fd is "/" */
-    struct strv spared;       /* in place: what is not the stage's */
+    struct ground *ground;    /* borrowed, set by the caller; NULL: not in place */
     struct strv held;         /* files that are moved aside and back, sorted */
 };
 #define WORKTREE_CLOSED                                                                            \

@@ -51,7 +51,6 @@ struct session {
     atomic_bool cancelled;    /* by session_cancel() */
     atomic_int store_overlay; /* builder/root.c: 0 not tried, 1 an overlay can be written to in the
                                  store, 2 it cannot */
-    atomic_bool root_taken;   /* rung in-place: this container's root is a stage's already */
     struct err why;           /* rung none: why RUN cannot be carried out */
     struct emulators emulators;
 };

@@ -301,8 +301,43 @@ t "... the same layers" diff want got
 t "... on the root itself" test -e box/seen2
 t "... which keeps what is not the image's" grep -q mine box/usr/bin/kept
 t "... and no secret stays" not grep -rqF top-secret-value-of-mine box --exclude=secret --exclude-dir=proc
-printf 'FROM base:1 AS one\nRUN echo >/one\nFROM base:1\nCOPY --from=one /one /\nRUN true\n' >box/ctx/Dockerfile
-t "in-place: one stage can have RUN" expect_fail "only one stage of a build can have RUN" in_box "$SLIPWAY" build --isolation in-place /ctx
+# Stages follow each other in the one root: the second waits for the first half way, the last two have another base.
+cat >one-ctx/Dockerfile <<'D'
+FROM base:1 AS two
+RUN mkdir /two && ls -d /one /from-two /home/app/x >/two/f 2>&1; cat /etc/passwd /etc/group >>/two/f; ls -l /bin/ls | wc -l >>/two/f
+FROM base:1 AS one
+RUN mkdir -p /one/deep && echo 1 >/one/deep/f && ln /one/deep/f /one/g && rm /etc/passwd && echo one >/etc/group && echo /x >/home/app/x
+COPY --from=two /two /from-two
+RUN cat /from-two/f >/one/h && chmod 700 /from-two && rm /bin/ls
+FROM scratch AS small
+COPY --from=base:1 /bin /bin
+RUN ls -d /one /two /from-two /home/app/x >/seen 2>&1; mkdir /one && touch /one/mine
+FROM base:1
+RUN mkdir /one /end && ls /two /from-two >/end/f 2>&1; echo 5 >/one/f; rm /etc/group
+COPY --from=one /one /got
+COPY --from=small /seen /one /small/
+RUN --mount=from=one,target=/mnt/one,source=/from-two cat /got/h && cat /one/f && ls -d /two /from-two /etc/group >/end/g 2>&1; rm -r /got/deep
+D
+cp one-ctx/Dockerfile box/ctx/
+echo mine >box/kept
+t "in-place: stages with RUN follow each other" in_box "$SLIPWAY" --progress plain build --no-cache --isolation in-place --jobs 4 -t i:2 /ctx
+t "... as root makes them" slipway --root "$T/other" build --no-cache --isolation root -t i:2 one-ctx
+diff_ids i:2 "$T/other" >want
+diff_ids i:2 box/store >got
+is "$(wc -l <want)" 5 "... with its layers"
+t "... the same layers" diff want got
+t "... the last one stays on the root" test -e box/end/g
+is "$(ls -d box/two box/from-two box/seen 2>/dev/null)" "" "... the others do not"
+is "$(cat box/kept box/usr/bin/kept; ls box/ctx)" "mine
+mine
+Dockerfile" "... and what is not theirs does"
+echo new >box/small/new
+t "in-place: another build finds nothing of the last one" in_box "$SLIPWAY" build --no-cache --isolation in-place -t i:2 /ctx
+diff_ids i:2 box/store >got
+t "... the same layers" diff want got
+is "$(cat box/small/new)" new "... but what was put there in between"
+printf 'FROM base:1 AS one\nRUN echo >/one && false\nFROM base:1\nRUN echo >/two\nCOPY --from=one /one /\n' >box/ctx/Dockerfile
+t "in-place: a stage that fails ends the build" expect_fail "the command failed with exit status 1" in_box "$SLIPWAY" build --isolation in-place /ctx
 cp "$SOURCE_DIR/testdata/certs/one" box/ca.pem
 printf 'FROM base:1\nRUN mkdir -p /etc/ssl/certs && echo own >/etc/ssl/certs/ca-certificates.crt\nRUN grep -c BEGIN /etc/ssl/certs/ca-certificates.crt $SSL_CERT_FILE; false\n' >box/ctx/Dockerfile
 t "in-place: a step with --ca-bundle that fails" expect_fail "the command failed with exit status 1" in_box "$SLIPWAY" --progress plain build --isolation in-place --ca-bundle /ca.pem /ctx
@@ -311,6 +346,9 @@ t "... indeed" matches "$T/err" '/dev/ca-certificates/bundle.pem:1'
 is "$(cat box/etc/ssl/certs/ca-certificates.crt; ls -d box/dev/ca-certificates 2>&1)" "own
 ls: cannot access 'box/dev/ca-certificates': No such file or directory" "... and the root has it no more"
 t "in-place: containers are not run" expect_status 2 "a container is not run with isolation in-place" in_box "$SLIPWAY" run --isolation in-place base:1 true
+printf 'FROM base:1\nRUN echo >/half; sleep 5; false\n' >box/ctx/Dockerfile
+in_box sh -c '"$1" build --isolation in-place /ctx & sleep 0.1; while [ ! -e /half ] && kill -0 $!; do sleep 0.1; done; kill -9 $!; wait' - "$SLIPWAY" >/dev/null 2>&1
+t "in-place: after a build that was killed the root is not taken" expect_fail "a build that was killed left this container's root half made" in_box "$SLIPWAY" build --isolation in-place /ctx
 
 # --- a store in which no overlay can be written to: on another one ---
 

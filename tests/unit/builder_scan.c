@@ -172,6 +172,29 @@ static void held(void)
     place_end(&p);
 }
 
+static void by_name(void)
+{
+    SCOPED(buf_release) struct buf told = {0};
+    SCOPED(scan_release) struct scan now = SCAN_CLOSED;
+    struct place p = {0};
+    struct scan_options o = {.by_name = true, .fn = note, .ctx = &told};
+    struct err err = {0};
+
+    place_make(&p, "mkdir -p root/d root/e root/x; echo 1 >root/d/f; echo 1 >root/d/g;"
+                   "echo 1 >root/d/h; echo 1 >root/d/i; echo 1 >root/t; echo 1 >root/e/gone");
+    shell("cd root; chmod 700 d; rm -r e; mkdir e; echo 1 >e/new;" /* a directory is itself */
+          "echo more >>d/f; chmod 600 d/i;"                        /* a file that stayed */
+          "cp -p d/g c; mv c d/g;"                                 /* another that looks the same */
+          "echo longer >c; mv c d/h;"                              /* … that does not */
+          "rm -r t x; mkdir t; echo 1 >t/in; echo 1 >x");
+    o.dir_fd = p.dir_fd;
+    o.before = &p.scan;
+    OK(scan_tree(p.root_fd, &o, &now, &err) == 0);
+    EQ_STR(err.text, "");
+    EQ_STR(buf_cstr(&told), "c d/h\ng e/gone\nn e/new\nr t\nn t/in\nn x\n");
+    place_end(&p);
+}
+
 /* A change right after a look, again and again: none may have the ctime that was seen. */
 static void quick(void)
 {
@@ -193,4 +216,5 @@ static void quick(void)
     place_end(&p);
 }
 
-TAP_MAIN({"changes", changes}, {"links", links}, {"held", held}, {"quick", quick})
+TAP_MAIN({"changes", changes}, {"links", links}, {"held", held}, {"by_name", by_name},
+         {"quick", quick})

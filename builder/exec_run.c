@@ -21,6 +21,7 @@
 #include "builder/links.h"
 #include "builder/root.h"
 #include "builder/run_devices.h"
+#include "builder/run_net.h"
 #include "builder/sieve.h"
 #include "builder/step_log.h"
 #include "builder/worktree.h"
@@ -39,7 +40,6 @@
 
 #define HOSTNAME "buildkitsandbox" /* what scripts that look at it know */
 #define FULL_BELOW (1 << 20)       /* bytes */
-#define HOST_FILE_MAX (1 << 20)
 #define GIVE_UP_MS 10000 /* what a failed step may take from its shell's end to the build's */
 
 /* ---- what it is ---- */
@@ -143,6 +143,7 @@ struct place {
     struct cgroup cgroup;
     struct plan plan;
     struct run run;
+    struct uplink uplink;
     struct step_log log;
     struct record_items links; /* owners of links */
 };
@@ -150,6 +151,7 @@ struct place {
 static void place_release(struct place *p)
 {
     run_release(&p->run);
+    uplink_end(&p->uplink);
     ca_use_release(&p->ca);
     scope_close(&p->plan.root_fd);
     scope_close(&p->plan.links_fd);
@@ -162,31 +164,10 @@ static void place_release(struct place *p)
     step_log_release(&p->log);
 }
 
-/* The host's own file, for the step to see; a host without one gives an empty one. */
-static char *host_file(const char *path)
-{
-    struct buf text = {0};
-    struct err ignored = {0};
-
-    if (fs_read_file(AT_FDCWD, path, &text, HOST_FILE_MAX, &ignored) < 0)
-        buf_clear(&text);
-    return buf_steal(&text);
-}
-
-static char *resolv_conf(const struct box *box)
-{
-    AUTO_FREE char *host = host_file("/etc/resolv.conf");
-    struct buf text = {0};
-
-    box_print_resolv_conf(box, str_of(host), &text);
-    return buf_steal(&text);
-}
-
 static int fill_plan(struct build *build, struct place *p, struct making *making, struct err *err)
 {
     const struct run_options *o = build->options->run;
     const struct run_spec *spec = &p->work->spec;
-    struct buf hosts = {0};
     struct plan *plan = &p->plan;
 
     strv_copy(&plan->argv, &spec->argv);
@@ -194,12 +175,8 @@ static int fill_plan(struct build *build, struct place *p, struct making *making
     strv_copy(&plan->env, &spec->proxy);
     plan->cwd = xstrdup(making->state.workdir);
     plan->hostname = xstrdup(build->control.hostname ? build->control.hostname : HOSTNAME);
-    if (net_hosts(HOSTNAME, &o->hosts, &hosts, err) < 0)
+    if (run_net_fill(o, p->work->flags.network, HOSTNAME, plan, err) < 0)
         return -1;
-    plan->hosts = buf_steal(&hosts);
-    plan->resolv_conf = resolv_conf(&o->box);
-    plan->network =
-        p->work->flags.network == RUN_NETWORK_NONE ? PLAN_NETWORK_NONE : PLAN_NETWORK_HOST;
     plan->arch = making->stage->platform.arch;
     if ((session_is_plain(build->tools->session) &&
          run_devices_check_plain(&p->work->edits, err) < 0) ||
@@ -305,7 +282,7 @@ static int start(struct build *build, struct place *p, struct err *err)
     p->plan.stdout_fd = p->plan.stderr_fd = ends[1];
     rc = run_start(build->tools->session, &p->plan, &p->run, err);
     close(ends[1]);
-    return rc;
+    return rc < 0 ? rc : run_net_begin(&p->plan, &p->run, &p->uplink, err);
 }
 
 /* Overlay reports a full disk as an I/O error, so the command's own words do not tell. */
@@ -557,6 +534,7 @@ int exec_run(struct build *build, struct making *making, void *arg, struct layer
                       .output_fd = -1,
                       .plan = PLAN_INIT,
                       .run = RUN_CLOSED,
+                      .uplink = UPLINK_CLOSED,
                       .log = STEP_LOG_CLOSED};
     const char *changed;
     uint64_t begun;

@@ -99,10 +99,14 @@ static int take(const struct flag *flag, struct run_flags *flags, struct err *er
     if (strcmp(flag->name, "network") != 0)
         return 0;
     flags->has_network = true;
-    if (run_network_parse(flag->value, &flags->network, err) == 0)
-        return 0;
-    err->kind = ERR_INPUT;
-    return -1;
+    if (run_network_parse(flag->value, &flags->network, err) < 0) {
+        err->kind = ERR_INPUT;
+        return -1;
+    }
+    if (flags->network == RUN_NETWORK_PRIVATE)
+        return err_set(err, ERR_INPUT, 0,
+                       "--network=private is for the command line: build --network private");
+    return 0;
 }
 
 int run_flags_parse(const struct instruction *in, struct run_flags *flags, unsigned *line,

@@ -29,7 +29,7 @@ void run_options_release(struct run_options *o)
 
 int run_network_parse(const char *text, enum run_network *network, struct err *err)
 {
-    static const char *const names[] = {"default", "none", "host"};
+    static const char *const names[] = {"default", "none", "host", "private"};
     SCOPED(buf_release) struct buf shown = {0};
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -43,7 +43,7 @@ int run_network_parse(const char *text, enum run_network *network, struct err *e
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (str_distance(str_of(text), str_of(names[i])) <= 2)
             return err_add(err, "; did you mean %s?", names[i]);
-    return err_add(err, "; there are default, none and host");
+    return err_add(err, "; there are default, none, host and private");
 }
 
 int run_options_add_host(struct run_options *o, const char *text, struct err *err)

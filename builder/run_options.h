@@ -16,7 +16,12 @@
 
 struct tripwire;
 
-enum run_network { RUN_NETWORK_DEFAULT, RUN_NETWORK_NONE, RUN_NETWORK_HOST };
+enum run_network {
+    RUN_NETWORK_DEFAULT,
+    RUN_NETWORK_NONE,
+    RUN_NETWORK_HOST,
+    RUN_NETWORK_PRIVATE, /* of --network only: a namespace for each step, with a way out */
+};
 
 /* Entitlements: what a Dockerfile may not ask for unless --allow has it. */
 #define RUN_ALLOW_NETWORK_HOST 1u
@@ -42,7 +47,7 @@ struct run_options {
 };
 
 void run_options_release(struct run_options *o);
-/* "default", "none", "host". ERR_USAGE with a hint at what is meant. */
+/* "default", "none", "host", "private". ERR_USAGE with a hint at what is meant. */
 int run_network_parse(const char *text, enum run_network *network, struct err *err);
 /* "NAME:ADDRESS" or "NAME=ADDRESS"; host-gateway as address is the host itself, which steps share
  * their network with. ERR_USAGE. */

@@ -33,7 +33,7 @@ struct run_opts {
     {.type = OPT_LIST, .name = "cdi-spec-dir", .value = "DIR",                                                          \
      .help = "where devices for RUN --device are described", .offset = offsetof(owner, field.cdi_dirs)},                \
     {.type = OPT_STR, .name = "network", .value = "MODE",                                                               \
-     .help = "network of RUN steps: default, none, host", .offset = offsetof(owner, field.network)},                    \
+     .help = "network of RUN steps: default, none, host, private", .offset = offsetof(owner, field.network)},                    \
     {.type = OPT_LIST, .name = "add-host", .value = "NAME:ADDRESS",                                                     \
      .help = "a line for /etc/hosts of RUN steps", .offset = offsetof(owner, field.hosts)},                             \
     CA_BUNDLE_OPT(owner, field.ca_bundle, "steps"),                                                                          \

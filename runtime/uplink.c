@@ -158,7 +158,7 @@ int uplink_begin(struct uplink *uplink, int netns_fd, struct err *err)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return err_errno(err, "make a socket pair");
     uplink->socket_fd = pair[0];
-    uplink->pid = fork(); /* no other thread runs here: container_run() says so */
+    uplink->pid = fork(); /* other threads may run: the C library's own locks are safe over it */
     if (uplink->pid == 0) {
         /* Nothing of ours may stay open in it, our end of the socket least of all. */
         struct keeper k = {.pasta = pasta,

@@ -40,5 +40,38 @@ chown -R "$test_user:" "$D"
 everything root
 everything user
 
+# --- a network of a step's own
+cat >"$D/ctx/Dockerfile" <<'F'
+FROM base:1
+RUN mkdir -m 777 /o; readlink /proc/self/ns/net >/o/ns; ip -4 addr show scope global | grep -c inet >/o/inet; ip route | grep -c '^default' >/o/route; nc -w 2 127.0.0.1 PORT </dev/null >/dev/null 2>&1 && echo reached >/o/loop; true
+RUN readlink /proc/self/ns/net >/o/ns2
+RUN --network=none ip -4 addr show scope global | wc -l >/o/none
+FROM scratch
+COPY --from=0 /o /
+F
+start listen.log python3 -c 'import socket
+s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1], flush=True)
+while True: s.accept()[0].close()'
+wait_for 10 test -s listen.log
+sed -i "s/PORT/$(cat listen.log)/" "$D/ctx/Dockerfile"
+if command -v pasta >/dev/null && : <>/dev/net/tun; then
+    t "--network private" slipway build --network private -q -o private "$D/ctx"
+    t "is not this host's" test "$(cat private/ns)" != "$(readlink /proc/self/ns/net)"
+    t "... nor another step's" test "$(cat private/ns)" != "$(cat private/ns2)"
+    is "$(cat private/inet) $(cat private/route)" "1 1" "has an address and a way out"
+    t "does not lead to what listens on this host's loopback" test ! -e private/loop
+    is "$(cat private/none)" 0 "a RUN with none of its own has none"
+    t "leaves no helper behind" sh -c 'for p in /proc/[0-9]*; do [ "$(readlink "$p/ns/net" 2>/dev/null)" != "$(cat private/ns)" ] || exit 1; done'
+    t "is another step than with the host's" sh -c 'slipway build --progress plain -o host "$1" 2>err && ! grep -q CACHED err' sh "$D/ctx"
+    t "with the host's the server is reached" test -e host/loop
+else
+    skip "--network private" "no pasta, or no /dev/net/tun"
+fi
+mkdir "$T/bare" && ln -s "$(command -v slipway)" "$T/bare/slipway"
+t "without pasta it is refused" expect_fail '--network=private: pasta is not in PATH; it comes with the package passt' env PATH="$T/bare" slipway build --network private --no-cache "$D/ctx"
+t "... with the line" has "$T/expected" 'Dockerfile:2'
+sed 's/--network=none/--network=private/' "$D/ctx/Dockerfile" >"$D/Private"
+t "a RUN cannot ask for it" expect_fail '--network=private is for the command line: build --network private' slipway build -f "$D/Private" "$D/ctx"
+
 t "a server by name" expect_status 2 '--dns: server "ns.example" is no address' slipway build --dns ns.example "$D/ctx"
 t "a search of two words" expect_status 2 '--dns-search: domain "a b" is no name of a domain' slipway run --dns-search 'a b' x:1

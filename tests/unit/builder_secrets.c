@@ -124,7 +124,7 @@ static void words(void)
     OK(run_network_parse("nome", &network, &err) < 0);
     EQ_STR(err.text, "unknown network \"nome\"; did you mean none?");
     OK(run_network_parse("bridge", &network, &err) < 0);
-    EQ_STR(err.text, "unknown network \"bridge\"; there are default, none and host");
+    EQ_STR(err.text, "unknown network \"bridge\"; there are default, none, host and private");
     OK(run_options_allow(&o, "network.host", &err) == 0 && o.allowed == RUN_ALLOW_NETWORK_HOST);
     OK(run_options_allow(&o, "security.insecure", &err) == 0);
     OK(run_options_allow(&o, "device=v.example/gpu=0", &err) == 0 && !o.cdi_allowed.all);

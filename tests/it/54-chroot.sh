@@ -286,6 +286,7 @@ cp "$T/busybox.tar" secret box/
 in_box() {
     unshare --mount ${alone---pid} --fork chroot box /bin/sh -c 'mount -t proc proc /proc && exec "$@"' - env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root SLIPWAY_ROOT=/store SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH "$@"
 }
+cp -a box low # as a container has it: an overlay
 t "in-place: an image" in_box "$SLIPWAY" import --change 'CMD ["/bin/sh"]' /busybox.tar base:1
 t "in-place: only in a container to be thrown away" expect_fail "this does not look like a container to be thrown away" in_box "$SLIPWAY" build --isolation in-place /ctx
 : >box/.dockerenv
@@ -336,6 +337,20 @@ t "in-place: another build finds nothing of the last one" in_box "$SLIPWAY" buil
 diff_ids i:2 box/store >got
 t "... the same layers" diff want got
 is "$(cat box/small/new)" new "... but what was put there in between"
+cp one-ctx/Dockerfile low/ctx/
+: >low/.dockerenv
+ln low/usr/bin/kept low/usr/bin/kept2
+mkdir up wk over
+cat >over.sh <<'S'
+mount -t overlay overlay -o lowerdir=low,upperdir=up,workdir=wk over && mount -t proc proc over/proc || exit 1
+in_over() { chroot over env -i PATH=/usr/bin:/bin HOME=/root SLIPWAY_ROOT=/store SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" "$@"; }
+in_over "$1" import --change 'CMD ["/bin/sh"]' /busybox.tar base:1 && in_over "$1" build --isolation in-place -t i:2 /ctx &&
+    cat over/usr/bin/kept over/usr/bin/kept2
+S
+t "in-place: a root on an overlay" unshare --mount --pid --fork sh over.sh "$SLIPWAY"
+is "$(grep -c mine "$T/out")" 2 "... which keeps what is not theirs"
+diff_ids i:2 up/store >got
+t "... the same layers" diff want got
 printf 'FROM base:1 AS one\nRUN echo >/one && false\nFROM base:1\nRUN echo >/two\nCOPY --from=one /one /\n' >box/ctx/Dockerfile
 t "in-place: a stage that fails ends the build" expect_fail "the command failed with exit status 1" in_box "$SLIPWAY" build --isolation in-place /ctx
 cp "$SOURCE_DIR/testdata/certs/one" box/ca.pem

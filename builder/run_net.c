@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "builder/run_net.h"
 
-#include "base/alloc.h"
 #include "base/scope.h"
 #include "runtime/net.h"
 
@@ -27,7 +26,7 @@ static char *resolv_conf(const struct run_options *options, bool is_private)
     if (net_resolv_conf(is_private, &host, &ignored) < 0)
         buf_clear(&host);
     box_print_resolv_conf(&options->box, buf_str(&host), &text);
-    return xstrdup(buf_cstr(&text));
+    return buf_steal(&text);
 }
 
 int run_net_fill(const struct run_options *options, enum run_network network, const char *host_name,

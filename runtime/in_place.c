@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -14,6 +15,7 @@
 #include "base/scope.h"
 
 #define MOUNTINFO_MAX (16 << 20)
+#define PID_NAMESPACE_OF_THE_MACHINE 0xeffffffc /* linux/proc_ns.h, PROC_PID_INIT_INO */
 
 static bool is_marked(void)
 {
@@ -102,11 +104,16 @@ static int check_alone(struct err *err)
     return 0;
 }
 
+/* Marks outlive what they mark: a machine made from an image of docker has its /.dockerenv. Its own
+ * process namespace is no container's. */
 static bool is_machine(void)
 {
     SCOPED(buf_release) struct buf name = {0};
     struct err ignored = {0};
+    struct stat st;
 
+    if (stat("/proc/self/ns/pid", &st) < 0 || st.st_ino == PID_NAMESPACE_OF_THE_MACHINE)
+        return true;
     return fs_read_file(AT_FDCWD, "/proc/1/comm", &name, 64, &ignored) == 0 &&
            (str_is(str_trim(buf_str(&name)), "systemd") ||
             str_is(str_trim(buf_str(&name)), "init"));
@@ -124,7 +131,8 @@ int in_place_check(struct err *err)
     if (is_machine())
         return err_set(err, ERR_SYSTEM, EPERM,
                        "isolation in-place unpacks images over the root file system, and this is a "
-                       "machine: its first process is systemd or init");
+                       "machine: its own process namespace is ours, or the first process is "
+                       "systemd or init");
     return check_alone(err);
 }
 

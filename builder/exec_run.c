@@ -282,7 +282,7 @@ static int start(struct build *build, struct place *p, struct err *err)
     p->plan.stdout_fd = p->plan.stderr_fd = ends[1];
     rc = run_start(build->tools->session, &p->plan, &p->run, err);
     close(ends[1]);
-    return rc < 0 ? rc : run_net_begin(&p->plan, &p->run, &p->uplink, err);
+    return rc < 0 ? -1 : run_net_begin(&p->plan, &p->run, &p->uplink, err);
 }
 
 /* Overlay reports a full disk as an I/O error, so the command's own words do not tell. */
@@ -434,6 +434,7 @@ static int prepare_shell(struct build *build, struct place *p, struct making *ma
     AUTO_FD int links_fd = steal_fd(&p->plan.links_fd);
 
     run_release(&p->run);
+    uplink_end(&p->uplink);
     scope_close(&p->plan.root_fd);
     plan_release(&p->plan);
     run_devices_release(&p->devices);
@@ -462,7 +463,8 @@ static int run_shell(struct build *build, struct place *p, struct err *err)
     if (!isatty(attend.terminal_fd)) /* the result goes there, and into a file */
         attend.terminal_fd = STDERR_FILENO;
     if (attend_begin(&attend, err) < 0 ||
-        run_start(build->tools->session, &p->plan, &p->run, err) < 0)
+        run_start(build->tools->session, &p->plan, &p->run, err) < 0 ||
+        run_net_begin(&p->plan, &p->run, &p->uplink, err) < 0)
         return -1;
     return attend_run(&attend, &p->run, NULL, true, &status, err);
 }

@@ -81,6 +81,17 @@ chown -R "$test_user:" "$D"
 everything root auto env
 everything user auto as_user
 everything root chroot env
+# --- a network of the step's own: the shell has one, too
+if command -v pasta >/dev/null && : <>/dev/net/tun; then
+    printf 'FROM base:1\nRUN readlink /proc/self/ns/net; false\n' >"$D/ctx/Dockerfile"
+    printf 'echo routes=$(ip route | grep -c ^default) ns=$(readlink /proc/self/ns/net)\nexit\n' >lines
+    t "a private network: the build fails" expect_status 1 '' python3 typed.py private.log "$SLIPWAY" build --network private --on-error=shell --progress plain "$D/ctx" <lines
+    t "... after a shell with a way out" has private.log "routes=1 ns=net:["
+    t "... that is not this host's" lacks private.log "ns=$(readlink /proc/self/ns/net)"
+    t "... and no helper stays" sh -c 'for p in /proc/[0-9]*; do ! grep -qF "$(readlink "$p/ns/net" 2>/dev/null || echo none)" private.log || exit 1; done'
+else
+    skip "a private network" "no pasta, or no /dev/net/tun"
+fi
 # --- owners of links, where they are recorded
 printf 'FROM base:1\nRUN ln -s x /l && chown -h app /l; false\n' >"$D/ctx/Dockerfile"
 cat >lines <<'L'

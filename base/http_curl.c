@@ -2,7 +2,6 @@
 #include "base/http_curl.h"
 
 #include <dirent.h>
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stddef.h>
@@ -10,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/fs.h"
+#include "base/library.h"
 #include "base/log.h"
 #include "base/scope.h"
 
@@ -20,10 +20,7 @@
     {                                                                                              \
         "curl_" #name, offsetof(struct curl_api, name)                                             \
     }
-static const struct {
-    const char *name;
-    size_t offset;
-} symbols[] = {
+static const struct library_symbol symbols[] = {
     SYMBOL(global_init),   SYMBOL(global_cleanup), SYMBOL(easy_init),      SYMBOL(easy_cleanup),
     SYMBOL(easy_reset),    SYMBOL(easy_setopt),    SYMBOL(easy_perform),   SYMBOL(easy_getinfo),
     SYMBOL(easy_strerror), SYMBOL(slist_append),   SYMBOL(slist_free_all), SYMBOL(share_init),
@@ -100,25 +97,18 @@ void http_wire_free(struct http_wire *wire)
     free(wire);
 }
 
-static int load_symbols(struct curl_api *api, struct err *err)
+static int load(struct curl_api *api, struct err *err)
 {
-    static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4"};
-    void *library = NULL;
+    static const struct library libcurl = {.names = {"libcurl.so.4", "libcurl-gnutls.so.4"},
+                                           .package = "libcurl4",
+                                           symbols,
+                                           ARRAY_SIZE(symbols)};
 
-    for (size_t i = 0; i < ARRAY_SIZE(names) && !library; i++)
-        library = dlopen(names[i], RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE);
-    if (!library)
-        return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER,
-                       "libcurl.so.4 is not installed (Debian: libcurl4)");
-    for (size_t i = 0; i < ARRAY_SIZE(symbols); i++) {
-        void *address = dlsym(library, symbols[i].name);
-
-        if (!address)
-            return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER, "libcurl is too old: it has no %s",
-                           symbols[i].name);
-        memcpy((char *)api + symbols[i].offset, &address, sizeof(address));
-    }
-    return 0;
+    if (library_load(&libcurl, api, err) == 0)
+        return 0;
+    err->kind = ERR_NETWORK;
+    err->code = HTTP_FAIL_OTHER;
+    return -1;
 }
 
 void http_preload(void)
@@ -126,7 +116,7 @@ void http_preload(void)
     struct curl_api unused;
     struct err ignored = {0};
 
-    if (load_symbols(&unused, &ignored) < 0)
+    if (load(&unused, &ignored) < 0)
         log_debug("%s", ignored.text);
 }
 
@@ -184,7 +174,7 @@ static int make_ready(struct http_wire *wire, struct err *err)
 {
     if (wire->ready)
         return 0;
-    if (load_symbols(&wire->curl, err) < 0)
+    if (load(&wire->curl, err) < 0)
         return -1;
     if (wire->curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return err_set(err, ERR_NETWORK, HTTP_FAIL_OTHER, "libcurl cannot start");

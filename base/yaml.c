@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/yaml.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -10,9 +9,8 @@
 
 #include "base/alloc.h"
 #include "base/json.h"
+#include "base/library.h"
 #include "base/scope.h"
-
-#define LIBRARY "libyaml-0.so.2"
 
 #define FUNCTIONS(X)                                                                               \
     X(yaml_parser_initialize)                                                                      \
@@ -21,42 +19,24 @@
     X(yaml_parser_parse)                                                                           \
     X(yaml_event_delete)
 
-struct library {
+struct libyaml {
 #define POINTER(name) __typeof__ (&name)(name);
     FUNCTIONS(POINTER)
 #undef POINTER
 };
 
-#define PLACE(name) {#name, offsetof(struct library, name)},
-static const struct {
-    const char *name;
-    size_t place;
-} functions[] = {FUNCTIONS(PLACE)};
+#define PLACE(name) {#name, offsetof(struct libyaml, name)},
+static const struct library_symbol functions[] = {FUNCTIONS(PLACE)};
 #undef PLACE
+static const struct library libyaml = {
+    .names = {"libyaml-0.so.2"}, .package = "libyaml-0-2", functions, ARRAY_SIZE(functions)};
 
 struct reader {
-    struct library lib;
+    struct libyaml lib;
     yaml_parser_t parser;
     yaml_event_t event; /* the one that was read last */
     bool has_event;
 };
-
-static int load(struct library *lib, struct err *err)
-{
-    void *handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-
-    if (!handle)
-        return err_set(err, ERR_SYSTEM, ENOENT, "reading YAML needs libyaml: %s", dlerror());
-    for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
-        void *function = dlsym(handle, functions[i].name);
-
-        if (!function)
-            return err_set(err, ERR_SYSTEM, ENOENT, LIBRARY " has no function %s",
-                           functions[i].name);
-        memcpy((char *)lib + functions[i].place, &function, sizeof(function));
-    }
-    return 0;
-}
 
 static int wrong(const yaml_mark_t *at, const char *what, struct err *err)
 {
@@ -235,7 +215,7 @@ json_t *yaml_parse(struct str text, struct err *err)
     struct reader r = {0};
     json_t *doc = NULL;
 
-    if (load(&r.lib, err) < 0)
+    if (library_load(&libyaml, &r.lib, err) < 0)
         return NULL;
     if (!r.lib.yaml_parser_initialize(&r.parser)) {
         err_set(err, ERR_SYSTEM, ENOMEM, "no memory for reading YAML");

@@ -8,7 +8,6 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +15,10 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/library.h"
 #include "base/path.h"
 #include "base/scope.h"
 
-#define LIBRARY "libarchive.so.13"
 #define READ_STEP ((size_t)128 << 10)
 
 /* The functions we use: X(name). clang-format indents such a list differently every time. */
@@ -52,15 +51,14 @@
     X(archive_entry_xattr_next)
 /* clang-format on */
 
-struct library {
-    void *handle;
+struct libarchive {
 #define MEMBER(name) __typeof__(name) *name;
     FUNCTIONS(MEMBER)
 #undef MEMBER
 };
 
 struct archive_reader {
-    struct library lib;
+    struct libarchive lib;
     struct archive *archive;
     int fd;
     off_t offset;
@@ -72,29 +70,11 @@ struct archive_reader {
     uint64_t pending_at;
 };
 
-#define PLACE(name) {#name, offsetof(struct library, name)},
-static const struct {
-    const char *name;
-    size_t place;
-} functions[] = {FUNCTIONS(PLACE)};
+#define PLACE(name) {#name, offsetof(struct libarchive, name)},
+static const struct library_symbol functions[] = {FUNCTIONS(PLACE)};
 #undef PLACE
-
-static int load(struct library *lib, struct err *err)
-{
-    lib->handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-    if (!lib->handle)
-        return err_set(err, ERR_SYSTEM, ENOENT, "unpacking archives needs libarchive: %s",
-                       dlerror());
-    for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
-        void *function = dlsym(lib->handle, functions[i].name);
-
-        if (!function)
-            return err_set(err, ERR_SYSTEM, ENOENT, LIBRARY " has no function %s",
-                           functions[i].name);
-        memcpy((char *)lib + functions[i].place, &function, sizeof(function));
-    }
-    return 0;
-}
+static const struct library libarchive = {
+    .names = {"libarchive.so.13"}, .package = "libarchive13", functions, ARRAY_SIZE(functions)};
 
 static la_ssize_t read_some(struct archive *a, void *ctx, const void **bytes)
 {
@@ -122,7 +102,7 @@ static int failed(struct archive_reader *r, struct err *err)
 
 static int open_archive(struct archive_reader *r, struct err *err)
 {
-    struct library *l = &r->lib;
+    struct libarchive *l = &r->lib;
 
     r->archive = l->archive_read_new();
     if (!r->archive)
@@ -145,7 +125,7 @@ struct archive_reader *archive_reader_open(int fd, struct err *err)
 
     r->fd = fd;
     r->bytes = xmalloc(READ_STEP);
-    if (load(&r->lib, err) < 0 || open_archive(r, err) < 0) {
+    if (library_load(&libarchive, &r->lib, err) < 0 || open_archive(r, err) < 0) {
         archive_reader_close(r);
         return NULL;
     }
@@ -291,7 +271,7 @@ static int take_link(struct archive_reader *r, struct archive_entry *from, struc
     return 0;
 }
 
-static int take_type(struct archive_entry *from, struct library *l, struct entry *e,
+static int take_type(struct archive_entry *from, struct libarchive *l, struct entry *e,
                      struct err *err)
 {
     int64_t uid = l->archive_entry_uid(from), gid = l->archive_entry_gid(from);

@@ -49,11 +49,6 @@ static const struct opt login_opts[] = {
     {.type = OPT_END},
 };
 
-static void drop_remote(struct remote **remote)
-{
-    remote_free(*remote);
-}
-
 static void drop_secret(struct buf *secret)
 {
     if (secret->ptr)
@@ -113,7 +108,7 @@ static int check_options(const struct login_opts *opts, const struct login_place
 static int login_by_aws(const struct login_opts *opts, const struct login_place *place,
                         struct err *err)
 {
-    SCOPED(drop_remote) struct remote *remote = NULL;
+    SCOPED(remote_drop) struct remote *remote = NULL;
     SCOPED(remote_settings_release) struct remote_settings settings = {0};
     SCOPED(ecr_login_release) struct ecr_login login = {0};
     AUTO_FREE char *where = NULL;
@@ -140,7 +135,7 @@ static int login_run(struct cmd_context *context, const void *values, int count,
 {
     const struct login_opts *opts = values;
     SCOPED(login_place_release) struct login_place place = {0};
-    SCOPED(drop_remote) struct remote *remote = NULL;
+    SCOPED(remote_drop) struct remote *remote = NULL;
     SCOPED(buf_release) struct buf user = {0};
     SCOPED(drop_secret) struct buf password = {0};
     AUTO_FREE char *where = NULL;

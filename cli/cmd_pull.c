@@ -16,8 +16,6 @@
 #include "registry/reference.h"
 #include "registry/remote.h"
 
-#define TRANSFERS 6 /* blobs at a time: waits for the network, not for a core */
-
 struct pull_opts {
     const char *platform;
     bool all, json;
@@ -49,11 +47,6 @@ static void drop_pool(struct pool **pool)
     pool_close(*pool);
 }
 
-static void drop_remote(struct remote **remote)
-{
-    remote_free(*remote);
-}
-
 static void print(const struct reference *ref, const struct descriptor *d,
                   const struct pull_result *result, bool as_json)
 {
@@ -80,7 +73,7 @@ static int pull_run(struct cmd_context *context, const void *values, int count, 
     const struct pull_opts *opts = values;
     SCOPED(reference_release) struct reference ref = {0};
     SCOPED(layout_close) struct layout layout = LAYOUT_CLOSED;
-    SCOPED(drop_remote) struct remote *remote = NULL;
+    SCOPED(remote_drop) struct remote *remote = NULL;
     SCOPED(drop_pool) struct pool *pool = NULL;
     SCOPED(descriptor_release) struct descriptor d = {0};
     struct pull_result result = {0};

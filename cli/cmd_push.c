@@ -16,8 +16,6 @@
 #include "registry/reference.h"
 #include "registry/remote.h"
 
-#define TRANSFERS 6 /* blobs at a time: waits for the network, not for a core */
-
 struct push_opts {
     const char *platform;
     bool all, json;
@@ -47,11 +45,6 @@ static const struct opt push_opts[] = {
 static void drop_pool(struct pool **pool)
 {
     pool_close(*pool);
-}
-
-static void drop_remote(struct remote **remote)
-{
-    remote_free(*remote);
 }
 
 static json_t *blob_record(const struct push_blob *b)
@@ -125,7 +118,7 @@ static int push_run(struct cmd_context *context, const void *values, int count, 
     const struct push_opts *opts = values;
     SCOPED(reference_release) struct reference target = {0};
     SCOPED(layout_close) struct layout layout = LAYOUT_CLOSED;
-    SCOPED(drop_remote) struct remote *remote = NULL;
+    SCOPED(remote_drop) struct remote *remote = NULL;
     SCOPED(drop_pool) struct pool *pool = NULL;
     SCOPED(descriptor_release) struct descriptor image = {0};
     SCOPED(push_result_release) struct push_result result = {0};

@@ -22,8 +22,6 @@
 #include "runtime/cgroup_guard.h"
 #include "runtime/session.h"
 
-#define TRANSFERS 6
-
 enum { STATUS_NOT_MADE = 125 }; /* as docker run: the container could not be made */
 
 struct run_opts {
@@ -185,30 +183,6 @@ static int check(const struct run_opts *opts, struct err *err)
     return 0;
 }
 
-static void drop_remote(struct remote **remote)
-{
-    remote_free(*remote);
-}
-
-static int fetch(const struct registry_opts *registry, struct layout *layout, const char *name,
-                 const struct platform *platform, struct descriptor *out, struct err *err)
-{
-    SCOPED(reference_release) struct reference ref = {0};
-    SCOPED(drop_remote) struct remote *remote = NULL;
-    struct pool *pool;
-    int rc;
-
-    if (reference_parse(name, &ref, err) < 0)
-        return -1;
-    remote = registry_opts_open(registry, err);
-    if (!remote)
-        return -1;
-    pool = pool_open(TRANSFERS);
-    rc = pull_image(remote, layout, pool, &ref, platform, out, err);
-    pool_close(pool); /* no thread is left when the container's signals are taken over */
-    return rc;
-}
-
 static int find(const struct run_opts *opts, const struct registry_opts *registry,
                 struct layout *layout, const char *name, const struct platform *platform,
                 struct descriptor *out, struct err *err)
@@ -223,7 +197,7 @@ static int find(const struct run_opts *opts, const struct registry_opts *registr
         return 0;
     if (never)
         return err_set(err, ERR_INPUT, 0, "there is no image \"%s\" in the store", name);
-    return fetch(registry, layout, name, platform, out, err);
+    return registry_opts_pull(registry, layout, name, platform, out, err);
 }
 
 static void borrow(struct container_options *to, const struct run_opts *from)

@@ -4,44 +4,15 @@
 #include <fcntl.h>
 
 #include "base/alloc.h"
-#include "base/pool.h"
 #include "base/scope.h"
 #include "base/str.h"
 #include "builder/emulator.h"
 #include "registry/descriptor.h"
 #include "registry/layout.h"
 #include "registry/platform.h"
-#include "registry/pull.h"
-#include "registry/reference.h"
-#include "registry/remote.h"
 #include "runtime/session.h"
 
-#define TRANSFERS 6
 #define IMAGE "image:"
-
-static void drop_remote(struct remote **remote)
-{
-    remote_free(*remote);
-}
-
-static int fetch(const struct registry_opts *registry, struct layout *layout, const char *name,
-                 struct descriptor *out, struct err *err)
-{
-    SCOPED(reference_release) struct reference ref = {0};
-    SCOPED(drop_remote) struct remote *remote = NULL;
-    struct pool *pool;
-    int rc;
-
-    if (reference_parse(name, &ref, err) < 0)
-        return -1;
-    remote = registry_opts_open(registry, err);
-    if (!remote)
-        return -1;
-    pool = pool_open(TRANSFERS);
-    rc = pull_image(remote, layout, pool, &ref, NULL, out, err);
-    pool_close(pool);
-    return rc;
-}
 
 static int from_image(const struct registry_opts *registry, struct layout *layout, const char *name,
                       const char *arch, char **label, struct err *err)
@@ -50,7 +21,8 @@ static int from_image(const struct registry_opts *registry, struct layout *layou
     AUTO_FREE char *path = NULL;
     int found = layout_find(layout, name, &image, NULL, err), fd;
 
-    if (found < 0 || (found == 0 && fetch(registry, layout, name, &image, err) < 0))
+    if (found < 0 ||
+        (found == 0 && registry_opts_pull(registry, layout, name, NULL, &image, err) < 0))
         return -1;
     fd = emulator_open(layout, &image, arch, &path, err);
     if (fd < 0)

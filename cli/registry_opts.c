@@ -10,8 +10,11 @@
 #include "base/buf.h"
 #include "base/fs.h"
 #include "base/json.h"
+#include "base/pool.h"
 #include "base/scope.h"
 #include "registry/places.h"
+#include "registry/pull.h"
+#include "registry/reference.h"
 #include "registry/remote.h"
 
 #define CONFIG_MAX (1 << 20) /* ours */
@@ -207,4 +210,23 @@ struct remote *registry_opts_open(const struct registry_opts *opts, struct err *
     if (registry_opts_settings(opts, &settings, err) < 0)
         return NULL;
     return remote_open(&settings, err);
+}
+
+int registry_opts_pull(const struct registry_opts *opts, struct layout *layout, const char *name,
+                       const struct platform *platform, struct descriptor *out, struct err *err)
+{
+    SCOPED(reference_release) struct reference ref = {0};
+    SCOPED(remote_drop) struct remote *remote = NULL;
+    struct pool *pool;
+    int rc;
+
+    if (reference_parse(name, &ref, err) < 0)
+        return -1;
+    remote = registry_opts_open(opts, err);
+    if (!remote)
+        return -1;
+    pool = pool_open(TRANSFERS);
+    rc = pull_image(remote, layout, pool, &ref, platform, out, err);
+    pool_close(pool);
+    return rc;
 }

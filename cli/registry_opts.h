@@ -19,6 +19,11 @@
 #include "base/strv.h"
 #include "cli/opts.h"
 
+#define TRANSFERS 6 /* blobs at a time: waits for the network, not for a core */
+
+struct descriptor;
+struct layout;
+struct platform;
 struct remote_settings;
 struct remote;
 
@@ -46,5 +51,8 @@ int registry_opts_settings(const struct registry_opts *opts, struct remote_setti
                            struct err *err);
 /* The same, opened. */
 struct remote *registry_opts_open(const struct registry_opts *opts, struct err *err);
+/* An image that the store lacks, for platform (NULL: this host's). No thread is left afterwards. */
+int registry_opts_pull(const struct registry_opts *opts, struct layout *layout, const char *name,
+                       const struct platform *platform, struct descriptor *out, struct err *err);
 
 #endif

@@ -72,9 +72,9 @@ void remote_free(struct remote *remote)
     free(remote);
 }
 
-static void remote_drop(struct remote **slot)
+void remote_drop(struct remote **remote)
 {
-    remote_free(*slot);
+    remote_free(*remote);
 }
 
 struct http *remote_http(struct remote *remote)

@@ -73,6 +73,7 @@ void remote_settings_release(struct remote_settings *settings);
 /* settings are copied; NULL: none. */
 struct remote *remote_open(const struct remote_settings *settings, struct err *err);
 void remote_free(struct remote *remote);
+void remote_drop(struct remote **remote);        /* the same, for SCOPED() */
 struct http *remote_http(struct remote *remote); /* borrowed: for calls that are no registry's */
 /* What the settings say of TLS, for programs that speak for themselves: the bundle, or NULL; may
  * this "host[:port]" be unverified? */

@@ -90,3 +90,14 @@ void brood_kill(void)
         clock_sleep_ms(1);
     }
 }
+
+int brood_reap(pid_t of)
+{
+    int status, ended = -1;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        if (pid == of)
+            ended = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    return ended;
+}

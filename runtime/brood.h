@@ -16,6 +16,9 @@ int brood_adopt(void);
  * none. Children are read from /proc; where the kernel has no list there, every pid is tried.
  */
 void brood_kill(void);
+/* Reaps whoever has ended. `of`'s status as a shell has it (128 and the signal) when it is among
+ * them, else -1. */
+int brood_reap(pid_t of);
 /* Kills those that are none of `spared`, which are children too, and reaps nothing. */
 void brood_kill_strays(const pid_t *spared, size_t count);
 

@@ -35,6 +35,7 @@
 #include <unistd.h>
 
 #include "base/scope.h"
+#include "runtime/brood.h"
 #include "runtime/cage.h"
 #include "runtime/caps.h"
 #include "runtime/net.h"
@@ -277,18 +278,6 @@ void init_step(struct plan *plan, const struct seccomp_program *filter, int sock
 
 /* ---- step 4: PID 1 ---- */
 
-/* The step's status once it has ended, else -1. */
-static int reap(pid_t step)
-{
-    int status, ended = -1;
-    pid_t pid;
-
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-        if (pid == step)
-            ended = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-    return ended;
-}
-
 struct duty {
     pid_t step;
     int signal_fd, socket_fd, network_fd;
@@ -329,7 +318,7 @@ static void serve(struct duty *d)
         while (read(d->signal_fd, &info, sizeof(info)) == sizeof(info))
             if (info.ssi_signo != SIGCHLD)
                 kill(d->step, (int)info.ssi_signo);
-        ended = reap(d->step);
+        ended = brood_reap(d->step);
         if (ended >= 0)
             _exit(ended);
     }

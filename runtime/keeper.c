@@ -27,18 +27,6 @@ struct keeper {
     pid_t step;
 };
 
-/* The command's status once it has ended, else -1. */
-static int reap(pid_t step)
-{
-    int status, ended = -1;
-    pid_t pid;
-
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-        if (pid == step)
-            ended = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-    return ended;
-}
-
 /* The command's status; or as if it were killed, because slipway has gone or wants it so. */
 static int serve(struct keeper *k)
 {
@@ -55,7 +43,7 @@ static int serve(struct keeper *k)
         while (read(k->signal_fd, &info, sizeof(info)) == sizeof(info))
             if (info.ssi_signo != SIGCHLD)
                 kill(k->step, (int)info.ssi_signo);
-        ended = reap(k->step);
+        ended = brood_reap(k->step);
         if (ended >= 0)
             return ended;
     }

@@ -10,11 +10,11 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fs.h"
 #include "base/scope.h"
+#include "runtime/attempt.h"
 #include "runtime/emulate.h"
 #include "runtime/overlay.h"
 #include "runtime/run.h"
@@ -31,34 +31,6 @@ static int probe_ids(struct session *session, int store_fd, struct err *err)
     return userns_check_ids(IDS_USUAL, err);
 }
 
-/* In a grandchild: the child is still needed in the namespaces it has. */
-static int in_child(int (*run)(struct err *), struct err *err)
-{
-    int ends[2];
-    struct err told = {0};
-    pid_t pid;
-
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return err_errno(err, "make a pipe");
-    AUTO_FD int read_fd = ends[0], write_fd = ends[1];
-    pid = fork();
-    if (pid < 0)
-        return err_errno(err, "fork");
-    if (pid == 0) {
-        run(&told);
-        _exit(write(write_fd, &told, sizeof(told)) != sizeof(told));
-    }
-    scope_close(&write_fd);
-    ssize_t n = read(read_fd, &told, sizeof(told));
-    waitpid(pid, NULL, 0);
-    if (n != sizeof(told))
-        return err_set(err, ERR_SYSTEM, EPIPE, "the attempt ended without a word");
-    if (told.kind == ERR_NONE)
-        return 0;
-    *err = told;
-    return -1;
-}
-
 /* A sandbox's /proc is mounted from inside its own user namespace. */
 static int own_user(struct err *err)
 {
@@ -67,10 +39,11 @@ static int own_user(struct err *err)
     return 0;
 }
 
-static int mount_proc(struct err *err)
+static int mount_proc(void *unused, struct err *err)
 {
     AUTO_FD int fs_fd = fsopen("proc", FSOPEN_CLOEXEC);
 
+    (void)unused;
     if (fs_fd < 0 || fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return err_errno(err, "mount a new /proc");
     AUTO_FD int mount_fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, 0);
@@ -79,31 +52,34 @@ static int mount_proc(struct err *err)
     return 0;
 }
 
-static int new_proc(struct err *err)
+static int new_proc(void *unused, struct err *err)
 {
     if (unshare(CLONE_NEWPID | CLONE_NEWNS) < 0)
         return err_errno(err, "make a pid namespace");
-    return in_child(mount_proc, err);
+    return attempt_in_child(mount_proc, unused, err);
 }
 
-static int new_proc_of_user(struct err *err)
+static int new_proc_of_user(void *unused, struct err *err)
 {
     if (own_user(err) < 0)
         return -1;
-    return new_proc(err);
+    return new_proc(unused, err);
 }
 
 static int probe_proc(struct session *session, int store_fd, struct err *err)
 {
     (void)store_fd;
-    return in_child(
-        session->rung == SESSION_ROOT && !session->shares_user ? new_proc_of_user : new_proc, err);
+    /* A grandchild: the child is still needed in the namespaces it has. */
+    return attempt_in_child(
+        session->rung == SESSION_ROOT && !session->shares_user ? new_proc_of_user : new_proc, NULL,
+        err);
 }
 
-static int new_network(struct err *err)
+static int new_network(void *unused, struct err *err)
 {
     struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP};
 
+    (void)unused;
     if (unshare(CLONE_NEWNET) < 0)
         return err_errno(err, "make a network namespace");
     AUTO_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -116,7 +92,7 @@ static int probe_network(struct session *session, int store_fd, struct err *err)
 {
     (void)session;
     (void)store_fd;
-    return in_child(new_network, err);
+    return attempt_in_child(new_network, NULL, err);
 }
 
 /* Directories of the probe's own in the store, where the real ones will be. */

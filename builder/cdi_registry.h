@@ -17,6 +17,7 @@
 
 /* SPEC.md's two, and BuildKit's own. */
 #define CDI_DIRS "/etc/cdi", "/var/run/cdi", "/etc/buildkit/cdi"
+#define CDI_DIRS_WORDS "/etc/cdi, /var/run/cdi or /etc/buildkit/cdi"
 
 struct cdi_entry {
     struct cdi_spec spec;

@@ -149,7 +149,7 @@ int run_flags_find_devices(const struct run_flags *flags, const struct run_optio
                            "RUN --device: %s is required, and no specification in %s tells of it",
                            d->name,
                            options->cdi->dirs.count ? "the directories of --cdi-spec-dir"
-                                                    : "/etc/cdi or /var/run/cdi");
+                                                    : CDI_DIRS_WORDS);
         if (!found.names.count && absent)
             strv_add(absent, d->name);
         if (found.names.count)

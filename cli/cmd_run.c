@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/pool.h"
 #include "base/scope.h"
 #include "builder/ca_bundle.h"
 #include "builder/container.h"
@@ -15,9 +14,6 @@
 #include "registry/descriptor.h"
 #include "registry/layout.h"
 #include "registry/platform.h"
-#include "registry/pull.h"
-#include "registry/reference.h"
-#include "registry/remote.h"
 #include "runtime/cgroup.h"
 #include "runtime/cgroup_guard.h"
 #include "runtime/session.h"

@@ -40,6 +40,7 @@
 #                            nothing knows (…-user, single, restricted), in $USER_HOME for the others, who are as_user's account.
 #                            on_host_home SPEC prints which of the two and makes it. Begin such a test with `need root user`.
 #   busybox_rootfs DIR       a tiny root file system;  busybox_image NAME [CHANGE…]: the same, imported as an image
+#   user_image NAME          an image of the test's store, for as_user too
 #   start_moto               moto_server with signature checking on, an access key that may use ECR, and the repository "web":
 #                            sets and exports AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL_ECR
 #   start_aws [SCRIPT]       tests/fake/aws.py with this script (JSON); sets AWS_URL, AWS_LOG (one JSON line a request)
@@ -428,6 +429,10 @@ PY
 }
 
 # Fixed times and owners: the image is the same in every test.
+user_image() { # NAME: as busybox_image gave it to the test, so the ordinary account has it
+    slipway save -o "$T/user-image.tar" "$1" >/dev/null 2>&1 && cp "$T/user-image.tar" "$USER_HOME/user-image.tar" &&
+        chmod 644 "$USER_HOME/user-image.tar" && as_user slipway load -i "$USER_HOME/user-image.tar"
+}
 busybox_image() {
     bi_name=$1
     shift

@@ -225,8 +225,8 @@ twenty() { # ARG… of the fake
         [ $((tw_n % 4)) -eq 0 ] || continue
         forget
         slipway push -q "$src" "$WIRE/$tw_repo:1" && whole "$tw_repo" || return 1
-        echo "$tw_repo: $(never_twice "$fake_log" "$tw_repo") bytes for 50000000" || return 1
-        never_twice "$fake_log" "$tw_repo" >/dev/null || return 1
+        tw_sent=$(never_twice "$fake_log" "$tw_repo") || return 1
+        echo "$tw_repo: $tw_sent bytes for 50000000"
         forget
     done
     echo "killed $tw_killed of $tw_n"

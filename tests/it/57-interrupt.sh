@@ -69,15 +69,13 @@ of_user() {
 }
 
 t "a base" busybox_image base:1
-t "and for the user" sh -c 'slipway save -o base.tar base:1 && chmod 644 base.tar'
-cp base.tar "$USER_HOME/base.tar"
-t "... there" as_user slipway load -i "$USER_HOME/base.tar"
+t "and for the user" user_image base:1
 chown -R "$test_user:" "$D"
 all root slipway build --progress plain --no-cache -t x:1 "$D"
 all "root, chroot" slipway build --progress plain --no-cache --isolation chroot -t x:1 "$D"
 of_user user
 rm -rf "$USER_HOME/store" # that one is of real owners
-t "user, single: a base" as_user slipway load -i "$USER_HOME/base.tar"
+t "user, single: a base" as_user slipway load -i "$USER_HOME/user-image.tar"
 of_user "user, single" --isolation single
 if mkdir "/sys/fs/cgroup/pids/slipway-test-$$" 2>/dev/null; then
     rmdir "/sys/fs/cgroup/pids/slipway-test-$$"

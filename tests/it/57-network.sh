@@ -33,9 +33,7 @@ everything() {
     t "$who: ... its server" sh -c "grep -qx 'nameserver 192.0.2.9' '$T/out' && ! grep -q ^search '$T/out'"
 }
 t "a base" busybox_image base:1
-t "and for the user" sh -c 'slipway save -o base.tar base:1 && chmod 644 base.tar'
-cp base.tar "$USER_HOME/base.tar"
-t "... there" as_user slipway load -i "$USER_HOME/base.tar"
+t "and for the user" user_image base:1
 chown -R "$test_user:" "$D"
 everything root
 everything user
@@ -66,6 +64,13 @@ if command -v pasta >/dev/null && : <>/dev/net/tun; then
     t "with the host's the server is reached" test -e host/loop
 else
     skip "--network private" "no pasta, or no /dev/net/tun"
+fi
+mkdir "$T/broken" && printf '#!/bin/sh\nexit 1\n' >"$T/broken/pasta" && chmod 755 "$T/broken/pasta"
+if : <>/dev/net/tun; then
+    t "a pasta that gives nothing" expect_fail 'Dockerfile:2: --network=private: pasta gave the network no address' env PATH="$T/broken:$PATH" slipway build --network private --no-cache "$D/ctx"
+    is "$(find "$SLIPWAY_ROOT/tmp" -mindepth 1 | wc -l)" 0 "... and leaves nothing of the step"
+else
+    skip "a pasta that gives nothing" "no /dev/net/tun"
 fi
 mkdir "$T/bare" && ln -s "$(command -v slipway)" "$T/bare/slipway"
 t "without pasta it is refused" expect_fail '--network=private: pasta is not in PATH; it comes with the package passt' env PATH="$T/bare" slipway build --network private --no-cache "$D/ctx"

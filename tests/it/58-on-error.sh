@@ -74,9 +74,7 @@ everything() {
     t "$who, $rung: ... the next build has none of it" sh -c "! grep -q ' more' '$T/err'"
 }
 t "a base" busybox_image base:1
-t "and for the user" sh -c 'slipway save -o base.tar base:1 && chmod 644 base.tar'
-cp base.tar "$USER_HOME/base.tar"
-t "... there" as_user slipway load -i "$USER_HOME/base.tar"
+t "and for the user" user_image base:1
 chown -R "$test_user:" "$D"
 everything root auto env
 everything user auto as_user
@@ -98,7 +96,7 @@ cat >lines <<'L'
 ln -s x /m; chown -h 7 /m; stat -c "%n-%u" /l /m
 exit
 L
-slipway --root "$T/single" load -i base.tar >/dev/null
+slipway --root "$T/single" load -i "$T/user-image.tar" >/dev/null
 t "isolation single" expect_status 1 '' python3 typed.py "$D/log" slipway --root "$T/single" build --isolation single --on-error=shell "$D/ctx" <lines
 tr -d '\r' <"$D/log" >"$T/log"
 t "... has the owners that the step gave" matches "$T/log" '^/l-1000$'

@@ -16,17 +16,7 @@ mkdir ctx
 echo data >ctx/data
 
 # A server that answers only when two have come: stages one after the other would wait in vain.
-cat >barrier.py <<'P'
-import socket, sys
-server = socket.create_server(("127.0.0.1", 0))
-server.settimeout(60)
-print(server.getsockname()[1], flush=True)
-both = [server.accept()[0] for _ in range(2)]
-for each in both:
-    each.sendall(b"both are here\n")
-    each.close()
-P
-start barrier.log python3 barrier.py
+start barrier.log python3 "$SOURCE_DIR/tests/fake/barrier.py"
 wait_for 10 test -s barrier.log
 port=$(cat barrier.log)
 cat >ctx/Dockerfile <<D

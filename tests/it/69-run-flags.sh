@@ -69,7 +69,7 @@ everything() {
     t "$who: --security=sandbox has none of it" run '--security=sandbox' 'mkdir -p /mnt/t; mount -t tmpfs x /mnt/t || echo refused'
     t "$who: ... indeed" has "$T/got" refused
     OPTIONS=''
-    t "$who: a device that is required" expect_fail 'Dockerfile:6: RUN --device: vendor.com/gpu=all is required, and no specification in /etc/cdi or /var/run/cdi tells of it' run '--device=vendor.com/gpu=all,required' true
+    t "$who: a device that is required" expect_fail 'Dockerfile:6: RUN --device: vendor.com/gpu=all is required, and no specification in /etc/cdi, /var/run/cdi or /etc/buildkit/cdi tells of it' run '--device=vendor.com/gpu=all,required' true
     t "$who: one that is not" run '--device=name=vendor.com/gpu=all' 'echo ran'
     got ran "$who: ... is done without"
 

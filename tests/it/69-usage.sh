@@ -48,9 +48,7 @@ everything() {
     t "$who: ... as rawjson told it" told "$(jq '.[2].usage.cpu' "$T/h")"
 }
 t "a base" busybox_image base:1
-t "and for the user" sh -c 'slipway save -o base.tar base:1 && chmod 644 base.tar'
-cp base.tar "$USER_HOME/base.tar"
-t "... there" as_user slipway load -i "$USER_HOME/base.tar"
+t "and for the user" user_image base:1
 chown -R "$test_user:" "$D"
 everything root
 everything user

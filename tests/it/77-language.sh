@@ -195,7 +195,7 @@ row "--exclude is not" 'FROM scratch\nARG x=file\nCOPY --exclude=$x . /\n' '.roo
 t "... expanded" sh -c 'slipway build -q -f Dockerfile -o type=tar,dest=o.tar ctx && tar -tf o.tar | grep -qx file'
 
 # --- the forms of ENV, LABEL and ARG
-row "ENV's old form" 'FROM scratch\nENV a b=c  d "e"\nENV f  $a\n' '(.config.Env | index("a=b=c  d \"e\"")) != null or (.config.Env | index("a=b=c  d e")) != null'
+row "ENV's old form" 'FROM scratch\nENV a b=c  d "e"\nENV f  $a\n' '.config.Env[1:] == ["a=b=c  d e","f=b=c  d e"]'
 row "... an = in the first word is the new" 'FROM scratch\nENV a=b c=d\n' '(.config.Env | index("c=d")) != null'
 refused "a later word without =" 'FROM scratch\nENV a=b c\n' 'Dockerfile:2:'
 refused "ENV of a name alone" 'FROM scratch\nENV a\n' 'Dockerfile:2:'
@@ -206,8 +206,8 @@ row "UTF-8" 'FROM scratch\nLABEL grüße="wörld ✓"\nWORKDIR /dír\n' "$L == {
 # --- questions
 printf 'FROM base:1 AS a\nRUN x \\\n  y\nCOPY <<E /f\nbody\nE\n' >Dockerfile
 t "--print-ast" sh -c 'slipway build --print-ast -f Dockerfile ctx >ast'
-t "... is JSON with spans of lines" json ast '[.. | objects | select(.line? or .start? or .startLine?)] | length > 0'
-diag "$(jq -c . ast | cut -c1-300)"
+t "... is JSON with spans of lines" json ast '[.instructions[] | [.instruction, .lines]] == [["FROM",[1,1]],["RUN",[2,3]],["COPY",[4,6]]]'
+t "... and heredocs" json ast '.instructions[2] | tostring | contains("body")'
 printf '# t is the target of it all\nFROM base:1 AS t\n# v is the version\nARG v=1\nRUN echo $v\nFROM base:1\n' >Dockerfile
 t "--call=targets" slipway build --call=targets -f Dockerfile ctx
 t "... with its words" has "$T/out" 'the target of it all'

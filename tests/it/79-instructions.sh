@@ -158,7 +158,7 @@ refused "a user that is not there, at its RUN" 'FROM base:1\nUSER nobody-here\nR
 row "ENTRYPOINT takes away the base's CMD" 'FROM base:1\nENTRYPOINT ["e"]\n' '.config.Cmd == null'
 row "... not one of this stage, wherever it stands" 'FROM base:1\nENTRYPOINT ["e"]\nCMD ["c"]\nENTRYPOINT ["f"]\n' '.config.Cmd == ["c"] and .config.Entrypoint == ["f"]'
 row "STOPSIGNAL by number" 'FROM scratch\nSTOPSIGNAL 9\n' '.config.StopSignal == "9"'
-row "STOPSIGNAL by name, without SIG" 'FROM scratch\nSTOPSIGNAL TERM\n' '.config.StopSignal | test("^(SIG)?TERM$")'
+row "STOPSIGNAL by name, without SIG" 'FROM scratch\nSTOPSIGNAL TERM\n' '.config.StopSignal == "TERM"'
 row "EXPOSE's ranges, protocols in small letters" 'FROM scratch\nEXPOSE 1-3/TCP 9/sctp 5/Udp\n' '(.config.ExposedPorts | keys) == ["1/tcp","2/tcp","3/tcp","5/udp","9/sctp"]'
 row "EXPOSE of a mapping" 'FROM scratch\nEXPOSE 127.0.0.1:8080:80\n' '(.config.ExposedPorts | keys) == ["80/tcp"]'
 row "a HEALTHCHECK's defaults are the runtime's" 'FROM scratch\nHEALTHCHECK --interval=0s --retries=0 CMD x y\n' '.config.Healthcheck == {"Test":["CMD-SHELL","x y"]}'
@@ -180,17 +180,7 @@ done
 
 # --- jobs: as many at once as there are cores, without a word
 if [ "$(nproc)" -ge 2 ]; then
-    cat >barrier.py <<'P'
-import socket
-server = socket.create_server(("127.0.0.1", 0))
-server.settimeout(60)
-print(server.getsockname()[1], flush=True)
-both = [server.accept()[0] for _ in range(2)]
-for each in both:
-    each.sendall(b"both are here\n")
-    each.close()
-P
-    start barrier.log python3 barrier.py
+    start barrier.log python3 "$SOURCE_DIR/tests/fake/barrier.py"
     wait_for 10 test -s barrier.log
     port=$(cat barrier.log)
     printf 'FROM base:1 AS left\nRUN timeout 20 nc 127.0.0.1 %s </dev/null >/f\nFROM base:1 AS right\nRUN timeout 20 nc 127.0.0.1 %s </dev/null >/f # other\nFROM scratch\nCOPY --from=left /f /l\nCOPY --from=right /f /r\n' "$port" "$port" >Dockerfile

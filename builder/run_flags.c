@@ -145,11 +145,10 @@ int run_flags_find_devices(const struct run_flags *flags, const struct run_optio
         if (cdi_find(options->cdi, d->name, &options->cdi_allowed, &found, err) < 0)
             return err_wrap(err, "RUN --device");
         if (!found.names.count && d->required)
-            return err_set(err, ERR_INPUT, 0,
-                           "RUN --device: %s is required, and no specification in %s tells of it",
-                           d->name,
-                           options->cdi->dirs.count ? "the directories of --cdi-spec-dir"
-                                                    : CDI_DIRS_WORDS);
+            return err_set(
+                err, ERR_INPUT, 0,
+                "RUN --device: %s is required, and no specification in %s tells of it", d->name,
+                options->cdi->dirs.count ? "the directories of --cdi-spec-dir" : CDI_DIRS_WORDS);
         if (!found.names.count && absent)
             strv_add(absent, d->name);
         if (found.names.count)

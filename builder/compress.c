@@ -19,6 +19,10 @@
 #include "base/scope.h"
 
 #define DEFAULT_LEVEL 3 /* of gzip and of zstd */
+/* Half of what zstd's level 3 has: its tables then lie in a core's second cache. An eighth faster,
+ * and layers are 0.7 % larger. */
+#define ZSTD_HASH_LOG 16
+#define ZSTD_CHAIN_LOG 15
 /* A chunk whose first bytes do not shrink at level 1 is stored: it would cost as much time as ten
  * good ones. */
 #define PROBE_SIZE ((size_t)64 << 10)
@@ -157,7 +161,13 @@ static int zstd_chunk(struct engine *e, struct slot *s, struct err *err)
         e->zstd = ZSTD_createCCtx();
     if (!e->zstd)
         return err_set(err, ERR_SYSTEM, ENOMEM, "no memory for compression");
-    size = ZSTD_compressCCtx(e->zstd, s->out, s->c->out_max, s->in, s->in_size, s->c->level);
+    ZSTD_CCtx_reset(e->zstd, ZSTD_reset_session_and_parameters);
+    ZSTD_CCtx_setParameter(e->zstd, ZSTD_c_compressionLevel, s->c->level);
+    if (s->c->level == DEFAULT_LEVEL) {
+        ZSTD_CCtx_setParameter(e->zstd, ZSTD_c_hashLog, ZSTD_HASH_LOG);
+        ZSTD_CCtx_setParameter(e->zstd, ZSTD_c_chainLog, ZSTD_CHAIN_LOG);
+    }
+    size = ZSTD_compress2(e->zstd, s->out, s->c->out_max, s->in, s->in_size);
     if (ZSTD_isError(size))
         return err_set(err, ERR_SYSTEM, ENOMEM, "zstd: %s", ZSTD_getErrorName(size));
     s->out_size = size;

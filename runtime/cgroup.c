@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "base/scope.h"
 #include "runtime/cgroup_guard.h"
+#include "runtime/mountinfo.h"
 
 #define TEXT_MAX (4 << 20)
 #define PREFIX "slipway-"
@@ -28,22 +29,6 @@ static struct str word(struct str *rest)
 
     str_cut(*rest, ' ', &head, rest);
     return head;
-}
-
-/* Mount points have their white space as \040 and the like (proc(5)). */
-static void add_unescaped(struct buf *out, struct str s)
-{
-    for (size_t i = 0; i < s.size; i++) {
-        uint32_t value;
-
-        if (s.ptr[i] == '\\' && i + 3 < s.size && str_octal(str_slice(s, i + 1, i + 4), &value) &&
-            value < 256) {
-            buf_addc(out, (char)value);
-            i += 3;
-        } else {
-            buf_addc(out, s.ptr[i]);
-        }
-    }
 }
 
 static bool has_word(struct str list, const char *name)
@@ -121,7 +106,8 @@ bool cgroup_find(struct str mountinfo, struct str self, const char *controller, 
     if (!find_mount(mountinfo, controller, &m) || !own_path(self, controller, &path))
         return false;
     buf_clear(dir);
-    add_unescaped(dir, m.point);
+    if (!mountinfo_path(m.point, dir))
+        return false;
     path = parent ? str_of(parent) : below(path, m.root);
     if (path.size && path.ptr[0] != '/')
         buf_addc(dir, '/');

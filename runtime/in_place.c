@@ -13,6 +13,7 @@
 #include "base/fs.h"
 #include "base/path.h"
 #include "base/scope.h"
+#include "runtime/mountinfo.h"
 
 #define MOUNTINFO_MAX (16 << 20)
 #define PID_NAMESPACE_OF_THE_MACHINE 0xeffffffc /* linux/proc_ns.h, PROC_PID_INIT_INO */
@@ -136,25 +137,6 @@ int in_place_check(struct err *err)
     return check_alone(err);
 }
 
-/* "a\040b" is "a b". */
-static bool unescape(struct str text, struct buf *out)
-{
-    for (size_t i = 0; i < text.size; i++) {
-        uint32_t byte;
-
-        if (text.ptr[i] != '\\') {
-            buf_addc(out, text.ptr[i]);
-            continue;
-        }
-        if (text.size - i < 4 || !str_octal(str_slice(text, i + 1, i + 4), &byte) || byte > 255 ||
-            byte == 0)
-            return false;
-        buf_addc(out, (char)byte);
-        i += 3;
-    }
-    return true;
-}
-
 int in_place_parse_mounts(struct str text, struct strv *paths, struct err *err)
 {
     struct str line, word;
@@ -165,7 +147,7 @@ int in_place_parse_mounts(struct str text, struct strv *paths, struct err *err)
         str_cut(text, '\n', &line, &text);
         for (int field = 1; field <= 5; field++)
             str_cut(line, ' ', &word, &line);
-        if (!str_starts(word, "/") || !unescape(word, &path))
+        if (!str_starts(word, "/") || !mountinfo_path(word, &path))
             return err_set(err, ERR_INPUT, EINVAL, "a list of mounts has the path \"" STR_FMT "\"",
                            STR_ARG(str_slice(word, 0, 80)));
         AUTO_FREE char *below = path_beneath(buf_str(&path));
